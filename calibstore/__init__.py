@@ -1,0 +1,1 @@
+"""Cabstand's core: from the nouns of calibration work up to its command line."""

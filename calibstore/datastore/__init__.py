@@ -1,0 +1,1 @@
+"""Files: FITS, PNG, camera files, bundles, checksums, atomic writes."""

@@ -1,0 +1,1 @@
+"""Where work runs: quanta in, outcomes out. Nothing here opens a database."""

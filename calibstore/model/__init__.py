@@ -1,0 +1,1 @@
+"""The nouns: timespan, data ID, collection, names, camera, criteria, workflow."""

@@ -1,0 +1,1 @@
+"""Reads files, calls kernels, writes files; runs in workers and never sees the database."""

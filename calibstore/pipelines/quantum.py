@@ -1,0 +1,123 @@
+"""What goes to a worker and what comes back: plain, resolved, without a database.
+
+A quantum is idempotent: `run_quantum` keeps an output that exists with the recorded checksum.
+"""
+
+from dataclasses import dataclass, field
+
+from calibstore.model.camera import Detector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawInput:
+    """One raw file a quantum reads."""
+
+    exposure: int
+    path: str
+    """Absolute path."""
+    sha256: str = ""
+    size_bytes: int = 0
+    begin_tai_ns: int
+    end_tai_ns: int
+    exposure_time_s: float = 0.0
+    dark_time_s: float = 0.0
+    header_state: dict[str, str] = field(default_factory=dict)
+    """Camera-state keywords of this exposure."""
+    in_build: bool = True
+    """Verification only: whether this exposure was used to build the candidate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibInput:
+    """One calibration a quantum applies."""
+
+    dataset_type: str
+    dataset_id: str
+    """UUID."""
+    run: str
+    path: str
+    created: str = "Unknown Unknown"
+    """`date time` written to ``LSST CALIB DATE <TYPE>``."""
+    n_inputs: int = 0
+    """Number of frames combined in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """One file a quantum must write."""
+
+    dataset_type: str
+    dataset_id: str
+    run: str
+    path: str
+    """Absolute final path; written under a temporary name, synced and renamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantum:
+    """One unit of work: a detector of a step, or a whole-focal-plane mosaic."""
+
+    label: str
+    """Unique inside its job, e.g. ``bias:0``."""
+    task: str
+    """Key of the pipeline function: combine_bias, mosaic, verify_bias, process."""
+    instrument: str
+    detector: Detector | None = None
+    raws: tuple[RawInput, ...] = ()
+    calibs: tuple[CalibInput, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    parameters: dict[str, object] = field(default_factory=dict)
+    """Plain JSON values, each documented by the task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenFile:
+    """One file a quantum wrote."""
+
+    dataset_type: str
+    dataset_id: str
+    run: str
+    path: str
+    size_bytes: int
+    sha256: str
+    """Of the file."""
+    content_sha256: str
+    """Of the pixel data only: equal for two builds of the same inputs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricValue:
+    """One measured number, not yet judged."""
+
+    metric: str
+    """Metric id, e.g. ``noise_ratio``."""
+    value: float | None
+    """None: not measured."""
+    unit: str
+    detector: int
+    amplifier: str = ""
+    """Empty for a detector-wide value."""
+    exposure: int | None = None
+    """None for a value of the product itself or of several exposures."""
+    in_build: bool | None = None
+    """True: exposure used in the build; False: independent; None: not per exposure."""
+    applied_id: str = ""
+    """UUID of the calibration really applied (read back from the file used)."""
+    note: str = ""
+    """Reason of a missing value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one quantum did."""
+
+    label: str
+    is_done: bool
+    files: tuple[WrittenFile, ...] = ()
+    metrics: tuple[MetricValue, ...] = ()
+    details: dict[str, object] = field(default_factory=dict)
+    """Plain JSON values for people: medians, warnings, steps applied."""
+    error: str = ""
+    """One line; empty when done."""
+    wall_s: float = 0.0
+    peak_rss_bytes: int = 0

@@ -1,0 +1,1 @@
+"""Finished text for people: reports, hailing texts, journals."""

@@ -1,0 +1,1 @@
+"""One operator action = one handler = one transaction; queries are the one read door."""

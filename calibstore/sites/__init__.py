@@ -1,0 +1,1 @@
+"""The outside: exchange with Butler repositories and other sites."""
