@@ -165,6 +165,8 @@ def day_obs_timespan(day_obs: int, offset_h: float = DAY_OBS_OFFSET_H) -> Timesp
             f"there is no day_obs {text}", hint="a day_obs is yyyymmdd, such as 20250401", code="E-NODAY"
         ) from None
     begin_ns = (ordinal - EPOCH_ORDINAL) * NS_PER_DAY + round(offset_h * 3600) * NS_PER_S
+    for limit_ns in (begin_ns, begin_ns + NS_PER_DAY):
+        _require_range(limit_ns, f"day_obs {text}")
     return Timespan(begin_ns, begin_ns + NS_PER_DAY)
 
 
