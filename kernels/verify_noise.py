@@ -1,0 +1,114 @@
+"""What noise a residual image should have: read noise, the overscan levels subtracted, and the combined frame.
+
+All figures are standard deviations in electrons unless named otherwise.
+"""
+
+import math
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+MEDIAN_VARIANCE_FACTOR: Final = math.pi / 2
+"""Variance of the median of many normal values over that of their mean."""
+
+VARIANCE_FACTORS: Final = MappingProxyType({"mean": 1.0, "clipped_mean": 1.07, "median": MEDIAN_VARIANCE_FACTOR})
+"""Variance of each combining statistic over that of the mean (k, kappa)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseModel:
+    """Noise of one frame after its overscan levels were subtracted."""
+
+    read_noise_e: float
+    """Read noise of a pixel [electron]."""
+    n_serial: int = 0
+    """Overscan columns whose median was subtracted from each row; 0: none."""
+    n_parallel: int = 0
+    """Overscan rows whose median was subtracted from each column; 0: none."""
+
+    def pixel_sigma_e(self) -> float:
+        """Return the noise of one pixel [electron]."""
+        return self.read_noise_e * math.sqrt(1.0 + self._serial + self._parallel)
+
+    def row_sigma_e(self, n_columns: int) -> float:
+        """Return the noise of the mean of one row of `n_columns` pixels [electron]."""
+        return self.read_noise_e * math.sqrt(1.0 / n_columns + self._serial)
+
+    def column_sigma_e(self, n_rows: int) -> float:
+        """Return the noise of the mean of one column of `n_rows` pixels [electron]."""
+        return self.read_noise_e * math.sqrt(1.0 / n_rows + self._parallel)
+
+    def mean_sigma_e(self, n_rows: int, n_columns: int) -> float:
+        """Return the noise of the mean of ``n_rows * n_columns`` pixels [electron]."""
+        pixels, rows, columns = 1.0 / (n_rows * n_columns), self._serial / n_rows, self._parallel / n_columns
+        return self.read_noise_e * math.sqrt(pixels + rows + columns)
+
+    @property
+    def _serial(self) -> float:
+        return MEDIAN_VARIANCE_FACTOR / self.n_serial if self.n_serial else 0.0
+
+    @property
+    def _parallel(self) -> float:
+        return MEDIAN_VARIANCE_FACTOR / self.n_parallel if self.n_parallel else 0.0
+
+
+def residual_factor(n_inputs: int, *, is_in_build: bool, variance_factor: float = 1.07) -> float:
+    """Return the noise of a residual over that of its exposure [1].
+
+    Parameters
+    ----------
+    n_inputs : int
+        Exposures in the combined frame that was subtracted.
+    is_in_build : bool
+        Whether the exposure is one of them: then it took part of its own noise away.
+    variance_factor : float
+        k of the combining statistic (`VARIANCE_FACTORS`) [1].
+
+    Returns
+    -------
+    float
+        ``sqrt(1 - k/N)`` in the sample, ``sqrt(1 + k/N)`` outside it; NaN when the sample explains itself (N <= k).
+
+    Raises
+    ------
+    ValueError
+        If `n_inputs` is not positive.
+
+    Examples
+    --------
+    >>> round(residual_factor(20, is_in_build=False), 4), round(residual_factor(20, is_in_build=True), 4)
+    (1.0264, 0.9729)
+    """
+    if n_inputs <= 0:
+        raise ValueError(f"a combined frame has at least one input, not {n_inputs}")
+    share = variance_factor / n_inputs
+    squared = 1.0 - share if is_in_build else 1.0 + share
+    return math.sqrt(squared) if squared > 0.0 else math.nan
+
+
+def noise_penalty(n_inputs: int, *, variance_factor: float = 1.07) -> float:
+    """Return by how much subtracting the combined bias raises the noise of an exposure [1].
+
+    Parameters
+    ----------
+    n_inputs : int
+        Exposures in the combined frame.
+    variance_factor : float
+        kappa of the combining statistic (`VARIANCE_FACTORS`) [1].
+
+    Returns
+    -------
+    float
+        ``sqrt(1 + kappa/N) - 1``; 0.025 is the most DMTN-101 allows.
+
+    Raises
+    ------
+    ValueError
+        If `n_inputs` is not positive.
+
+    Examples
+    --------
+    >>> [round(100 * noise_penalty(n, variance_factor=1.0), 2) for n in (15, 20)]
+    [3.28, 2.47]
+    """
+    return residual_factor(n_inputs, is_in_build=False, variance_factor=variance_factor) - 1.0
