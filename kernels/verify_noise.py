@@ -74,6 +74,11 @@ def residual_factor(n_inputs: int, *, is_in_build: bool, variance_factor: float 
     ValueError
         If `n_inputs` is not positive.
 
+    Notes
+    -----
+    For normal noise the variance in the sample is exactly ``1 - (2 - k)/N``; the rule's ``1 - k/N`` is the same for a
+    mean and expects 0.4 % less noise at 20 inputs of a clipped mean, 1 % less at 10.
+
     Examples
     --------
     >>> round(residual_factor(20, is_in_build=False), 4), round(residual_factor(20, is_in_build=True), 4)

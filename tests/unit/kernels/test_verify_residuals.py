@@ -133,9 +133,7 @@ def test_noise_of_overscan_levels_is_expected_of_rows_and_columns() -> None:
     assert found["row_struct"] == pytest.approx(1.0, abs=0.08)
     assert found["col_struct"] == pytest.approx(1.0, abs=0.12)
     assert abs(found["resid_mean_z"]) < 3.5
-    blind = exposure_metrics(
-        got, shape=shape, noise=NoiseModel(read_noise_e=6.0), factor=1.0, gain_e_per_adu=1.0
-    )
+    blind = exposure_metrics(got, shape=shape, noise=NoiseModel(read_noise_e=6.0), factor=1.0, gain_e_per_adu=1.0)
     assert blind["row_struct"] > 3.0  # forgetting the overscan would fail good data
 
 
