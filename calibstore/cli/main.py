@@ -1,0 +1,103 @@
+"""The click group, its global options, and the last line of defence against tracebacks."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from calibstore.cli.session import Session, Surroundings, system_surroundings
+from calibstore.cli.verbs import add_verbs, global_options
+from calibstore.errors import CabstandError
+
+_EPILOG = """\
+New here? `cabstand rehearse` walks the whole procedure on a simulated camera.
+
+Exit codes: 0 done; 2 bad input; 3 not found; 4 conflict; 5 workflow gate; 6 execution failed;
+7 store or file fault; 8 verdict is no pass (with --fail-on-verdict).
+"""
+
+
+class _Group(click.Group):
+    """Lists verbs in the order of the work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        # Docstring inherited.
+        return list(self.commands)
+
+
+def make_group(surroundings: Surroundings) -> click.Group:
+    """Build the command group.
+
+    Parameters
+    ----------
+    surroundings : Surroundings
+        Clock, user, environment and streams.
+    """
+
+    @click.group(
+        cls=_Group,
+        name="cabstand",
+        epilog=_EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        no_args_is_help=True,
+    )
+    @click.version_option(package_name="cabstand", prog_name="cabstand")
+    @click.pass_context
+    def group(ctx: click.Context, /, **given: object) -> None:
+        """Generate, verify, certify, hail and distribute camera calibrations."""
+        ctx.obj = Session(surroundings, given)
+
+    group.params += global_options()
+    add_verbs(group)
+    return group
+
+
+def run(argv: Sequence[str], surroundings: Surroundings) -> int:
+    """Run one command line and return its exit code; no exception leaves it.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Words after ``cabstand``.
+    surroundings : Surroundings
+        Clock, user, environment and streams.
+    """
+    made = make_group(surroundings)
+    wants_json = "--json" in argv
+    try:
+        code = made.main(args=list(argv), prog_name="cabstand", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except CabstandError as problem:
+        surroundings.print_error(problem, as_json=wants_json)
+        return problem.exit_code
+    except click.exceptions.NoArgsIsHelpError as problem:
+        click.echo(problem.ctx.get_help() if problem.ctx else "", file=surroundings.out)
+        return 2
+    except click.UsageError as problem:
+        verb = problem.ctx.command_path if problem.ctx else "cabstand"
+        surroundings.print_problem("E-USAGE", problem.format_message(), f"{verb} --help", as_json=wants_json)
+        return 2
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        surroundings.print_problem(
+            "E-INTERRUPTED", "interrupted; what was not yet written stays unwritten", "", as_json=wants_json
+        )
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`): quiet, and keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as problem:  # a traceback must never reach a user
+        surroundings.print_crash(problem, as_json=wants_json)
+        return 7
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run(sys.argv[1:], system_surroundings()))
+
+
+group = make_group(system_surroundings())
+"""The click group; the entry point may add verbs to it."""

@@ -1,0 +1,201 @@
+"""One run of the command line: which repository, who, how answers are printed and questions asked."""
+
+import getpass
+import json
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from calibstore.commands.fields import Command, to_line
+from calibstore.config import Config, find_repository, load_config
+from calibstore.errors import CabstandError, WorkflowError
+
+GLOBAL_NAMES = ("repo", "as_json", "dry_run", "read_only", "yes", "reason", "confirm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the process has: environment, clock, user, streams."""
+
+    environment: Mapping[str, str]
+    clock: Callable[[], int]
+    user: str
+    host: str
+    out: IO[str] | None = None
+    """None: the process's standard output at the time of printing."""
+    err: IO[str] | None = None
+    is_interactive: bool = False
+
+    def print_error(self, problem: CabstandError, *, as_json: bool) -> None:
+        """Print an error: one line with the value and the remedy (a syntax fault adds its caret)."""
+        self.print_problem(problem.code, problem.message, problem.hint, as_json=as_json)
+
+    def print_problem(self, code: str, message: str, hint: str, *, as_json: bool) -> None:
+        """Print what went wrong and what to do."""
+        first, *rest = message.split("\n")
+        lines = [f"error [{code}]: {first}" + (f" -- {hint}" if hint else ""), *rest]
+        click.echo("\n".join(lines), file=self.err, err=True)
+        if as_json:
+            click.echo(json.dumps({"error": {"code": code, "message": message, "hint": hint}}), file=self.out)
+
+    def print_crash(self, problem: Exception, *, as_json: bool) -> None:
+        """Keep the traceback of a fault of ours in a file and print one line."""
+        told = " ".join(f"{type(problem).__name__}: {problem}".split())
+        try:
+            folder = load_config(self.environment).state_dir
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / "last-crash.txt"
+            path.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
+            hint = f"a fault of Cabstand's own; details for a bug report: {path}"
+        except (OSError, CabstandError):
+            hint = "a fault of Cabstand's own; please report it"
+        self.print_problem("E-INTERNAL", told, hint, as_json=as_json)
+
+
+def system_surroundings() -> Surroundings:
+    """Return the surroundings of this process."""
+
+    def clock() -> int:
+        from calibstore.model.times import utc_to_tai_ns
+
+        return utc_to_tai_ns(time.time_ns())
+
+    try:
+        login = getpass.getuser()
+    except (OSError, KeyError):
+        login = "unknown"
+    return Surroundings(
+        environment=os.environ,
+        clock=clock,
+        user=os.environ.get("CABSTAND_USER") or login,
+        host=socket.gethostname(),
+        is_interactive=sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty(),
+    )
+
+
+@dataclass(slots=True)
+class Session:
+    """Carries one command out and prints what it gives."""
+
+    surroundings: Surroundings
+    given: dict[str, Any] = field(default_factory=dict)
+    """Global options as given before the verb."""
+
+    def with_options(self, more: Mapping[str, Any]) -> "Session":
+        """Return the session with options given after the verb added."""
+        merged = dict(self.given)
+        merged.update({name: value for name, value in more.items() if value not in (None, False, "")})
+        return Session(self.surroundings, merged)
+
+    def run(self, command: Command) -> int:
+        """Carry a command out; return the exit code.
+
+        Raises
+        ------
+        CabstandError
+            Whatever the command refuses.
+        """
+        from calibstore.services.context import Context
+        from calibstore.services.doors import ask, execute
+
+        config = load_config(self.surroundings.environment)
+        context = Context(
+            root=self._root(command, config),
+            clock=self.surroundings.clock,
+            user=self.surroundings.user,
+            host=self.surroundings.host,
+            config=config,
+            reason=str(self.given.get("reason") or ""),
+            confirmed=str(self.given.get("confirm") or ""),
+            is_read_only=bool(self.given.get("read_only")),
+            narrate=self._narrate,
+        )
+        if not command.writes:
+            answer = ask(command, context)
+            self._print(answer.lines, answer.data, answer.warnings)
+            return answer.exit_code
+        if command.verb == "rehearse":
+            from calibstore.services.rehearsal import rehearse
+
+            return rehearse(command, context, dry_run=bool(self.given.get("dry_run")))
+        if self.given.get("dry_run"):
+            effect = execute(command, context, dry_run=True)
+            self._print_effect(command, effect, is_dry_run=True)
+            return effect.exit_code
+        if self.surroundings.is_interactive and not self.given.get("yes") and not self.given.get("as_json"):
+            context = self._confirmed(command, context)
+        effect = execute(command, context)
+        self._print_effect(command, effect, is_dry_run=False)
+        return effect.exit_code
+
+    def _root(self, command: Command, config: Config) -> Path:
+        own = str(getattr(command, "path", "")) if command.verb in ("init", "rehearse") else ""
+        if own:
+            return Path(own).expanduser().absolute()
+        if command.verb == "rehearse" and not self.given.get("repo"):
+            return config.data_dir / "rehearsal"
+        return find_repository(str(self.given.get("repo") or ""), config, self.surroundings.environment)
+
+    def _confirmed(self, command: Command, context: Any) -> Any:
+        from calibstore.services.doors import execute
+
+        effect = execute(command, context, dry_run=True)
+        if effect.confirm and context.confirmed != effect.confirm:
+            self._print_effect(command, effect, is_dry_run=True)
+            typed = click.prompt(f"Type {effect.confirm} to confirm", default="", show_default=False, err=True)
+            return replace(context, confirmed=typed.strip())
+        if effect.ask:
+            self._print_effect(command, effect, is_dry_run=True)
+            if not click.confirm("Do this?", err=True):
+                raise WorkflowError("not done: you said no", code="E-DECLINED")
+        return context
+
+    def _narrate(self, text: str) -> None:
+        click.echo(text, file=self.surroundings.err, err=True)
+
+    def _print(self, lines: tuple[str, ...], data: Any, warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            self._narrate(f"warning: {warning}")
+        if self.given.get("as_json"):
+            click.echo(json.dumps(data, sort_keys=True), file=self.surroundings.out)
+        elif lines:
+            click.echo("\n".join(lines), file=self.surroundings.out)
+
+    def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool) -> None:
+        if self.given.get("as_json"):
+            data = {
+                "dry_run": is_dry_run,
+                "summary": effect.summary,
+                "data": effect.data,
+                "lines": list(effect.lines),
+                "warnings": list(effect.warnings),
+                "native": list(effect.native),
+                "inverse": list(effect.inverse),
+                "next": list(effect.next),
+                "confirm": effect.confirm,
+                "state": effect.state,
+                "line": to_line(command, reason=str(self.given.get("reason") or "")),
+            }
+            self._print((), data, effect.warnings)
+            return
+        head = ("Would: " if is_dry_run else "") + effect.summary
+        self._print((head, *(f"  {line}" for line in effect.lines)), None, effect.warnings)
+        for title, lines in (
+            ("Native lines that do the same:", effect.native),
+            ("To take it back:", effect.inverse),
+            ("Next:", () if is_dry_run else effect.next),
+        ):
+            if lines:
+                self._narrate("\n".join([title, *(f"  {line}" for line in lines)]))
+        if is_dry_run:
+            self._narrate("Dry run: nothing was written.")
+        elif effect.state is not None:
+            self._narrate(f"State {effect.state} of the repository.")

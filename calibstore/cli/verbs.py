@@ -1,0 +1,103 @@
+"""Click verbs made from the declared commands."""
+
+import inspect
+from typing import Any
+
+import click
+
+from calibstore.cli.session import GLOBAL_NAMES, Session
+from calibstore.commands import Command, build, registered
+from calibstore.commands.fields import Asked, asked_fields
+
+_ORDER = (
+    "init", "rehearse", "ingest", "exposures", "campaign", "generate", "jobs", "spot", "verify", "report",
+    "certify-calibrations", "decertify", "collection-chain", "hail", "decide", "deploy", "export-calibs", "import",
+    "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor",
+)  # fmt: skip
+_GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}
+
+
+def global_options(*, for_verb: type[Command] | None = None) -> list[click.Parameter]:
+    """Return the options that every verb shares; after a verb only those that concern it are shown."""
+    is_question = for_verb is not None and not for_verb.writes
+
+    def made(*names: str, hidden: bool = False, **settings: Any) -> click.Option:
+        return click.Option(names, hidden=hidden, **settings)
+
+    return [
+        made("-R", "--repo", metavar="PATH|NAME", help="repository; else $CABSTAND_REPO, else the configured default"),
+        made("--json", "as_json", is_flag=True, help="machine-readable output"),
+        made("--dry-run", is_flag=True, hidden=is_question, help="show the effect and the native lines, write nothing"),
+        made("--read-only", is_flag=True, help="open the repository read-only"),
+        made("-y", "--yes", is_flag=True, hidden=is_question, help="do not ask"),
+        made("--reason", metavar="TEXT", hidden=is_question, help="why; kept in the journal"),
+        made("--confirm", metavar="TEXT", hidden=is_question, help="what would have to be typed to confirm"),
+    ]
+
+
+def add_verbs(group: click.Group) -> None:
+    """Add a click command for every registered command."""
+    by_first: dict[str, list[type[Command]]] = {}
+    for verb, cls in registered().items():
+        by_first.setdefault(verb.split()[0], []).append(cls)
+    for first in _ORDER:
+        classes = by_first[first]
+        if len(classes) == 1 and " " not in classes[0].verb:
+            group.add_command(_click_command(classes[0], first))
+            continue
+        inner = click.Group(first, help=_GROUP_HELP[first], no_args_is_help=True)
+        for cls in classes:
+            inner.add_command(_click_command(cls, cls.verb.split()[1]))
+        group.add_command(inner)
+
+
+def _click_command(cls: type[Command], name: str) -> click.Command:
+    asked = asked_fields(cls)
+
+    @click.pass_context
+    def callback(ctx: click.Context, /, **values: Any) -> int:
+        options = {key: values.pop(key) for key in GLOBAL_NAMES}
+        session: Session = ctx.obj.with_options(options)
+        return session.run(build(cls, values))
+
+    params = [_param(one) for one in asked] + global_options(for_verb=cls)
+    help_text = inspect.cleandoc(cls.__doc__ or "")
+    return click.Command(name, callback=callback, params=params, help=help_text + _argument_help(asked))
+
+
+def _param(one: Asked) -> click.Parameter:
+    metavar = one.declared.metavar or None
+    if one.declared.is_argument:
+        # Required arguments are checked by `build`, which names all that is missing at once.
+        return click.Argument([one.name], nargs=-1 if one.is_many else 1, required=False, metavar=metavar)
+    names = [one.name, one.option, *([one.declared.short] if one.declared.short else [])]
+    if one.type is bool:
+        return click.Option(names, is_flag=True, default=None, help=one.declared.help)
+    notes = [] if one.is_optional else ["required"]
+    if one.is_optional and one.default not in (None, "", ()):
+        notes.append(f"default {one.default}")
+    choices = [choice for choice in one.declared.choices if choice]
+    if choices:
+        metavar = "|".join(choices)
+    suffix = f" [{'; '.join(notes)}]" if notes else ""
+    return click.Option(
+        names,
+        multiple=one.is_many,
+        default=None,
+        metavar=metavar or one.name.upper().rstrip("_"),
+        help=one.declared.help + suffix,
+    )
+
+
+def _argument_help(asked: tuple[Asked, ...]) -> str:
+    rows = [
+        (one.declared.metavar or one.name.upper(), one.declared.help, one.declared.choices)
+        for one in asked
+        if one.declared.is_argument
+    ]
+    if not rows:
+        return ""
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"{name:<{width}}  {text}" for name, text, _ in rows]
+    # \b keeps click from re-wrapping the table.
+    return "\n\n\b\n" + "\n".join(lines)

@@ -1,0 +1,87 @@
+"""Commands that lead a campaign from its ticket to the board's decision."""
+
+from dataclasses import dataclass
+
+from calibstore.commands.fields import Command, argument, command, option
+
+OUTCOMES = ("adopt", "adopt_with_waivers", "request_processing", "reject_rebuild", "withdraw", "defer")
+
+
+@command("campaign new", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignNew(Command):
+    """Open a campaign: one construction ticket, its tag and the calibration types to make."""
+
+    instrument: str = argument("instrument")
+    ticket: str = argument("construction ticket, e.g. DM-48520")
+    tag: str = argument("short word for why, e.g. DP1 or voltageChange")
+    calib_type: tuple[str, ...] = option("calibration types to make", default=("bias",), flag="--type", metavar="TYPE")
+    title: str = option("one line for people", default="")
+    why: str = option(
+        "camera_change: begin tied to an event, end open; routine; historical: end required",
+        default="routine",
+        choices=("routine", "camera_change", "historical"),
+    )
+    user_prefix: str = option("private prefix such as u/jane/ (user repositories)", default="")
+
+
+@command("campaign inputs", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignInputs(Command):
+    """Store the selection of exposures a product is built from, or verified on."""
+
+    ticket: str = argument("construction ticket")
+    calib_type: str = argument("biasBootstrap or bias", metavar="TYPE", choices=("biasBootstrap", "bias"))
+    where: str = option("selection expression")
+    purpose: str = option("build or verify", default="build", choices=("build", "verify"))
+    exclude: tuple[str, ...] = option("leave out an exposure: ID=REASON", default=(), metavar="ID=REASON")
+
+
+@command("campaign ticket", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignTicket(Command):
+    """Link the campaign's other tickets: the hailing ticket and the deployment ticket."""
+
+    ticket: str = argument("construction ticket")
+    role: str = argument("which one", choices=("hailing", "deployment"))
+    key: str = argument("its key, e.g. TAXICAB-23 or DM-48999")
+
+
+@command("campaign show", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignShow(Command):
+    """Show the checklist of a ticket: nine items, what is done, what is missing, what to type next."""
+
+    ticket: str = argument("construction ticket")
+    explain: bool = option("with help for every item", default=False)
+
+
+@command("campaign list", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignList(Command):
+    """List campaigns and the item each one waits at."""
+
+
+@command("hail", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hail(Command):
+    """Put the certified calibrations before the board: text for the hailing ticket, report attached."""
+
+    ticket: str = argument("construction ticket")
+    key: str = argument("hailing ticket, e.g. TAXICAB-23")
+
+
+@command("decide", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decide(Command):
+    """Record the board's decision: people, outcome, waivers, reason."""
+
+    ticket: str = argument("construction ticket")
+    outcome: str = argument("the decision", choices=OUTCOMES)
+    people: tuple[str, ...] = option("people present; repeat for each", metavar="NAME")
+    waive: tuple[str, ...] = option(
+        "waiver: test=...,detector=...,amp=...,reason=...,who=...,expires=YYYY-MM-DD[,instead_of=...]",
+        default=(),
+        metavar="WAIVER",
+    )
+    objections: str = option("dissent, as said", default="")

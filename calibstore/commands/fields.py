@@ -1,0 +1,256 @@
+"""Reading a command's declared fields once: raw text to command, command to line, command to JSON.
+
+Every action is a frozen dataclass whose fields carry their help. From them come the verb of the command line, the
+exact ``cabstand ...`` line, the journal's JSON and, later, the form.
+"""
+
+import dataclasses
+import shlex
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, TypeVar
+
+from calibstore.errors import UserInputError
+from calibstore.model.codec import from_plain, to_plain
+
+_DECLARED: Final = "cabstand"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Declared:
+    """How one field is asked for."""
+
+    help: str
+    is_argument: bool = False
+    flag: str = ""
+    """Option name; by default the field name with dashes."""
+    short: str = ""
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+    check: Callable[[Any], object] | None = None
+    """Raises UserInputError when the value is wrong; its result is not kept."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asked:
+    """One field of a command, ready for a command line or a form."""
+
+    name: str
+    declared: Declared
+    type: type
+    """str, int, float or bool: of one value."""
+    is_many: bool
+    is_optional: bool
+    """May be left out."""
+    default: Any
+
+    @property
+    def option(self) -> str:
+        """Option name such as ``--begin-date``."""
+        return self.declared.flag or "--" + self.name.rstrip("_").replace("_", "-")
+
+    @property
+    def label(self) -> str:
+        """What an error calls it."""
+        return self.name.rstrip("_").replace("_", " ").upper() if self.declared.is_argument else self.option
+
+
+class Command:
+    """Base of every action and every question; subclasses are frozen dataclasses."""
+
+    __slots__ = ()
+    verb: ClassVar[str]
+    """Words after `cabstand`, e.g. ``campaign new``."""
+    writes: ClassVar[bool]
+    """Whether it changes the store (and so is journalled and has a dry run)."""
+
+
+C = TypeVar("C", bound=Command)
+_REGISTRY: dict[str, type[Command]] = {}
+
+
+def command(verb: str, *, writes: bool) -> Callable[[type[C]], type[C]]:
+    """Register a frozen dataclass as the command of a verb."""
+
+    def register(cls: type[C]) -> type[C]:
+        cls.verb = verb
+        cls.writes = writes
+        _REGISTRY[verb] = cls
+        return cls
+
+    return register
+
+
+def registered() -> Mapping[str, type[Command]]:
+    """Return every command class by verb."""
+    return types.MappingProxyType(_REGISTRY)
+
+
+def argument(
+    help: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    metavar: str = "",
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], object] | None = None,
+) -> Any:
+    """Declare a positional field; with a default it may be left out."""
+    declared = Declared(help=help, is_argument=True, metavar=metavar, choices=choices, check=check)
+    return dataclasses.field(default=default, metadata={_DECLARED: declared})
+
+
+def option(
+    help: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    flag: str = "",
+    short: str = "",
+    choices: tuple[str, ...] = (),
+    metavar: str = "",
+    check: Callable[[Any], object] | None = None,
+) -> Any:
+    """Declare a named field; without a default it is required."""
+    declared = Declared(help=help, flag=flag, short=short, choices=choices, metavar=metavar, check=check)
+    return dataclasses.field(default=default, metadata={_DECLARED: declared})
+
+
+def asked_fields(cls: type[Command]) -> tuple[Asked, ...]:
+    """Return the declared fields of a command, arguments first, in order."""
+    hints = typing.get_type_hints(cls)
+    asked = []
+    for field in dataclasses.fields(typing.cast(Any, cls)):
+        hint = hints[field.name]
+        is_many = typing.get_origin(hint) is tuple
+        single = typing.get_args(hint)[0] if is_many else _without_none(hint)
+        asked.append(
+            Asked(
+                name=field.name,
+                declared=field.metadata[_DECLARED],
+                type=single,
+                is_many=is_many,
+                is_optional=field.default is not dataclasses.MISSING,
+                default=None if field.default is dataclasses.MISSING else field.default,
+            )
+        )
+    return tuple(sorted(asked, key=lambda one: not one.declared.is_argument))
+
+
+def build(cls: type[C], raw: Mapping[str, object]) -> C:
+    """Make a command from raw values, reporting every bad field at once.
+
+    Parameters
+    ----------
+    cls : type
+        The command.
+    raw : mapping
+        Field name to text, number, boolean or sequence of texts; None and missing mean "not given".
+
+    Raises
+    ------
+    UserInputError
+        Naming every field that is missing or wrong.
+    """
+    problems: list[UserInputError] = []
+    values: dict[str, object] = {}
+    fields = {one.name: one for one in asked_fields(cls)}
+    unknown = sorted(set(raw) - set(fields))
+    if unknown:
+        problems.append(UserInputError(f"{cls.verb} has no field {', '.join(unknown)}"))
+    for name, one in fields.items():
+        given = raw.get(name)
+        if given is None or (one.is_many and not given):
+            if not one.is_optional:
+                problems.append(UserInputError(f"{one.label} is missing ({one.declared.help})"))
+            continue
+        try:
+            values[name] = _converted(one, given)
+            if one.declared.check is not None:
+                one.declared.check(values[name])
+        except UserInputError as problem:
+            problems.append(problem)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise UserInputError(
+            "; ".join(problem.message for problem in problems),
+            hint="; ".join(problem.hint for problem in problems if problem.hint) or f"cabstand {cls.verb} --help",
+        )
+    return cls(**values)
+
+
+def to_argv(command: Command) -> list[str]:
+    """Return the words after `cabstand` that give this command again; defaults are left out."""
+    positional: list[str] = []
+    named: list[str] = []
+    for one in asked_fields(type(command)):
+        value = getattr(command, one.name)
+        if one.is_optional and value == one.default:
+            continue
+        texts = [_text(item) for item in (value if one.is_many else (value,))]
+        if one.declared.is_argument:
+            positional += texts
+        elif one.type is bool:
+            named.append(one.option)
+        else:
+            # The = form keeps a value that begins with a dash a value.
+            for text in texts:
+                named += [f"{one.option}={text}"] if text.startswith("-") else [one.option, text]
+    separator = ["--"] if any(text.startswith("-") for text in positional) else []
+    return [*command.verb.split(), *named, *separator, *positional]
+
+
+def to_line(command: Command, *, reason: str = "") -> str:
+    """Return the exact ``cabstand ...`` line of a command."""
+    words = to_argv(command)
+    if reason:
+        at = len(command.verb.split())
+        words[at:at] = [f"--reason={reason}"] if reason.startswith("-") else ["--reason", reason]
+    return shlex.join(["cabstand", *words])
+
+
+def to_json(command: Command) -> dict[str, object]:
+    """Return a command as JSON-ready values, with its verb."""
+    return {"verb": command.verb, "fields": to_plain(command)}
+
+
+def from_json(plain: Mapping[str, Any]) -> Command:
+    """Make a command from `to_json`'s values.
+
+    Raises
+    ------
+    UserInputError
+        If the verb is unknown.
+    """
+    cls = _REGISTRY.get(plain["verb"])
+    if cls is None:
+        raise UserInputError(f"no verb {plain['verb']!r} in this Cabstand")
+    return from_plain(cls, plain["fields"])
+
+
+def _without_none(hint: Any) -> type:
+    options = [one for one in typing.get_args(hint) if one is not type(None)]
+    return typing.cast(type, options[0] if options else hint)
+
+
+def _converted(one: Asked, given: object) -> object:
+    if one.is_many:
+        items = [given] if isinstance(given, str) else list(typing.cast(Any, given))
+        return tuple(_one_value(one, item) for item in items)
+    return _one_value(one, given)
+
+
+def _one_value(one: Asked, given: object) -> object:
+    if one.declared.choices and given not in one.declared.choices:
+        raise UserInputError(f"{one.label}: {given!r} is not one of {', '.join(one.declared.choices)}")
+    if isinstance(given, one.type):
+        return given
+    try:
+        return one.type(given)
+    except (TypeError, ValueError) as problem:
+        kind = {"int": "a whole number", "float": "a number"}.get(one.type.__name__, one.type.__name__)
+        raise UserInputError(f"{one.label}: {given!r} is not {kind}") from problem
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)

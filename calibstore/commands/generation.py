@@ -1,0 +1,61 @@
+"""Commands that make calibrations and watch the work."""
+
+from dataclasses import dataclass
+
+from calibstore.commands.fields import Command, argument, command, option
+
+
+@command("generate", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generate(Command):
+    """Build a combined calibration from the ticket's selected exposures, as a detached job."""
+
+    calib_type: str = argument("biasBootstrap or bias", metavar="TYPE", choices=("biasBootstrap", "bias"))
+    ticket: str = argument("construction ticket, e.g. DM-48520")
+    where: str = option("selection; by default the one stored for the ticket", default="")
+    exclude: tuple[str, ...] = option("leave out an exposure: ID=REASON", default=(), metavar="ID=REASON")
+    rerun: str = option("yyyymmdd and a letter; by default the next free one of today", default="", metavar="RERUN")
+    n_sigma: float = option("clip limit [sigma]", default=3.0)
+    max_iter: int = option("clip iterations", default=3)
+    processes: int = option("worker processes; 0: as many as cores", default=0)
+    detach: bool = option("return at once; `cabstand jobs` shows how it goes", default=False)
+
+
+@command("jobs", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jobs(Command):
+    """List jobs and their quanta; resume a dead one, or cancel one."""
+
+    job: str = argument("one job in detail", default="")
+    resume: str = option("start a dead or failed job again; what was done is kept", default="", metavar="ID")
+    cancel: str = option("stop a running job", default="", metavar="ID")
+    log: bool = option("print the end of the job's log", default=False)
+    wait: bool = option("wait until the job has ended", default=False)
+
+
+@command("spot", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot(Command):
+    """Look at a product's mosaic and say whether it is ok; not ok leads to the next rerun."""
+
+    calib_type: str = argument("biasBootstrap or bias", metavar="TYPE", choices=("biasBootstrap", "bias"))
+    ticket: str = argument("construction ticket")
+    ok: bool = option("I looked and it is ok", default=False)
+    not_ok: bool = option("I looked and it is not ok", default=False)
+    detectors: tuple[int, ...] = option("detectors looked at; by default all", default=())
+    comment: str = option("what was seen", default="")
+    redo_without: tuple[str, ...] = option(
+        "exposure to leave out next time: id, or its number in the list", default=(), metavar="EXPOSURE"
+    )
+
+
+@command("process", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process(Command):
+    """Correct one raw exposure with the calibrations in use; a self-check, not a proof."""
+
+    exposure: int = argument("exposure id")
+    detector: int = argument("detector number")
+    out: str = option("folder for the corrected image; by default the repository's", default="", metavar="DIR")
+    collection: str = option("search these calibrations; by default the top chain", default="")
+    instrument: str = option("instrument, when the repository has several", default="")

@@ -1,0 +1,36 @@
+"""Commands about raw exposures."""
+
+from dataclasses import dataclass
+
+from calibstore.commands.fields import Command, argument, command, option
+
+
+@command("ingest", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest(Command):
+    """Record raw frames: headers translated, sizes and checksums kept."""
+
+    paths: tuple[str, ...] = argument("files, folders (searched) or patterns", metavar="PATH...")
+    instrument: str = option("instrument, when the repository has several", default="")
+    transfer: str = option(
+        "direct: recorded where they are; copy or link: brought into the repository",
+        default="direct",
+        choices=("direct", "copy", "link"),
+        short="-t",
+    )
+    observation_type: str = option(
+        "what these frames are, when their headers say it wrongly", default="", metavar="TYPE"
+    )
+
+
+@command("exposures", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowExposures(Command):
+    """Count and list exposures of a selection, with the rules for a calibration type."""
+
+    where: str = option("selection, e.g. \"instrument='LATISS' and exposure.day_obs=20261101\"", default="")
+    instrument: str = option("instrument, when the repository has several", default="")
+    for_: str = option("check the selection for this calibration type", default="", flag="--for", metavar="TYPE")
+    exclude: tuple[str, ...] = option("leave out an exposure: ID=REASON", default=(), metavar="ID=REASON")
+    limit: int = option("samples shown", default=10, metavar="N")
+    events: bool = option("show camera-state changes instead", default=False)

@@ -1,0 +1,54 @@
+"""Commands about the repository itself."""
+
+from dataclasses import dataclass
+
+from calibstore.commands.fields import Command, argument, command, option
+
+
+@command("init", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Init(Command):
+    """Create a repository with its cameras and the table of sites."""
+
+    path: str = argument("folder to create", default="")
+    camera: tuple[str, ...] = option(
+        "LATISS, LSSTComCam, LSSTCam, a camera file that ships (sbig_stl1001) or the path of a camera file; repeat for "
+        "more; ':mini' after a name takes the small simulated camera",
+        metavar="NAME|FILE",
+    )
+    kind: str = option(
+        "main: rules refuse; user, test: rules warn", default="user", choices=("main", "user", "test", "rehearsal")
+    )
+    name: str = option("name shown in headers; by default the folder's", default="")
+    site: str = option("site this repository stands at", default="local")
+
+
+@command("rehearse", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearse(Command):
+    """Walk the whole checklist on a simulated camera, explained step by step."""
+
+    path: str = argument("folder for the rehearsal; by default in the user's data directory", default="")
+    reset: bool = option("throw an earlier rehearsal away and begin anew", default=False)
+    camera: str = option("simulated camera", default="LATISS", choices=("LATISS", "LSSTComCam"))
+    full: bool = option("full-size frames instead of small ones", default=False)
+    prepare_only: bool = option("make the repository and its raws, then let me walk by hand", default=False)
+
+
+@command("journal", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowJournal(Command):
+    """Show who did what, when and why; as Markdown for the ticket."""
+
+    ticket: str = argument("only this construction ticket", default="")
+    markdown: bool = option("Markdown for the ticket", default=False)
+    verify: bool = option("check that no entry was altered", default=False)
+    last: int | None = option("only the newest N entries", default=None, metavar="N")
+
+
+@command("doctor", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doctor(Command):
+    """Check the installation, the machine and the repository; repair nothing."""
+
+    rules: bool = option("print the rules with their ids and severities", default=False)

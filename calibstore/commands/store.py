@@ -1,0 +1,94 @@
+"""Commands on collections, validity ranges and look-up."""
+
+from dataclasses import dataclass
+
+from calibstore.commands.fields import Command, argument, command, option
+
+MODES = ("prepend", "extend", "remove")
+
+
+@command("certify-calibrations", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyCalibrations(Command):
+    """Give a RUN's calibrations a validity range, in the ticket chain only: this does not make them live."""
+
+    run: str = argument("RUN that holds them, e.g. LATISS/calib/DM-48520/DP1/biasGen.20250207a")
+    collection: str = argument("CALIBRATION collection, e.g. LATISS/calib/DM-48520/DP1/bias.20250207a")
+    dataset_type: str = argument("dataset type, e.g. bias")
+    begin_date: str = option(
+        "first instant: TAI, UTC (Z or offset), day_obs (20250401) or MJD; leave out for unbounded", default=""
+    )
+    end_date: str = option("first instant after; a day_obs means through that day; leave out for open", default="")
+    unbounded_begin: bool = option("yes, valid for all the past", default=False)
+    allow_missing: str = option("why some detectors are missing", default="", metavar="REASON")
+
+
+@command("decertify", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decertify(Command):
+    """Take a stretch of time out of certified ranges; the closed rows stay in the history."""
+
+    collection: str = argument("CALIBRATION collection")
+    dataset_type: str = argument("dataset type")
+    begin_date: str = option("first instant to take out; leave out for unbounded", default="")
+    end_date: str = option("first instant to keep again; leave out for open", default="")
+    detector: tuple[int, ...] = option("only these detectors", default=())
+
+
+@command("collection-chain", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionChain(Command):
+    """Change a chain's list: prepend, extend or remove members."""
+
+    parent: str = argument("CHAINED collection, e.g. LATISS/calib")
+    children: tuple[str, ...] = argument("members, in search order", metavar="CHILDREN...")
+    mode: str = option("prepend, extend or remove; there is no default", default="", choices=("", *MODES))
+    create: bool = option("the parent is new: make it", default=False)
+    override: str = option(
+        "act against the workflow gate: type the ticket's name; needs --reason and the deployer's role",
+        default="",
+        metavar="TICKET",
+    )
+
+
+@command("query-collections", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryCollections(Command):
+    """List collections; chains as trees in search order."""
+
+    glob: str = argument("name pattern", default="*")
+    collection_type: tuple[str, ...] = option(
+        "only these types", default=(), choices=("run", "tagged", "chained", "calibration")
+    )
+    chains: str = option("how chains are shown", default="tree", choices=("tree", "table", "flatten"))
+
+
+@command("query-datasets", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryDatasets(Command):
+    """List datasets with their RUN, and where certified with collection and range."""
+
+    dataset_type: str = argument("name pattern of dataset types", default="*")
+    collections: tuple[str, ...] = option("only in these collections (chains are searched)", default=())
+    limit: int = option("rows shown", default=200, metavar="N")
+
+
+@command("explain", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain(Command):
+    """Tell which calibration applies to an exposure, and why every other one lost."""
+
+    exposure: int = argument("exposure id")
+    detector: int = argument("detector number")
+    dataset_type: str = argument("dataset type", default="bias")
+    collection: str = option("search here; by default the instrument's top chain", default="")
+    instrument: str = option("instrument, when the repository has several", default="")
+
+
+@command("fingerprint", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint(Command):
+    """Hash a chain: structural (names and order) and effective (only what can win)."""
+
+    collection: str = argument("collection; by default every instrument's top chain", default="")
+    against: str = option("compare with this repository", default="", metavar="PATH")

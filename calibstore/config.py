@@ -1,0 +1,90 @@
+"""Where things are: the user's configuration file, data and state folders, and the repository that is meant."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from calibstore.errors import UserInputError
+
+STORE_FILE: Final = "cabstand.sqlite3"
+"""Name of the database inside a repository folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The user's configuration, read once at the front door."""
+
+    default_repository: str = ""
+    repositories: dict[str, str] = field(default_factory=dict)
+    """Short names of repositories."""
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role -> user names; a role that is not listed belongs to everybody."""
+    data_dir: Path
+    """Where rehearsals go."""
+    state_dir: Path
+    """Drafts, cached answers."""
+
+    def has_role(self, user: str, role: str) -> bool:
+        """Tell whether a user may act in a role."""
+        return role not in self.roles or user in self.roles[role]
+
+
+def load_config(environment: Mapping[str, str]) -> Config:
+    """Read the configuration file.
+
+    Parameters
+    ----------
+    environment : mapping
+        Environment variables; ``CABSTAND_CONFIG`` names another file.
+
+    Raises
+    ------
+    UserInputError
+        If the file cannot be read as TOML or has a wrong entry.
+    """
+    import platformdirs
+
+    places = platformdirs.PlatformDirs("cabstand", appauthor=False)
+    path = Path(environment.get("CABSTAND_CONFIG") or places.user_config_path / "config.toml")
+    found: dict[str, object] = {}
+    if path.exists():
+        try:
+            found = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+            raise UserInputError(f"{path}: {problem}", hint="mend the file, or move it away") from problem
+    repositories = found.get("repositories", {})
+    roles = found.get("roles", {})
+    if not isinstance(repositories, dict) or not isinstance(roles, dict):
+        raise UserInputError(f"{path}: [repositories] and [roles] must be tables", hint="see README, Configuration")
+    return Config(
+        default_repository=str(found.get("default_repository", "")),
+        repositories={str(name): str(place) for name, place in repositories.items()},
+        roles={str(role): tuple(str(one) for one in who) for role, who in roles.items()},
+        data_dir=places.user_data_path,
+        state_dir=places.user_state_path,
+    )
+
+
+def find_repository(given: str, config: Config, environment: Mapping[str, str]) -> Path:
+    """Return the folder of the repository that is meant.
+
+    Parameters
+    ----------
+    given : str
+        What ``-R`` said: a folder or a configured name; empty for none.
+
+    Raises
+    ------
+    UserInputError
+        If nothing says which repository is meant.
+    """
+    chosen = given or environment.get("CABSTAND_REPO", "") or config.default_repository
+    if not chosen:
+        raise UserInputError(
+            "no repository is named",
+            hint="give -R PATH, set CABSTAND_REPO, or try the rehearsal: cabstand rehearse",
+            code="E-NOREPO",
+        )
+    return Path(config.repositories.get(chosen, chosen)).expanduser().absolute()

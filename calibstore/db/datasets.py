@@ -1,0 +1,197 @@
+"""Datasets, their files and what they were made from."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calibstore.db.schema import collection, dataset, dataset_file, dataset_input
+from calibstore.errors import ConflictError, NotFoundError
+from calibstore.model.codec import canonical_json
+from calibstore.model.records import CollectionRecord, DatasetRecord
+
+_OPEN = (
+    sa.select(
+        dataset,
+        collection.c.name.label("run"),
+        dataset_file.c.path,
+        dataset_file.c.transfer,
+        dataset_file.c.size_bytes,
+        dataset_file.c.sha256,
+    )
+    .join(collection, collection.c.id == dataset.c.run_id)
+    .outerjoin(dataset_file, dataset_file.c.dataset_id == dataset.c.id)
+    .where(dataset.c.closed_state.is_(None))
+)
+_ORDER = (dataset.c.dataset_type, collection.c.name, dataset.c.detector, dataset.c.data_key)
+
+
+class Datasets:
+    """Datasets that exist now."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, run: CollectionRecord, records: Sequence[DatasetRecord], *, state: int) -> int:
+        """Store datasets of one RUN; return how many are new.
+
+        A dataset that is there already with the same content is left alone.
+
+        Raises
+        ------
+        ConflictError
+            If an id or data ID of the RUN is taken by other content.
+        """
+        known = {row.id: row for row in self.in_run(run)}
+        fresh = [record for record in records if not _is_same(known.get(record.id), record)]
+        if not fresh:
+            return 0
+        self._connection.execute(sa.insert(dataset), [_row(record, run, state) for record in fresh])
+        self._connection.execute(
+            sa.insert(dataset_file),
+            [
+                {
+                    "dataset_id": record.id,
+                    "path": record.path,
+                    "transfer": record.transfer,
+                    "size_bytes": record.size_bytes,
+                    "sha256": record.sha256,
+                }
+                for record in fresh
+            ],
+        )
+        edges = [
+            {"dataset_id": record.id, "input_id": input_id, "role": role}
+            for record in fresh
+            for input_id, role in record.inputs
+        ]
+        if edges:
+            self._connection.execute(sa.insert(dataset_input), edges)
+        return len(fresh)
+
+    def get(self, dataset_id: str) -> DatasetRecord:
+        """Return one dataset.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none with this id.
+        """
+        row = self._connection.execute(_OPEN.where(dataset.c.id == dataset_id)).first()
+        if row is None:
+            raise NotFoundError(f"no dataset {dataset_id}", hint="cabstand query-datasets lists them")
+        return _record(row)
+
+    def by_ids(self, ids: Iterable[str]) -> dict[str, DatasetRecord]:
+        """Return datasets by id; unknown ids are left out."""
+        wanted = sorted(set(ids))
+        found: dict[str, DatasetRecord] = {}
+        for start in range(0, len(wanted), 500):
+            rows = self._connection.execute(_OPEN.where(dataset.c.id.in_(wanted[start : start + 500])))
+            found.update((row.id, _record(row)) for row in rows)
+        return found
+
+    def in_run(self, run: CollectionRecord, *, dataset_type: str = "") -> tuple[DatasetRecord, ...]:
+        """Return a RUN's datasets, of one type or all."""
+        query = _OPEN.where(dataset.c.run_id == run.id).order_by(*_ORDER)
+        if dataset_type:
+            query = query.where(dataset.c.dataset_type == dataset_type)
+        return tuple(_record(row) for row in self._connection.execute(query))
+
+    def types_in(self, run: CollectionRecord) -> tuple[str, ...]:
+        """Return the dataset types present in a RUN."""
+        query = (
+            sa.select(dataset.c.dataset_type)
+            .distinct()
+            .where(dataset.c.run_id == run.id, dataset.c.closed_state.is_(None))
+        )
+        return tuple(sorted(self._connection.scalars(query)))
+
+    def raws(self, instrument: str, exposures: Sequence[int]) -> tuple[DatasetRecord, ...]:
+        """Return the raw datasets of some exposures, by exposure and detector."""
+        found: list[DatasetRecord] = []
+        for start in range(0, len(exposures), 500):
+            query = _OPEN.where(
+                dataset.c.dataset_type == "raw",
+                dataset.c.instrument == instrument,
+                dataset.c.exposure.in_(exposures[start : start + 500]),
+            )
+            found.extend(_record(row) for row in self._connection.execute(query))
+        return tuple(sorted(found, key=lambda record: (record.exposure or 0, record.detector or 0)))
+
+    def all_with_files(self) -> tuple[DatasetRecord, ...]:
+        """Return every dataset; `doctor` compares them with the disk."""
+        return tuple(_record(row) for row in self._connection.execute(_OPEN.order_by(*_ORDER)))
+
+    def inputs(self, dataset_id: str) -> tuple[tuple[str, str], ...]:
+        """Return (input id, role) of what a dataset was made from."""
+        query = (
+            sa.select(dataset_input.c.input_id, dataset_input.c.role)
+            .where(dataset_input.c.dataset_id == dataset_id)
+            .order_by(dataset_input.c.role, dataset_input.c.input_id)
+        )
+        return tuple((row.input_id, row.role) for row in self._connection.execute(query))
+
+
+def _is_same(known: DatasetRecord | None, record: DatasetRecord) -> bool:
+    if known is None:
+        return False
+    if known.data_key != record.data_key or known.dataset_type != record.dataset_type:
+        raise ConflictError(
+            f"dataset id {record.id} is {known.dataset_type} {known.data_key} here, not {record.dataset_type} "
+            f"{record.data_key}",
+            code="E-DATASETID",
+        )
+    if known.sha256 != record.sha256:
+        raise ConflictError(
+            f"{record.run}: {record.dataset_type} {record.data_key} exists with other content "
+            f"(sha256 {known.sha256[:12]}, new {record.sha256[:12]})",
+            hint="a RUN keeps what was made in it; use the next rerun letter",
+            code="E-RUNEXISTS",
+        )
+    return True
+
+
+def _row(record: DatasetRecord, run: CollectionRecord, state: int) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "dataset_type": record.dataset_type,
+        "run_id": run.id,
+        "data_key": record.data_key,
+        "instrument": record.instrument,
+        "detector": record.detector,
+        "exposure": record.exposure,
+        "physical_filter": record.physical_filter,
+        "unit": record.unit,
+        "origin": record.origin,
+        "content_sha256": record.content_sha256,
+        "provenance_json": canonical_json(record.provenance),
+        "job_id": record.job_id,
+        "created_tai_ns": record.created_tai_ns,
+        "opened_state": state,
+    }
+
+
+def _record(row: Any) -> DatasetRecord:
+    return DatasetRecord(
+        id=row.id,
+        dataset_type=row.dataset_type,
+        run=row.run,
+        data_key=row.data_key,
+        instrument=row.instrument,
+        detector=row.detector,
+        exposure=row.exposure,
+        physical_filter=row.physical_filter,
+        unit=row.unit,
+        origin=row.origin,
+        content_sha256=row.content_sha256,
+        provenance=json.loads(row.provenance_json),
+        job_id=row.job_id,
+        created_tai_ns=row.created_tai_ns,
+        path=row.path or "",
+        transfer=row.transfer or "written",
+        size_bytes=row.size_bytes or 0,
+        sha256=row.sha256 or "",
+    )

@@ -1,0 +1,141 @@
+"""Opening the store: one SQLite file, every transaction begun explicitly, WAL and full durability.
+
+Writers begin IMMEDIATE and so wait for one another; readers begin deferred and are never blocked.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from calibstore.db.schema import SCHEMA_VERSION
+from calibstore.errors import NotFoundError, StoreError
+
+BUSY_TIMEOUT_MS: Final = 10_000
+"""How long a writer waits for another one [ms]."""
+
+
+def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True) -> Engine:
+    """Open a SQLite store.
+
+    Parameters
+    ----------
+    path : Path
+        The database file.
+    read_only : bool
+        Open so that the database itself refuses to write.
+    must_exist : bool
+        Refuse a missing file; only `init` creates one.
+
+    Raises
+    ------
+    NotFoundError
+        If the file is missing.
+    """
+    if must_exist and not path.exists():
+        raise NotFoundError(f"no repository at {path.parent}", hint=f"make one: cabstand init {path.parent}")
+    mode = "ro" if read_only else "rwc"
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: Python's driver begins nothing on its own, so DDL rolls back too.
+        uri = f"file:{_quoted(path)}?mode={mode}"
+        return sqlite3.connect(
+            uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
+        )
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=2)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if not read_only:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        is_writer = connection.get_execution_options().get("cabstand_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+    return engine
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def check_version(engine: Engine) -> None:
+    """Compare the schema's version row with this code.
+
+    Raises
+    ------
+    StoreError
+        If the file is no store, or of another schema version.
+    """
+    try:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except sa.exc.DatabaseError as problem:
+        raise StoreError(f"not a Cabstand store: {one_line(problem)}", hint="check -R/--repo") from problem
+    if found != SCHEMA_VERSION:
+        raise StoreError(
+            f"the store has schema {found}, this Cabstand reads schema {SCHEMA_VERSION}",
+            hint="use the Cabstand release that wrote it, or install a newer one",
+            code="E-SCHEMA",
+        )
+
+
+@contextlib.contextmanager
+def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
+    """Hold one transaction; roll back unless the caller commits.
+
+    Raises
+    ------
+    StoreError
+        If the database is locked, full, read-only or damaged.
+    """
+    try:
+        with engine.connect().execution_options(cabstand_write=write) as connection, connection.begin() as begun:
+            yield connection
+            if begun.is_active:
+                begun.rollback()
+    except sa.exc.IntegrityError as problem:
+        raise StoreError(
+            f"the store refused a row: {one_line(problem)}", hint="cabstand doctor", code="E-INTEGRITY"
+        ) from problem
+    except sa.exc.DBAPIError as problem:
+        raise _store_error(problem) from problem
+
+
+def _store_error(problem: sa.exc.DBAPIError) -> StoreError:
+    told = one_line(problem)
+    if "locked" in told or "busy" in told:
+        return StoreError(f"another process holds the store: {told}", hint="wait a moment and repeat", code="E-LOCKED")
+    if "readonly" in told:
+        return StoreError(
+            "the store is open read-only",
+            hint="leave out --read-only, or check the file's permissions",
+            code="E-READONLY",
+        )
+    if "full" in told:
+        return StoreError(
+            f"no space left for the store: {told}",
+            hint="free some disk and repeat; nothing was written",
+            code="E-DISKFULL",
+        )
+    return StoreError(f"the store failed: {told}", hint="cabstand doctor")
+
+
+def one_line(problem: Exception) -> str:
+    """Return the driver's own words of a database error, on one line."""
+    origin = getattr(problem, "orig", None) or problem
+    return " ".join(str(origin).split())

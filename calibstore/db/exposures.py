@@ -1,0 +1,180 @@
+"""Exposures and the camera events derived from their state keywords."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calibstore.db.schema import camera_event, exposure
+from calibstore.model.codec import canonical_json
+from calibstore.model.exposure import Exposure
+from calibstore.model.records import CameraEvent
+from calibstore.model.timespan import Timespan
+
+
+class Exposures:
+    """Exposures of the repository."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, records: Sequence[Exposure], *, state: int, is_type_by_operator: bool) -> int:
+        """Store exposures that are new; return how many were."""
+        fresh = {record.id: record for record in records}
+        for instrument in {record.instrument for record in records}:
+            for known in self.ids(instrument, list(fresh)):
+                fresh.pop(known, None)
+        if fresh:
+            self._connection.execute(
+                sa.insert(exposure),
+                [_row(record, state, is_type_by_operator) for record in fresh.values()],
+            )
+        return len(fresh)
+
+    def ids(self, instrument: str, among: Sequence[int]) -> tuple[int, ...]:
+        """Return those ids that are stored."""
+        found: list[int] = []
+        for start in range(0, len(among), 500):
+            query = sa.select(exposure.c.id).where(
+                exposure.c.instrument == instrument, exposure.c.id.in_(among[start : start + 500])
+            )
+            found.extend(self._connection.scalars(query))
+        return tuple(found)
+
+    def by_ids(self, instrument: str, ids: Sequence[int]) -> tuple[Exposure, ...]:
+        """Return exposures by id, in time order; unknown ids are left out."""
+        found: list[Exposure] = []
+        for start in range(0, len(ids), 500):
+            query = sa.select(exposure).where(
+                exposure.c.instrument == instrument, exposure.c.id.in_(ids[start : start + 500])
+            )
+            found.extend(_record(row) for row in self._connection.execute(query))
+        return tuple(sorted(found, key=lambda record: (record.timespan.begin_tai_ns, record.id)))
+
+    def in_timespan(
+        self, instrument: str, timespan: Timespan, *, observation_types: tuple[str, ...] = ()
+    ) -> tuple[Exposure, ...]:
+        """Return exposures that share an instant with a timespan, in time order."""
+        query = (
+            sa.select(exposure)
+            .where(
+                exposure.c.instrument == instrument,
+                exposure.c.begin_tai_ns < timespan.end_tai_ns,
+                exposure.c.end_tai_ns > timespan.begin_tai_ns,
+            )
+            .order_by(exposure.c.begin_tai_ns, exposure.c.id)
+        )
+        if observation_types:
+            query = query.where(exposure.c.observation_type.in_(observation_types))
+        return tuple(_record(row) for row in self._connection.execute(query))
+
+    def camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
+        """Return the changes of camera-state keywords, in time order."""
+        query = (
+            sa.select(camera_event)
+            .where(camera_event.c.instrument == instrument)
+            .order_by(camera_event.c.at_tai_ns, camera_event.c.keyword)
+        )
+        return tuple(
+            CameraEvent(
+                instrument=row.instrument,
+                at_tai_ns=row.at_tai_ns,
+                keyword=row.keyword,
+                old_value=row.old_value,
+                new_value=row.new_value,
+                exposure_before=row.exposure_before,
+                exposure_after=row.exposure_after,
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def derive_camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
+        """Rebuild the camera events of an instrument from its exposures.
+
+        An exposure whose header lacks a keyword says nothing about it.
+        """
+        query = (
+            sa.select(exposure.c.id, exposure.c.begin_tai_ns, exposure.c.camera_state_json)
+            .where(exposure.c.instrument == instrument)
+            .order_by(exposure.c.begin_tai_ns, exposure.c.id)
+        )
+        last: dict[str, tuple[str, int]] = {}
+        events: list[CameraEvent] = []
+        for row in self._connection.execute(query):
+            for keyword, value in json.loads(row.camera_state_json).items():
+                if keyword in last and last[keyword][0] != value:
+                    events.append(
+                        CameraEvent(
+                            instrument=instrument,
+                            at_tai_ns=row.begin_tai_ns,
+                            keyword=keyword,
+                            old_value=last[keyword][0],
+                            new_value=value,
+                            exposure_before=last[keyword][1],
+                            exposure_after=row.id,
+                        )
+                    )
+                last[keyword] = (value, row.id)
+        self._connection.execute(sa.delete(camera_event).where(camera_event.c.instrument == instrument))
+        if events:
+            self._connection.execute(
+                sa.insert(camera_event),
+                [
+                    {
+                        "instrument": instrument,
+                        "at_tai_ns": event.at_tai_ns,
+                        "keyword": event.keyword,
+                        "old_value": event.old_value,
+                        "new_value": event.new_value,
+                        "exposure_before": event.exposure_before,
+                        "exposure_after": event.exposure_after,
+                    }
+                    for event in events
+                ],
+            )
+        return tuple(events)
+
+
+def _row(record: Exposure, state: int, is_type_by_operator: bool) -> dict[str, Any]:
+    return {
+        "instrument": record.instrument,
+        "id": record.id,
+        "obs_id": record.obs_id,
+        "day_obs": record.day_obs,
+        "seq_num": record.seq_num,
+        "physical_filter": record.physical_filter,
+        "observation_type": record.observation_type,
+        "observation_reason": record.observation_reason,
+        "science_program": record.science_program,
+        "exposure_time_s": record.exposure_time_s,
+        "dark_time_s": record.dark_time_s,
+        "begin_tai_ns": record.timespan.begin_tai_ns,
+        "end_tai_ns": record.timespan.end_tai_ns,
+        "target_name": record.target_name,
+        "group_name": record.group,
+        "camera_state_json": canonical_json(record.camera_state),
+        "is_type_by_operator": is_type_by_operator,
+        "opened_state": state,
+    }
+
+
+def _record(row: Any) -> Exposure:
+    return Exposure(
+        instrument=row.instrument,
+        id=row.id,
+        obs_id=row.obs_id,
+        day_obs=row.day_obs,
+        seq_num=row.seq_num,
+        physical_filter=row.physical_filter,
+        observation_type=row.observation_type,
+        observation_reason=row.observation_reason,
+        science_program=row.science_program,
+        exposure_time_s=row.exposure_time_s,
+        dark_time_s=row.dark_time_s,
+        timespan=Timespan(row.begin_tai_ns, row.end_tai_ns),
+        target_name=row.target_name,
+        group=row.group_name,
+        camera_state=json.loads(row.camera_state_json),
+    )

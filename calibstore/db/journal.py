@@ -1,0 +1,112 @@
+"""The hash-chained journal: each entry is a numbered state and seals the one before it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calibstore.db.schema import journal
+from calibstore.model.codec import canonical_json, sha256_of
+from calibstore.model.records import JournalEntry
+
+_LAST = sa.select(journal.c.state, journal.c.hash).order_by(journal.c.state.desc()).limit(1)
+
+
+def entry_hash(entry: JournalEntry) -> str:
+    """Return the SHA-256 that seals an entry: over everything in it, its number and the previous hash."""
+    return sha256_of(
+        {
+            "state": entry.state,
+            "at_tai_ns": entry.at_tai_ns,
+            "user": entry.user,
+            "host": entry.host,
+            "verb": entry.verb,
+            "line": entry.line,
+            "command": entry.command,
+            "reason": entry.reason,
+            "ticket": entry.ticket,
+            "summary": entry.summary,
+            "before": entry.before,
+            "after": entry.after,
+            "native": entry.native,
+            "previous_hash": entry.previous_hash,
+        }
+    )
+
+
+class Journal:
+    """Entries of one transaction's view."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def last_state(self) -> int:
+        """Return the number of the newest state; 0 before the first."""
+        row = self._connection.execute(_LAST).first()
+        return row.state if row else 0
+
+    def append(self, entry: JournalEntry) -> JournalEntry:
+        """Seal and store an entry; return it with its number and hash."""
+        row = self._connection.execute(_LAST).first()
+        numbered = replace(entry, state=(row.state if row else 0) + 1, previous_hash=row.hash if row else "")
+        sealed = replace(numbered, hash=entry_hash(numbered))
+        self._connection.execute(
+            sa.insert(journal).values(
+                state=sealed.state,
+                at_tai_ns=sealed.at_tai_ns,
+                user=sealed.user,
+                host=sealed.host,
+                verb=sealed.verb,
+                line=sealed.line,
+                command_json=canonical_json(sealed.command),
+                reason=sealed.reason,
+                ticket=sealed.ticket,
+                summary=sealed.summary,
+                before_json=canonical_json(sealed.before),
+                after_json=canonical_json(sealed.after),
+                native_json=canonical_json(sealed.native),
+                previous_hash=sealed.previous_hash,
+                hash=sealed.hash,
+            )
+        )
+        return sealed
+
+    def entries(self, *, ticket: str = "", last: int | None = None) -> tuple[JournalEntry, ...]:
+        """Return entries, oldest first; of one ticket, or the last few."""
+        query = sa.select(journal).order_by(journal.c.state.desc())
+        if ticket:
+            query = query.where(journal.c.ticket == ticket)
+        if last is not None:
+            query = query.limit(last)
+        return tuple(_entry(row) for row in reversed(self._connection.execute(query).all()))
+
+    def first_altered(self) -> int | None:
+        """Return the number of the first entry that does not fit its seal, or None."""
+        previous_hash, expected = "", 1
+        for entry in self.entries():
+            if entry.state != expected or entry.previous_hash != previous_hash or entry_hash(entry) != entry.hash:
+                return entry.state
+            previous_hash, expected = entry.hash, expected + 1
+        return None
+
+
+def _entry(row: Any) -> JournalEntry:
+    return JournalEntry(
+        state=row.state,
+        at_tai_ns=row.at_tai_ns,
+        user=row.user,
+        host=row.host,
+        verb=row.verb,
+        line=row.line,
+        command=json.loads(row.command_json),
+        reason=row.reason,
+        ticket=row.ticket,
+        summary=row.summary,
+        before=json.loads(row.before_json),
+        after=json.loads(row.after_json),
+        native=tuple(json.loads(row.native_json)),
+        previous_hash=row.previous_hash,
+        hash=row.hash,
+    )

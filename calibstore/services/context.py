@@ -1,0 +1,74 @@
+"""What every action is told: the repository, the clock, who acts, and why."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibstore.config import STORE_FILE, Config
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from calibstore.db.unit_of_work import UnitOfWork
+
+
+def _silent(_text: str) -> None:
+    """Narrate nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The surroundings of one action; nothing below reads a clock or the environment on its own."""
+
+    root: Path
+    """Folder of the repository."""
+    clock: Callable[[], int]
+    """Returns TAI nanoseconds."""
+    user: str
+    host: str
+    config: Config
+    reason: str = ""
+    confirmed: str = ""
+    """What the user typed to confirm."""
+    is_read_only: bool = False
+    narrate: Callable[[str], None] = field(default=_silent)
+    """Progress for people (standard error, or the UI)."""
+
+    @property
+    def store_path(self) -> Path:
+        """The database file."""
+        return self.root / STORE_FILE
+
+    def unit_of_work(self, *, write: bool = False) -> "UnitOfWork":
+        """Begin a transaction on the repository.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no repository at `root`.
+        StoreError
+            If its schema is of another version.
+        """
+        from calibstore.db.unit_of_work import UnitOfWork
+
+        return UnitOfWork(_engine(self.store_path, self.is_read_only), write=write)
+
+    def absolute(self, path: str) -> Path:
+        """Return the place of a stored path: relative ones are inside the repository."""
+        return self.root / path
+
+
+@functools.cache
+def _engine(path: Path, read_only: bool) -> "Engine":
+    from calibstore.db.engine import check_version, open_engine
+
+    engine = open_engine(path, read_only=read_only)
+    check_version(engine)
+    return engine
+
+
+def forget_engines() -> None:
+    """Close cached stores, for a folder that is removed or replaced."""
+    _engine.cache_clear()

@@ -1,0 +1,132 @@
+"""The two doors of the house: `execute` changes, `ask` looks.
+
+A command is planned and carried out inside the same write transaction, so its preview and its effect see the
+same rows; a dry run plans in a read transaction and writes nothing.
+"""
+
+import importlib
+from dataclasses import replace
+from types import ModuleType
+from typing import Final, cast
+
+from calibstore.commands.fields import Command, to_json, to_line
+from calibstore.errors import StoreError, WorkflowError
+from calibstore.model.records import JournalEntry
+from calibstore.services.actions import Answer, Effect, Handler, Plan, Question
+from calibstore.services.context import Context
+
+# verb -> module holding HANDLERS or QUESTIONS for it; imported when the verb is used, so that `--help` stays light.
+_MODULES: Final = {
+    "init": "setup",
+    "rehearse": "rehearsal",
+    "journal": "records",
+    "doctor": "doctor",
+    "ingest": "ingest",
+    "exposures": "selection",
+    "generate": "generation",
+    "jobs": "jobs",
+    "spot": "spot",
+    "process": "processing",
+    "verify": "verification",
+    "report": "reporting",
+    "certify-calibrations": "certifying",
+    "decertify": "certifying",
+    "collection-chain": "chains",
+    "query-collections": "queries",
+    "query-datasets": "queries",
+    "explain": "queries",
+    "fingerprint": "queries",
+    "campaign new": "campaigns",
+    "campaign inputs": "campaigns",
+    "campaign ticket": "campaigns",
+    "campaign show": "campaigns",
+    "campaign list": "campaigns",
+    "hail": "hailing",
+    "decide": "hailing",
+    "export-calibs": "exporting",
+    "import": "importing",
+    "deploy": "deploying",
+    "prove": "proving",
+}
+
+
+def execute(command: Command, context: Context, *, dry_run: bool = False) -> Effect:
+    """Carry out a command in one transaction and journal it; or say what it would do.
+
+    Parameters
+    ----------
+    command : Command
+        A writing command.
+    context : Context
+        Repository, clock, user, reason.
+    dry_run : bool
+        Return the effect without writing anything.
+
+    Raises
+    ------
+    CabstandError
+        Whatever the action refuses; nothing is left half-written.
+    """
+    handler = cast(Handler, _module(command.verb).HANDLERS[command.verb])
+    if context.is_read_only and not dry_run:
+        raise StoreError("the repository is open read-only", hint="leave out --read-only", code="E-READONLY")
+    prepared = handler.prepare(command, context, dry_run) if handler.prepare else None
+    try:
+        with context.unit_of_work(write=not dry_run) as uow:
+            plan = handler.plan(command, context, uow, prepared)
+            if dry_run or plan.apply is None:
+                if dry_run and prepared is not None:
+                    prepared.discard()
+                return plan.effect if dry_run or plan.after is None else plan.after(plan.effect)
+            _check_confirmed(plan, context)
+            entry = uow.journal.append(_entry(command, plan.effect, context))
+            plan.apply(uow, entry.state)
+            uow.commit()
+    except BaseException:
+        if prepared is not None:
+            prepared.discard()
+        raise
+    done = replace(plan.effect, state=entry.state)
+    return plan.after(done) if plan.after else done
+
+
+def ask(command: Command, context: Context) -> Answer:
+    """Answer a question; nothing is written.
+
+    Raises
+    ------
+    CabstandError
+        If the question names something that is not there.
+    """
+    question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
+    return question(command, context)
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"calibstore.services.{_MODULES[verb]}")
+
+
+def _check_confirmed(plan: Plan, context: Context) -> None:
+    if plan.effect.confirm and context.confirmed != plan.effect.confirm:
+        raise WorkflowError(
+            f"{plan.effect.summary}: this must be confirmed by typing {plan.effect.confirm!r}",
+            hint=f"look at it with --dry-run, then repeat with --confirm {plan.effect.confirm}",
+            code="E-CONFIRM",
+        )
+
+
+def _entry(command: Command, effect: Effect, context: Context) -> JournalEntry:
+    return JournalEntry(
+        at_tai_ns=context.clock(),
+        user=context.user,
+        host=context.host,
+        verb=command.verb,
+        line=to_line(command, reason=context.reason),
+        command=to_json(command),
+        reason=context.reason,
+        ticket=effect.ticket,
+        summary=effect.summary,
+        before=effect.before,
+        after=effect.after,
+        native=effect.native,
+    )
