@@ -78,15 +78,23 @@ def spill_full_wells(charge_e: Image, *, full_well_e: float, reach: int = 3) -> 
 
     Notes
     -----
-    Each of `reach` rounds moves half of every excess one row up and half one row down. Charge that finds no room
-    within the reach, or runs off the edge, is lost.
+    Half of every excess travels up and half down; each pixel on the way takes what it has room for. Charge that finds
+    no room within the reach, or runs off the edge, is lost.
     """
-    if not (charge_e > full_well_e).any():
+    well = np.float32(full_well_e)
+    if not (charge_e > well).any():
         return charge_e
-    held = charge_e.astype(np.float32, copy=True)
+    held = np.minimum(charge_e, well)
+    upward = (charge_e - held) / 2
+    downward = upward.copy()
     for _ in range(reach):
-        excess = np.maximum(held - np.float32(full_well_e), 0)
-        held -= excess
-        held[1:] += excess[:-1] / 2
-        held[:-1] += excess[1:] / 2
-    return np.minimum(held, np.float32(full_well_e))
+        for moving, target, source in (
+            (upward, slice(1, None), slice(None, -1)),
+            (downward, slice(None, -1), slice(1, None)),
+        ):
+            arriving = np.zeros_like(moving)
+            arriving[target] = moving[source]
+            taken = np.minimum(arriving, well - held)
+            held += taken
+            moving[...] = arriving - taken
+    return held
