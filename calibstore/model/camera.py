@@ -110,7 +110,9 @@ class Camera:
     time_zone: str = "UTC"
     """IANA zone of the site, for local times in previews."""
     state_keywords: tuple[str, ...] = ()
-    """Header keywords whose change is a camera event."""
+    """Header keywords whose change is a camera event; ingested for every exposure."""
+    compared_keywords: tuple[str, ...] = ()
+    """Those of them the ISR compares between exposure and calibration (none for LSSTComCam)."""
     typical_science_exposure_s: float = 30.0
     """T_sci of the noise penalty [s]."""
     limits_profile: str = "strict"
@@ -127,6 +129,16 @@ class Camera:
     def has_overscan(self) -> bool:
         """Whether every amplifier has a serial overscan."""
         return all(amp.serial_overscan is not None for det in self.detectors for amp in det.amplifiers)
+
+    @property
+    def label(self) -> str:
+        """Instrument name with what is special about it, for messages."""
+        notes = [note for note in (self.variant, "simulated" if self.simulated else "") if note]
+        return f"{self.instrument} ({', '.join(notes)})" if notes else self.instrument
+
+    def band(self, physical_filter: str) -> str:
+        """Return the band of a filter, ``""`` for one the camera does not list."""
+        return next((known.band for known in self.filters if known.name == physical_filter), "")
 
     def detector(self, detector_id: int) -> Detector:
         """Return one detector.
