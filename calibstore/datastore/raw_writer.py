@@ -4,12 +4,11 @@ The same exposure and pixels give the same bytes: no card holds the time of writ
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from calibstore.errors import StoreError, UserInputError
+from calibstore.datastore.atomic_files import create_atomically
+from calibstore.errors import UserInputError
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.model.exposure import Exposure
 from calibstore.model.iso_time import NS_PER_DAY, ns_to_iso
@@ -173,7 +172,7 @@ def write_raw(
     Parameters
     ----------
     directory : Path
-        Existing folder.
+        Where the file goes; made where it is missing.
     exposure : Exposure
         What the header tells.
     detector : Detector
@@ -221,45 +220,9 @@ def write_raw(
             hdu.header[keyword] = value
         hdus.append(hdu)
     path = directory / raw_file_name(exposure, detector)
-    with replacing(path) as temporary:
-        hdus.writeto(temporary, overwrite=True, checksum=False)
+    with create_atomically(path) as descriptor, os.fdopen(os.dup(descriptor), "wb") as stream:
+        hdus.writeto(stream, checksum=False)
     return path
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside a path; sync and rename at the end, remove on failure.
-
-    Parameters
-    ----------
-    path : Path
-        Final name.
-
-    Yields
-    ------
-    Path
-        Where to write.
-
-    Raises
-    ------
-    StoreError
-        If the disk refuses.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-    except OSError as fault:
-        raise StoreError(
-            f"{path}: cannot be written ({fault.strerror or fault})", hint="check free space and permissions"
-        ) from fault
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _identity(instrument: str) -> tuple[str, str, str]:

@@ -1,11 +1,12 @@
 """What was injected into simulated frames, kept beside them: arrays as npz, the summary as JSON."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from calibstore.datastore.raw_writer import replacing
+from calibstore.datastore.atomic_files import create_atomically, write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ def write_truth(
     Parameters
     ----------
     directory : Path
-        Existing folder.
+        Where the files go; made where it is missing.
     name : str
         Name of the detector.
     arrays : mapping of str to ndarray
@@ -40,8 +41,8 @@ def write_truth(
     import numpy as np
 
     array_path, summary_path = directory / f"truth_{name}.npz", directory / f"truth_{name}.json"
-    with replacing(array_path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # typed as if a key might be allow_pickle
-    with replacing(summary_path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    with create_atomically(array_path) as descriptor, os.fdopen(os.dup(descriptor), "wb") as stream:
+        # Not compressed: noise does not shrink, and trying takes longer than the simulation.
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # typed as if a key might be allow_pickle
+    write_atomically(summary_path, (json.dumps(summary, indent=1, sort_keys=True) + "\n").encode())
     return array_path, summary_path

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from calibstore.datastore.raw_writer import observation_id, write_raw
 from calibstore.datastore.truth_writer import write_truth
-from calibstore.errors import StoreError, UserInputError
+from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
 from calibstore.model.exposure import Exposure
 from calibstore.model.iso_time import NS_PER_S
@@ -75,12 +75,6 @@ def simulate_raws(plan: SimulationPlan, progress: Progress | None = None) -> lis
     """
     _check_plan(plan)
     exposures = [_exposure(plan.camera.instrument, planned) for planned in plan.exposures]
-    try:
-        plan.directory.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise StoreError(
-            f"{plan.directory}: cannot be made ({fault.strerror})", hint="name a folder you may write to"
-        ) from fault
     paths: list[Path] = []
     total = len(exposures) * len(plan.camera.detectors)
     for detector in plan.camera.detectors:

@@ -1,6 +1,7 @@
 """Raw frames are written whole, in the observatory's layout, with the same bytes every time."""
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from calibstore.datastore.raw_writer import (
     observation_id,
     primary_cards,
     raw_file_name,
-    replacing,
     write_raw,
 )
 from calibstore.datastore.truth_writer import write_truth
@@ -192,22 +192,23 @@ def test_an_unknown_instrument_is_refused() -> None:
         primary_cards(make_exposure(instrument="HSC"), DETECTOR)
 
 
-def test_a_missing_folder_is_a_store_fault(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_store_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(StoreError, match="cannot be written"):
-        write_raw(tmp_path / "absent", exposure=make_exposure(), detector=DETECTOR, amps=make_pixels())
+        write_raw(tmp_path / "file" / "raws", exposure=make_exposure(), detector=DETECTOR, amps=make_pixels())
 
 
-def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / raw_file_name(make_exposure(), DETECTOR)
     path.write_bytes(b"old")
 
-    def write_and_fail() -> None:
-        with replacing(path) as temporary:
-            temporary.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
+    def fail_after_half(_: fits.HDUList, stream: IO[bytes], **__: object) -> None:
+        stream.write(b"half")
+        raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(fits.HDUList, "writeto", fail_after_half)
     with pytest.raises(StoreError, match="No space left on device"):
-        write_and_fail()
+        write_raw(tmp_path, exposure=make_exposure(), detector=DETECTOR, amps=make_pixels())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -10,6 +10,7 @@ from astropy.io import fits
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
+from calibstore.datastore.raw_headers import translate
 from calibstore.errors import StoreError, UserInputError
 from calibstore.model.camera import Camera
 from calibstore.model.lsst_cameras import camera
@@ -146,7 +147,7 @@ def test_a_contradicting_plan_is_refused_before_anything_is_written(latiss: Came
 
 def test_a_folder_that_cannot_be_made_is_a_store_fault(latiss: Camera, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be written"):
         simulate_raws(small_plan(latiss, tmp_path / "file" / "raws"))
 
 
@@ -168,6 +169,22 @@ def test_a_rehearsal_has_nights_to_build_judge_and_look_up(rehearsal: tuple[Simu
     assert all(end <= begin for end, begin in zip(ends[:-1], begins[1:], strict=True))
     changes = [index for index in range(1, len(state)) if state[index] != state[index - 1]]
     assert [headers[index]["DAYOBS"] for index in changes] == [str(BUILD_NIGHT)]
+
+
+def test_simulated_frames_are_read_like_real_ones(rehearsal: tuple[SimulationPlan, list[Path]]) -> None:
+    plan, paths = rehearsal
+    for planned, path in zip(plan.exposures, paths, strict=True):
+        exposure, detector = translate(path, plan.camera)
+        assert detector == 0
+        assert exposure.id == planned.day_obs * 100_000 + planned.seq_num
+        assert (exposure.day_obs, exposure.seq_num) == (planned.day_obs, planned.seq_num)
+        assert exposure.observation_type == planned.observation_type
+        assert exposure.observation_reason == planned.reason
+        assert exposure.science_program == planned.program
+        assert exposure.physical_filter == planned.physical_filter
+        assert exposure.exposure_time_s == planned.exposure_time_s
+        assert exposure.camera_state == planned.camera_state
+        assert exposure.timespan.begin_tai_ns == planned.begin_tai_ns
 
 
 def test_a_rehearsal_is_small(rehearsal: tuple[SimulationPlan, list[Path]]) -> None:
