@@ -8,6 +8,7 @@ from typing import Final
 
 from calibstore.errors import UserInputError
 from calibstore.model.collections import did_you_mean
+from calibstore.model.records import DatasetTypeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +183,19 @@ DATASET_TYPES: Final = (
     *(one for known in CALIB_TYPES for one in (known.dataset_type, *known.companions)),
 )
 """Every dataset type a new repository registers."""
+
+
+def all_dataset_types() -> tuple[DatasetTypeRecord, ...]:
+    """Return the dataset types a new repository registers, as the store keeps them."""
+    return tuple(
+        DatasetTypeRecord(
+            name=one.name,
+            dimensions=one.dimensions,
+            storage_class=one.storage_class,
+            is_calibration=one.is_calibration,
+        )
+        for one in DATASET_TYPES
+    )
 
 
 def find_calib_type(name: str) -> CalibType:

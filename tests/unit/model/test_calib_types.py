@@ -7,6 +7,7 @@ from calibstore.model.calib_types import (
     CALIB_NAMES,
     CALIB_TYPES,
     DATASET_TYPES,
+    all_dataset_types,
     find_calib_name,
     find_calib_type,
     find_dataset_type,
@@ -62,3 +63,10 @@ def test_unknown_types_get_the_nearest_name() -> None:
     with pytest.raises(UserInputError):
         find_dataset_type("dark")
     assert find_dataset_type("raw").dimensions == ("instrument", "detector", "exposure")
+
+
+def test_what_a_new_repository_registers() -> None:
+    registered = {record.name: record for record in all_dataset_types()}
+    assert list(registered) == [one.name for one in DATASET_TYPES]
+    assert [name for name, record in registered.items() if record.is_calibration] == ["biasBootstrap", "bias"]
+    assert registered["biasMosaic8"].dimensions == ("instrument",)
