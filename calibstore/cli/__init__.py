@@ -1,5 +1,5 @@
 """The command line: one verb per command, made from its declaration."""
 
-from calibstore.cli.main import group, main
+from calibstore.cli.program import group, main
 
 __all__ = ["group", "main"]

@@ -1,6 +1,6 @@
 """`python -m calibstore.cli`: the command line without the UI."""
 
-from calibstore.cli.main import main
+from calibstore.cli.program import main
 
 if __name__ == "__main__":
     main()

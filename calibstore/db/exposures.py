@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from calibstore.db.schema import camera_event, exposure
+from calibstore.db.where_sql import column, where_clause
 from calibstore.model.codec import canonical_json
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import CameraEvent
 from calibstore.model.timespan import Timespan
+from calibstore.model.where_ast import Expression
 
 
 class Exposures:
@@ -69,6 +71,17 @@ class Exposures:
         if observation_types:
             query = query.where(exposure.c.observation_type.in_(observation_types))
         return tuple(_record(row) for row in self._connection.execute(query))
+
+    def select(self, expression: Expression) -> tuple[Exposure, ...]:
+        """Return the exposures that fit a checked selection, in time order."""
+        query = sa.select(exposure).where(where_clause(expression)).order_by(exposure.c.begin_tai_ns, exposure.c.id)
+        return tuple(_record(row) for row in self._connection.execute(query))
+
+    def text_values(self, name: str, instrument: str) -> tuple[str, ...]:
+        """Return the texts that occur under a selection's name, sorted."""
+        found = column(name)
+        query = sa.select(found).distinct().select_from(exposure).where(exposure.c.instrument == instrument)
+        return tuple(sorted(value for value in self._connection.scalars(query) if value is not None))
 
     def camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
         """Return the changes of camera-state keywords, in time order."""
