@@ -1,0 +1,152 @@
+"""Header cards of a combined bias: identity, inputs, times, state of each correction, amplifiers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from calibstore.datastore.product_fits import CardValue
+from calibstore.model.camera import Amplifier, Detector
+from calibstore.pipelines.detector_frames import ADU, AmplifierLevels, DetectorFrame
+from calibstore.pipelines.quantum import Quantum, RawInput
+from kernels.overscan import OverscanLevels
+from kernels.statistics import DISTRIBUTION_PERCENTS
+
+STEPS: Final = ("GAINCORRECTION", "CROSSTALK", "LINEARIZER", "CTI", "BIAS", "DARK", "BF", "FLAT", "DEFECTS")
+"""Corrections whose state is recorded as ``LSST ISR <step> APPLIED``."""
+
+_CREATION_KEYS: Final = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # carries TAI here: only differences are used
+_MJD_1970: Final = 40587.0
+_NS_PER_DAY: Final = 86_400_000_000_000
+
+
+def bias_cards(
+    quantum: Quantum, detector: Detector, frames: Sequence[DetectorFrame], units: str
+) -> dict[str, CardValue]:
+    """Return the primary header of a combined bias, distribution cards still empty.
+
+    Parameters
+    ----------
+    quantum : Quantum
+        Instrument and parameters.
+    detector : Detector
+        Identity and amplifiers.
+    frames : sequence of DetectorFrame
+        Inputs, in the order they were combined.
+    units : {"electron", "adu"}
+        Unit of the image.
+    """
+    raws = [frame.raw for frame in frames]
+    cards: dict[str, CardValue] = {
+        "OBSTYPE": "bias",
+        "INSTRUME": quantum.instrument,
+        "DETECTOR": detector.id,
+        "DET_NAME": detector.full_name,
+        "RAFTNAME": detector.raft,
+        "SLOTNAME": detector.name_in_raft,
+    }
+    cards |= creation_cards(quantum.parameters)
+    cards |= _time_cards(raws)
+    cards |= common_state(raws)
+    for number, raw in enumerate(raws):
+        begin = _iso(raw.begin_tai_ns)
+        cards[f"CPP_INPUT_{number}"] = raw.exposure
+        cards[f"CPP_INPUT_DATE_{number}"] = begin
+        cards[f"CPP_INPUT_EXPT_{number}"] = raw.exposure_time_s
+        cards[f"CPP_INPUT_SCALE_{number}"] = 1.0
+    cards["LSST ISR UNITS"] = units
+    cards["LSST ISR BOOTSTRAP"] = units == ADU
+    cards["LSST ISR GAIN SOURCE"] = "NONE" if units == ADU else "CAMERA"
+    cards |= {f"LSST ISR {step} APPLIED": False for step in STEPS}
+    cards["LSST ISR READNOISE UNITS"] = "electron"
+    for index, amplifier in enumerate(detector.amplifiers):
+        cards |= _amplifier_cards(amplifier, [frame.levels[index] for frame in frames], units)
+    return cards | distribution_cards(detector, {}, {})
+
+
+def distribution_cards(
+    detector: Detector, percentiles: Mapping[str, Sequence[float]], n_bad: Mapping[str, int]
+) -> dict[str, CardValue]:
+    """Return the percentile and bad-pixel cards of each amplifier.
+
+    Parameters
+    ----------
+    detector : Detector
+        Amplifiers.
+    percentiles : mapping of str to sequence of float
+        At `DISTRIBUTION_PERCENTS`, by amplifier; missing ones are left undefined.
+    n_bad : mapping of str to int
+        Pixels without a valid input, by amplifier.
+    """
+    cards: dict[str, CardValue] = {}
+    for amplifier in detector.amplifiers:
+        stem = f"LSST CALIB BIAS {amplifier.name}"
+        values = percentiles.get(amplifier.name)
+        for number, percent in enumerate(DISTRIBUTION_PERCENTS):
+            cards[f"{stem} DISTRIBUTION {percent}-PCT"] = None if values is None else float(values[number])
+        cards[f"{stem} BADPIX-NUM"] = n_bad.get(amplifier.name, 0)
+    return cards
+
+
+def creation_cards(parameters: Mapping[str, object]) -> dict[str, CardValue]:
+    """Return the CALIB_CREATION_* cards that the parameters give (keys in lower case)."""
+    return {key: str(parameters[key.lower()]) for key in _CREATION_KEYS if key.lower() in parameters}
+
+
+def common_state(raws: Sequence[RawInput]) -> dict[str, CardValue]:
+    """Return the camera-state cards that are the same in all inputs."""
+    first = raws[0].header_state
+    return {key: value for key, value in first.items() if all(raw.header_state.get(key) == value for raw in raws)}
+
+
+def differing_state(raws: Sequence[RawInput]) -> dict[str, list[str]]:
+    """Return the values of each camera-state keyword that is not the same in all inputs."""
+    keys = sorted({key for raw in raws for key in raw.header_state})
+    values = {key: sorted({raw.header_state.get(key, "") for raw in raws}) for key in keys}
+    return {key: found for key, found in values.items() if len(found) > 1}
+
+
+def _time_cards(raws: Sequence[RawInput]) -> dict[str, CardValue]:
+    begin, end = min(raw.begin_tai_ns for raw in raws), max(raw.end_tai_ns for raw in raws)
+    instants = {"OBS": begin, "BEG": begin, "END": end, "AVG": (begin + end) // 2}
+    cards: dict[str, CardValue] = {"TIMESYS": "TAI"}
+    cards |= {f"DATE-{name}": _iso(instant) for name, instant in instants.items()}
+    cards |= {f"MJD-{name}": _MJD_1970 + instant / _NS_PER_DAY for name, instant in instants.items()}
+    return cards | {"EXPTIME": 0.0, "DARKTIME": 0.0}
+
+
+def _iso(tai_ns: int) -> str:
+    return (_EPOCH + timedelta(microseconds=tai_ns // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def _amplifier_cards(amplifier: Amplifier, levels: Sequence[AmplifierLevels], units: str) -> dict[str, CardValue]:
+    gain = 1.0 if units == ADU else amplifier.gain_e_per_adu
+    name = amplifier.name
+    cards: dict[str, CardValue] = {
+        f"LSST ISR GAIN {name}": gain,
+        f"LSST ISR READNOISE {name}": amplifier.read_noise_e,
+        f"LSST ISR SATURATION LEVEL {name}": amplifier.saturation_adu * gain,
+    }
+    serial = [found.serial for found in levels if found.serial is not None]
+    parallel = [found.parallel for found in levels if found.parallel is not None]
+    if serial:
+        cards |= _overscan_cards("SERIAL", name, serial, zero_adu=levels[0].zero_adu)
+    if parallel:
+        cards |= _overscan_cards("PARALLEL", name, parallel, zero_adu=0.0)
+    return cards
+
+
+def _overscan_cards(kind: str, name: str, levels: Sequence[OverscanLevels], *, zero_adu: float) -> dict[str, CardValue]:
+    """Return the statistics of one overscan, each the median over the exposures [adu]."""
+    values = {
+        f"LSST ISR OVERSCAN {kind} MEAN {name}": [found.mean + zero_adu for found in levels],
+        f"LSST ISR OVERSCAN {kind} MEDIAN {name}": [found.median + zero_adu for found in levels],
+        f"LSST ISR OVERSCAN {kind} STDEV {name}": [found.stdev for found in levels],
+        f"LSST ISR OVERSCAN RESIDUAL {kind} MEAN {name}": [found.residual_mean for found in levels],
+        f"LSST ISR OVERSCAN RESIDUAL {kind} MEDIAN {name}": [found.residual_median for found in levels],
+        f"LSST ISR OVERSCAN RESIDUAL {kind} STDEV {name}": [found.residual_stdev for found in levels],
+    }
+    cards: dict[str, CardValue] = {f"LSST ISR OVERSCAN {kind} UNITS {name}": ADU}
+    return cards | {key: float(np.median(found)) for key, found in values.items()}

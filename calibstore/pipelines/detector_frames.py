@@ -1,0 +1,450 @@
+"""Raw exposures of one detector as overscan-subtracted rows, and their clipped combination in row bands.
+
+The levels of the overscan regions are found first, from those pixels alone; afterwards any rows can be read in any
+order, so that twenty full-size frames are combined with a few rows of each in memory. Work is done in adu; the gain is
+applied to the result, which is the same for a clipped mean and costs one product instead of twenty.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibstore.datastore.checksums import sha256_of_file
+from calibstore.datastore.raw_pixels import ImagePlane, PixelReader
+from calibstore.errors import CabstandError, ExecutionError, StoreError, UserInputError
+from calibstore.model.camera import Amplifier, Detector
+from calibstore.pipelines.quantum import RawInput
+from kernels.arrays import Image
+from kernels.assembly import AmplifierPlacement, oriented, row_bands
+from kernels.combine import ClippedMeanCombiner, Combined
+from kernels.errors import ClipCannotRejectError, KernelError, NotEnoughDataError
+from kernels.overscan import PARALLEL, SERIAL, OverscanLevels, OverscanRule, overscan_levels
+
+ADU: Final = "adu"
+ELECTRON: Final = "electron"
+
+_PREPASS_ROWS: Final = 256
+_SATURATED_SHARE: Final = 0.75
+_QUANTISATION_ADU: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmplifierLevels:
+    """What is subtracted from one amplifier of one exposure, and how its overscans were [adu]."""
+
+    name: str
+    serial: OverscanLevels | None
+    """None where the amplifier has no serial overscan."""
+    parallel: OverscanLevels | None
+    """After the serial one; None where there is none."""
+    zero_adu: float
+    """Constant that the stored values leave out; add it to levels of `serial` for true adu."""
+
+
+class DetectorFrame:
+    """One exposure of a detector, open for reading, with its overscan levels.
+
+    Parameters
+    ----------
+    detector : Detector
+        Geometry.
+    raw : RawInput
+        The file.
+    instrument : str
+        Butler name; LATISS clips its parallel overscan on both sides.
+    verify_checksum : bool
+        Whether to compare the file's SHA-256 where one is recorded.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, truncated, changed since it was ingested, or of another geometry.
+    ExecutionError
+        If an overscan has no usable pixel.
+    """
+
+    def __init__(
+        self, detector: Detector, raw: RawInput, *, instrument: str = "", verify_checksum: bool = False
+    ) -> None:
+        self.raw = raw
+        self._detector = detector
+        _require_unchanged(raw, verify_checksum=verify_checksum)
+        self._reader = PixelReader(Path(raw.path))
+        try:
+            self._planes = [self._plane(amplifier) for amplifier in detector.amplifiers]
+            self._buffer = np.empty(0, np.uint8)
+            self._row_offsets: list[Image] = []
+            self._column_offsets: list[Image | None] = []
+            self.levels = tuple(
+                self._find_levels(amplifier, plane, instrument)
+                for amplifier, plane in zip(detector.amplifiers, self._planes, strict=True)
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    @property
+    def is_quantised(self) -> bool:
+        """Whether the stored values are whole numbers of adu."""
+        return all(np.dtype(plane.dtype).kind in "iu" and plane.scale == 1.0 for plane in self._planes)
+
+    def read_data(self, index: int, y0: int, y1: int, *, out: Image) -> Image:
+        """Read rows of an amplifier's imaging pixels, overscan subtracted, in readout order [adu].
+
+        Parameters
+        ----------
+        index : int
+            Number of the amplifier in the detector.
+        y0, y1 : int
+            Half-open range of raw rows.
+        out : ndarray of shape (y1 - y0, data width), float32
+            Written and returned.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be read in full.
+        """
+        box, plane = self._detector.amplifiers[index].data, self._planes[index]
+        stored = self._stored(plane, y0, y1)[:, box.x0 : box.x1]
+        offset = self._row_offsets[index][y0:y1, None]
+        if plane.scale == 1.0:
+            np.subtract(stored, offset, out=out, dtype=np.float32, casting="unsafe")
+        else:
+            np.multiply(stored, np.float32(plane.scale), out=out, dtype=np.float32, casting="unsafe")
+            np.subtract(out, offset, out=out)
+        columns = self._column_offsets[index]
+        if columns is not None:
+            np.subtract(out, columns, out=out)
+        return out
+
+    def _plane(self, amplifier: Amplifier) -> ImagePlane:
+        plane = self._reader.plane(amplifier.extension)
+        if (plane.width, plane.height) != (amplifier.raw_width, amplifier.raw_height):
+            raise StoreError(
+                f"{self.raw.path}: amplifier {amplifier.name} is {plane.width} x {plane.height} pixels, "
+                f"the camera says {amplifier.raw_width} x {amplifier.raw_height}",
+                hint="check that the file belongs to this camera; a binned or windowed readout cannot be combined",
+                code="E-GEOMETRY",
+            )
+        return plane
+
+    def _stored(self, plane: ImagePlane, y0: int, y1: int) -> NDArray[np.generic]:
+        n_bytes = (y1 - y0) * plane.width * np.dtype(plane.dtype).itemsize
+        if self._buffer.size < n_bytes:
+            self._buffer = np.empty(n_bytes, np.uint8)
+        return self._reader.read_rows(plane, y0, y1, buffer=self._buffer)
+
+    def _region(self, plane: ImagePlane, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
+        region = np.empty((rows[1] - rows[0], columns[1] - columns[0]), np.float32)
+        for y0 in range(rows[0], rows[1], _PREPASS_ROWS):
+            y1 = min(y0 + _PREPASS_ROWS, rows[1])
+            region[y0 - rows[0] : y1 - rows[0]] = self._stored(plane, y0, y1)[:, columns[0] : columns[1]]
+        if plane.scale != 1.0:
+            region *= np.float32(plane.scale)
+        return region
+
+    def _find_levels(self, amplifier: Amplifier, plane: ImagePlane, instrument: str) -> AmplifierLevels:
+        # the zero of the stored values cancels in every difference, so it is never added to a pixel
+        offset = np.full(plane.height, -plane.zero, np.float32)
+        serial = parallel = None
+        try:
+            if (box := amplifier.serial_overscan) is not None:
+                serial = overscan_levels(self._region(plane, (0, plane.height), (box.x0, box.x1)), rule=SERIAL)
+                offset = serial.level
+            if (box := amplifier.parallel_overscan) is not None:
+                region = self._region(plane, (box.y0, box.y1), (amplifier.data.x0, amplifier.data.x1))
+                region -= offset[box.y0 : box.y1, None]
+                rule = _parallel_rule(instrument, amplifier.saturation_adu)
+                parallel = overscan_levels(np.ascontiguousarray(region.T), rule=rule)
+        except NotEnoughDataError as fault:
+            raise ExecutionError(
+                f"{self.raw.path}: amplifier {amplifier.name}: {fault}",
+                hint=f"leave exposure {self.raw.exposure} out",
+                code="E-OVERSCAN",
+            ) from fault
+        self._row_offsets.append(offset)
+        self._column_offsets.append(None if parallel is None else parallel.level)
+        return AmplifierLevels(name=amplifier.name, serial=serial, parallel=parallel, zero_adu=plane.zero)
+
+
+@contextmanager
+def open_frames(
+    detector: Detector, raws: Sequence[RawInput], *, instrument: str = "", verify_checksums: bool = False
+) -> Iterator[list[DetectorFrame]]:
+    """Open exposures of one detector, in the order of their numbers, and close them at the end.
+
+    Parameters
+    ----------
+    detector : Detector
+        Geometry.
+    raws : sequence of RawInput
+        Files.
+    instrument : str
+        Butler name.
+    verify_checksums : bool
+        Whether to compare recorded SHA-256 sums.
+
+    Yields
+    ------
+    list of DetectorFrame
+        Sorted by exposure, so that a result never depends on the order of selection.
+
+    Raises
+    ------
+    StoreError, ExecutionError
+        As `DetectorFrame`, for the first file at fault.
+    """
+    with ExitStack() as stack:
+        frames = []
+        for raw in sorted(raws, key=lambda item: (item.exposure, item.path)):
+            frame = DetectorFrame(detector, raw, instrument=instrument, verify_checksum=verify_checksums)
+            stack.callback(frame.close)
+            frames.append(frame)
+        yield frames
+
+
+def placements_of(detector: Detector) -> list[AmplifierPlacement]:
+    """Return where each amplifier's imaging pixels go, in HDU order."""
+    return [
+        AmplifierPlacement(
+            data_x0=amplifier.data.x0,
+            data_y0=amplifier.data.y0,
+            width=amplifier.data.width,
+            height=amplifier.data.height,
+            detector_x0=amplifier.detector_x0,
+            detector_y0=amplifier.detector_y0,
+            is_flipped_x=amplifier.flip_x,
+            is_flipped_y=amplifier.flip_y,
+        )
+        for amplifier in detector.amplifiers
+    ]
+
+
+def combined_bands(
+    detector: Detector,
+    frames: Sequence[DetectorFrame],
+    *,
+    units: str = ELECTRON,
+    n_sigma: float | None = 3.0,
+    max_iter: int = 3,
+    band_rows: int = 20,
+) -> Iterator[tuple[int, Combined]]:
+    """Combine open frames band by band.
+
+    Parameters
+    ----------
+    detector : Detector
+        Geometry, gains and read noise.
+    frames : sequence of DetectorFrame
+        Open exposures.
+    units : {"electron", "adu"}
+        Unit of the result.
+    n_sigma, max_iter
+        As in `kernels.combine.clipped_mean`.
+    band_rows : int
+        Rows of each frame held in memory.
+
+    Yields
+    ------
+    tuple of int and Combined
+        First row and whole assembled rows, as the detector shows them (flips done), from the bottom up. The arrays are
+        overwritten by the next band. Pixels of no amplifier, and those without a finite sample, are NaN with count 0.
+
+    Raises
+    ------
+    UserInputError
+        If the clip could never reject anything for this number of frames, or there is no frame.
+    StoreError
+        If a file cannot be read in full.
+    """
+    placements = placements_of(detector)
+    gains = np.array([a.gain_e_per_adu if units == ELECTRON else 1.0 for a in detector.amplifiers], np.float32)
+    is_quantised = all(frame.is_quantised for frame in frames)
+    try:
+        combiner = ClippedMeanCombiner(
+            len(frames),
+            n_sigma=n_sigma,
+            max_iter=max_iter,
+            minimum_sigma=_QUANTISATION_ADU if is_quantised else 0.0,
+        )
+    except KernelError as fault:
+        raise as_user_error(fault) from fault
+    width = detector.width
+    stack = np.full((len(frames), band_rows, width), np.nan, np.float32)
+    planes = Combined(
+        np.empty((band_rows, width), np.float32),
+        np.empty((band_rows, width), np.float32),
+        np.empty((band_rows, width), np.int16),
+    )
+    for y0, y1 in row_bands(placements, detector_height=detector.height, band_rows=band_rows):
+        inside = [i for i, p in enumerate(placements) if p.detector_y0 <= y0 and y1 <= p.detector_y0 + p.height]
+        band = stack[:, : y1 - y0]
+        if sum(placements[i].width for i in inside) < width:
+            band[...] = np.nan
+        for index in inside:
+            rows, columns = placements[index].raw_rows(y0, y1), placements[index].detector_columns
+            for frame, pixels in zip(frames, band, strict=True):
+                frame.read_data(index, *rows, out=pixels[:, columns])
+        out = Combined(planes.mean[: y1 - y0], planes.variance[: y1 - y0], planes.count[: y1 - y0])
+        combiner.combine(list(band), frame_variance=_frame_variance(detector, frames, inside), out=out)
+        for index in inside:
+            _finish_amplifier(out, placements[index], gains[index])
+        yield y0, out
+
+
+def stream_combined_bands(
+    detector: Detector,
+    raws: Sequence[RawInput],
+    *,
+    instrument: str = "",
+    units: str = ELECTRON,
+    n_sigma: float | None = 3.0,
+    max_iter: int = 3,
+    band_rows: int = 20,
+    verify_checksums: bool = False,
+) -> Iterator[tuple[int, Combined]]:
+    """Open, combine in bands and close: the in-memory combination of some exposures of one detector.
+
+    Parameters
+    ----------
+    detector, raws, instrument, verify_checksums
+        As in `open_frames`.
+    units, n_sigma, max_iter, band_rows
+        As in `combined_bands`.
+
+    Yields
+    ------
+    tuple of int and Combined
+        As `combined_bands`: assembled order, whole rows, valid until the next band.
+
+    Raises
+    ------
+    StoreError, ExecutionError, UserInputError
+        As `open_frames` and `combined_bands`.
+    """
+    with open_frames(detector, raws, instrument=instrument, verify_checksums=verify_checksums) as frames:
+        yield from combined_bands(
+            detector, frames, units=units, n_sigma=n_sigma, max_iter=max_iter, band_rows=band_rows
+        )
+
+
+def read_assembled(
+    detector: Detector, raw: RawInput, *, instrument: str = "", units: str = ELECTRON, verify_checksum: bool = False
+) -> tuple[Image, dict[str, AmplifierLevels]]:
+    """Read one exposure, overscan subtracted and assembled.
+
+    Parameters
+    ----------
+    detector : Detector
+        Geometry and gains.
+    raw : RawInput
+        The file.
+    instrument : str
+        Butler name.
+    units : {"electron", "adu"}
+        Unit of the image.
+    verify_checksum : bool
+        Whether to compare a recorded SHA-256.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float32
+        Assembled image; NaN where there is no amplifier.
+    dict of str to AmplifierLevels
+        Overscan levels and residual statistics [adu] by amplifier name.
+
+    Raises
+    ------
+    StoreError, ExecutionError
+        As `DetectorFrame`.
+    """
+    image = np.full((detector.height, detector.width), np.nan, np.float32)
+    with open_frames(detector, (raw,), instrument=instrument, verify_checksums=verify_checksum) as (frame,):
+        for index, (amplifier, placement) in enumerate(zip(detector.amplifiers, placements_of(detector), strict=True)):
+            box = amplifier.data
+            data = frame.read_data(index, box.y0, box.y1, out=np.empty((box.height, box.width), np.float32))
+            if units == ELECTRON:
+                data *= np.float32(amplifier.gain_e_per_adu)
+            rows = slice(placement.detector_y0, placement.detector_y0 + placement.height)
+            image[rows, placement.detector_columns] = oriented(
+                data, is_flipped_x=amplifier.flip_x, is_flipped_y=amplifier.flip_y
+            )
+        return image, {levels.name: levels for levels in frame.levels}
+
+
+def as_user_error(fault: KernelError) -> CabstandError:
+    """Return a kernel's refusal as an error for people."""
+    if isinstance(fault, ClipCannotRejectError):
+        return UserInputError(
+            str(fault),
+            hint=f"select at least {fault.needed_frames} exposures, or clip below {fault.bound_sigma:.2f} sigma",
+            code="E-CLIP",
+        )
+    return UserInputError(str(fault), hint="check the selection and the clip", code="E-COMBINE")
+
+
+def _parallel_rule(instrument: str, saturation_adu: float) -> OverscanRule:
+    rule = replace(PARALLEL, bleed_adu=_SATURATED_SHARE * saturation_adu)
+    if instrument == "LATISS":
+        return replace(rule, is_positive_only=False, outlier_adu=float("inf"))
+    return rule
+
+
+def _frame_variance(detector: Detector, frames: Sequence[DetectorFrame], inside: Sequence[int]) -> Image:
+    """Return the variance of one sample per column [adu^2]: read noise of the camera file, else of the overscan."""
+    columns = np.full((1, detector.width), np.nan, np.float32)
+    for index in inside:
+        amplifier = detector.amplifiers[index]
+        sigma = amplifier.read_noise_e / amplifier.gain_e_per_adu
+        measured = [frame.levels[index].serial for frame in frames]
+        if sigma == 0.0:
+            found = [levels.residual_stdev for levels in measured if levels is not None]
+            sigma = float(np.median(found)) if found else float("nan")
+        columns[:, amplifier.detector_x0 : amplifier.detector_x0 + amplifier.data.width] = sigma**2
+    return columns
+
+
+def _finish_amplifier(out: Combined, placement: AmplifierPlacement, gain: np.float32) -> None:
+    columns = placement.detector_columns
+    for plane in (out.mean, out.variance, out.count):
+        block = plane[:, columns]
+        if placement.is_flipped_x or placement.is_flipped_y:
+            turned = oriented(block, is_flipped_x=placement.is_flipped_x, is_flipped_y=placement.is_flipped_y)
+            block[...] = turned.copy()
+    if gain != 1.0:
+        out.mean[:, columns] *= gain
+        out.variance[:, columns] *= gain * gain
+
+
+def _require_unchanged(raw: RawInput, *, verify_checksum: bool) -> None:
+    path = Path(raw.path)
+    try:
+        size = path.stat().st_size
+    except OSError as fault:
+        raise StoreError(
+            f"{raw.path}: raw file of exposure {raw.exposure} is not there: {fault.strerror}",
+            hint="put it back, or ingest it again from its new place",
+            code="E-MISSING",
+        ) from fault
+    if raw.size_bytes and size != raw.size_bytes:
+        raise StoreError(
+            f"{raw.path}: {size} bytes, {raw.size_bytes} when it was ingested",
+            hint=f"restore the file or leave exposure {raw.exposure} out",
+            code="E-SIZE",
+        )
+    if verify_checksum and raw.sha256 and sha256_of_file(path) != raw.sha256:
+        raise StoreError(
+            f"{raw.path}: its SHA-256 differs from that recorded when it was ingested",
+            hint=f"restore the file or leave exposure {raw.exposure} out",
+            code="E-CHECKSUM",
+        )

@@ -1,0 +1,42 @@
+"""Outputs that are already there: a quantum done twice keeps what the first time left whole."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from calibstore.datastore.product_fits import product_checksums
+from calibstore.errors import StoreError
+from calibstore.pipelines.binned_images import png_record
+from calibstore.pipelines.quantum import OutputFile, WrittenFile
+
+
+def kept_file(output: OutputFile, existing: Mapping[str, str]) -> WrittenFile | None:
+    """Return the record of an output that exists with the SHA-256 recorded for it, else None.
+
+    Parameters
+    ----------
+    output : OutputFile
+        What would be written.
+    existing : mapping of str to str
+        Recorded SHA-256 by dataset type.
+    """
+    recorded = existing.get(output.dataset_type)
+    path = Path(output.path)
+    if not recorded or not path.is_file():
+        return None
+    try:
+        if path.suffix == ".png":
+            record = png_record(output)
+        else:
+            sums = product_checksums(path)
+            record = WrittenFile(
+                dataset_type=output.dataset_type,
+                dataset_id=output.dataset_id,
+                run=output.run,
+                path=output.path,
+                size_bytes=sums.size_bytes,
+                sha256=sums.sha256,
+                content_sha256=sums.content_sha256,
+            )
+    except StoreError:  # damaged: made again
+        return None
+    return record if record.sha256 == recorded else None
