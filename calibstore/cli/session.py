@@ -142,7 +142,13 @@ class Session:
             return Path(own).expanduser().absolute()
         if command.verb == "rehearse" and not self.given.get("repo"):
             return config.data_dir / "rehearsal"
-        return find_repository(str(self.given.get("repo") or ""), config, self.surroundings.environment)
+        try:
+            return find_repository(str(self.given.get("repo") or ""), config, self.surroundings.environment)
+        except CabstandError:
+            if command.verb != "doctor":
+                raise
+            # Without a repository the doctor still looks at the installation and the machine.
+            return config.data_dir / "rehearsal"
 
     def _confirmed(self, command: Command, context: Any) -> Any:
         from calibstore.services.doors import execute

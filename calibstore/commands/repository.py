@@ -51,4 +51,4 @@ class ShowJournal(Command):
 class Doctor(Command):
     """Check the installation, the machine and the repository; repair nothing."""
 
-    rules: bool = option("print the rules with their ids and severities", default=False)
+    checksums: bool = option("read every file of the repository again and compare its checksum", default=False)
