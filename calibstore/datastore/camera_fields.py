@@ -51,6 +51,11 @@ class Fields:
         """Tell whether a key is there."""
         return key in self._plain
 
+    def plain(self, key: str) -> object:
+        """Return a value as YAML gave it; its meaning is checked elsewhere."""
+        self._asked.add(key)
+        return self._plain.get(key)
+
     def done(self) -> None:
         """Refuse the keys nobody asked for."""
         for key in self._plain:

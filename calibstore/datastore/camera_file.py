@@ -22,7 +22,9 @@ Keys (``?`` = may be left out; everything else is required, unknown keys are ref
     state_keywords:    cards whose change is a camera event ([] for none)
     typical_science_exposure_s: T_sci of the noise penalty
     pixel_size_mm?:    0.01
-    limits:            {profile: name, values?: {test id: {warn, fail, unit}}}: the camera's own acceptance limits
+    limits:
+      profile:         peer, strict, or a name of its own if values are given: these lie over the strict profile
+      values?:         {test id: {warn, fail, unit, source?, gating?}, a failing limit, or null (test taken out)}
     detector_card?:    with several detectors: the card that tells them apart
     detectors:
       - id:            whole number >= 0
@@ -56,6 +58,7 @@ from calibstore.datastore.raw_headers import OBSERVATION_TYPES
 from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model import lsst_cameras
 from calibstore.model.camera import Amplifier, Box, Camera, Detector, PhysicalFilter
+from calibstore.model.profiles import load_profile
 
 MINI_SUFFIX: Final = ":mini"
 OPTIONAL_CARDS: Final = ("obs_id", "target", "group", "program", "reason")
@@ -173,7 +176,7 @@ def _camera(top: Fields) -> Camera | None:
     top.done()
     if top.problems:
         return None
-    return Camera(
+    camera = Camera(
         instrument=instrument,
         detectors=detectors,
         filters=filters,
@@ -190,6 +193,8 @@ def _camera(top: Fields) -> Camera | None:
         visit_max=MAX_ID,
         exposure_max=MAX_ID,
     )
+    _check_limits(top, camera)
+    return camera
 
 
 def _identification(top: Fields) -> dict[str, list[str]]:
@@ -201,7 +206,10 @@ def _identification(top: Fields) -> dict[str, list[str]]:
 
 
 def _exposure_id(group: Fields) -> dict[str, str]:
+    n_problems = len(group.problems)
     rule = group.choice("rule", tuple(ID_RULES))
+    if len(group.problems) > n_problems:
+        return {}  # which other keys belong here depends on the rule
     found = {"rule": rule}
     card = {"day_seq": "sequence_card", "card": "id_card"}.get(rule)
     if card:
@@ -252,20 +260,21 @@ def _filters(top: Fields) -> tuple[PhysicalFilter, ...]:
 
 
 def _limits(group: Fields) -> tuple[str, dict[str, object]]:
-    profile = group.text("profile")
+    profile = group.name("profile")
     limits: dict[str, object] = {}
     if group.has("values"):
         tests = group.group("values")
-        for test in tests.names():
-            entry = tests.group(test)
-            limits[test] = {
-                "warn": entry.number("warn"),
-                "fail": entry.number("fail"),
-                "unit": entry.choice("unit", ("adu", ELECTRON, "1")),
-            }
-            entry.done()
+        limits = {test: tests.plain(test) for test in tests.names()}
     group.done()
     return profile, limits
+
+
+def _check_limits(top: Fields, camera: Camera) -> None:
+    """Let the acceptance tests say whether they understand the camera's limits."""
+    try:
+        load_profile(camera=camera)
+    except UserInputError as problem:
+        top.problem("limits", camera.limits, f"understood: {problem.message} ({problem.hint})")
 
 
 def _detectors(top: Fields) -> tuple[tuple[Detector, ...], dict[str, Any]]:
@@ -280,9 +289,11 @@ def _detectors(top: Fields) -> tuple[tuple[Detector, ...], dict[str, Any]]:
             entry.problem("id", number, "a number no other detector has")
         if card:
             values[entry.text("header_value")] = number
+        n_problems = len(top.problems)
         width, height = entry.pair("size", low=1)
+        size = (width, height) if len(top.problems) == n_problems else None
         name = entry.name("name")
-        amplifiers = tuple(_amplifier(amp, width, height) for amp in entry.entries("amplifiers"))
+        amplifiers = tuple(_amplifier(amp, size) for amp in entry.entries("amplifiers"))
         covered = sum(amp.data.width * amp.data.height for amp in amplifiers)
         if not top.problems and covered != width * height:
             entry.problem("size", [width, height], f"as many pixels as the amplifiers' data hold ({covered})")
@@ -294,20 +305,29 @@ def _detectors(top: Fields) -> tuple[tuple[Detector, ...], dict[str, Any]]:
     return tuple(detectors), {"card": card, "values": values} if card else {}
 
 
-def _amplifier(entry: Fields, detector_width: int, detector_height: int) -> Amplifier:
+def _check_boxes(entry: Fields, data: Box, serial: Box | None, parallel: Box | None) -> None:
+    if serial and (serial.y0, serial.height) != (data.y0, data.height):
+        shown = {"y": serial.y0, "height": serial.height}
+        entry.problem("serial_overscan", shown, f"the rows of data (y {data.y0}, height {data.height})")
+    if parallel and (parallel.x0, parallel.width) != (data.x0, data.width):
+        shown = {"x": parallel.x0, "width": parallel.width}
+        entry.problem("parallel_overscan", shown, f"the columns of data (x {data.x0}, width {data.width})")
+
+
+def _amplifier(entry: Fields, size: tuple[int, int] | None) -> Amplifier:
+    n_problems = len(entry.problems)
     raw_width, raw_height = entry.pair("raw", low=1)
     data = entry.box("data", raw_width, raw_height) or Box(0, 0, 1, 1)
-    serial = entry.box("serial_overscan", raw_width, raw_height, may_be_none=True)
-    parallel = entry.box("parallel_overscan", raw_width, raw_height, may_be_none=True)
-    if serial and (serial.y0, serial.height) != (data.y0, data.height):
-        entry.problem("serial_overscan", serial, f"the rows of data (y {data.y0}, height {data.height})")
-    if parallel and (parallel.x0, parallel.width) != (data.x0, data.width):
-        entry.problem("parallel_overscan", parallel, f"the columns of data (x {data.x0}, width {data.width})")
+    prescan, serial, parallel = (
+        entry.box(key, raw_width, raw_height, may_be_none=True)
+        for key in ("prescan", "serial_overscan", "parallel_overscan")
+    )
     x0, y0 = entry.pair("place", low=0)
-    if x0 + data.width > detector_width or y0 + data.height > detector_height:
-        entry.problem(
-            "place", [x0, y0], f"a place where {data.width}x{data.height} pixels fit into the detector's size"
-        )
+    if len(entry.problems) == n_problems:
+        _check_boxes(entry, data, serial, parallel)
+        if size and (x0 + data.width > size[0] or y0 + data.height > size[1]):
+            allowed = f"a place where {data.width}x{data.height} pixels fit into the detector's size"
+            entry.problem("place", [x0, y0], allowed)
     flip = entry.choice("flip", ("none", "x", "y", "xy"))
     gain, _ = entry.quantity("gain", ("electron/adu",))
     noise, noise_unit = entry.quantity("read_noise", ("adu", ELECTRON))
@@ -318,7 +338,7 @@ def _amplifier(entry: Fields, detector_width: int, detector_height: int) -> Ampl
         raw_width=raw_width,
         raw_height=raw_height,
         data=data,
-        prescan=entry.box("prescan", raw_width, raw_height, may_be_none=True),
+        prescan=prescan,
         serial_overscan=serial,
         parallel_overscan=parallel,
         flip_x="x" in flip,

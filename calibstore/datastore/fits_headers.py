@@ -229,6 +229,8 @@ def _read_header(path: Path, file: BinaryIO, *, index: int) -> str | None:
         if len(blocks[-1]) < BLOCK or not block or len(blocks) > MAX_HEADER_BLOCKS:
             raise truncated(path, f"the header of HDU {index} has no END card")
         blocks.append(block)
+    if len(blocks[-1]) < BLOCK:
+        raise truncated(path, f"the header of HDU {index} ends inside a block")
     return b"".join(blocks).decode("latin-1")
 
 
