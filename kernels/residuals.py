@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from kernels.arrays import BoolImage, Image
 from kernels.cosmic_rays import cosmic_ray_mask
+from kernels.statistics import clipped_statistics
 
 CORNER_SIZE: Final = 200
 """Side of the box at the readout corner [pixel]."""
 
-DISTRIBUTION_LEVELS: Final = (0.0, 5.0, 16.0, 50.0, 84.0, 95.0, 100.0)
-"""Percentiles kept of a combined frame."""
-
-QUARTILES_TO_SIGMA: Final = 0.741301109252801
+NOISE_CLIP_SIGMA: Final = 5.0
+"""Clip of the noise, done three times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,47 +45,6 @@ class AmplifierStatistics:
     """Scatter of the column means about their mean, without cosmic rays."""
 
 
-def clipped_moments(
-    values: NDArray[np.float32], *, n_sigma: float = 5.0, max_iter: int = 3
-) -> tuple[float, float, int]:
-    """Return the mean and standard deviation of the values left after clipping.
-
-    Parameters
-    ----------
-    values : ndarray, float32
-        Finite values of any shape.
-    n_sigma : float
-        Values farther than this many sigma from the centre are left out [1].
-    max_iter : int
-        Clips done; the first is about the median with sigma from the quartiles, each later one about the mean kept.
-
-    Returns
-    -------
-    mean, sigma : float
-        Moments of the values kept; NaN without values.
-    n_kept : int
-        How many were kept.
-
-    Examples
-    --------
-    >>> clipped_moments(np.array([1, 2, 3, 4, 1000], np.float32))[0]
-    2.5
-    """
-    kept = values.ravel()
-    if kept.size == 0:
-        return math.nan, math.nan, 0
-    low, centre, high = (float(q) for q in np.percentile(kept, (25.0, 50.0, 75.0)))
-    sigma = QUARTILES_TO_SIGMA * (high - low)
-    for _ in range(max_iter):
-        inside = np.abs(values.ravel() - centre) <= n_sigma * sigma
-        if not inside.any():
-            break
-        kept = values.ravel()[inside]
-        centre = float(kept.mean(dtype=np.float64))
-        sigma = float(kept.std(dtype=np.float64))
-    return float(kept.mean(dtype=np.float64)), float(kept.std(dtype=np.float64)), int(kept.size)
-
-
 def amplifier_statistics(
     image: Image, *, bad: BoolImage | None = None, is_readout_right: bool = False, is_readout_top: bool = False
 ) -> tuple[AmplifierStatistics, BoolImage]:
@@ -111,7 +69,7 @@ def amplifier_statistics(
     good = np.isfinite(image) if bad is None else np.isfinite(image) & ~bad
     n_good = int(np.count_nonzero(good))
     values = image[good]
-    _, noise_e, _ = clipped_moments(values)
+    noise_e = clipped_statistics(values, n_sigma=NOISE_CLIP_SIGMA).stdev if n_good else math.nan
     rays = cosmic_ray_mask(image, noise=noise_e, bad=~good)
     used = good & ~rays
     clean = image[used]
@@ -120,7 +78,7 @@ def amplifier_statistics(
         n_good=n_good,
         mean_e=_mean(values),
         noise_e=noise_e,
-        cr_noise_e=float(clean.std(dtype=np.float64)) if clean.size else math.nan,
+        cr_noise_e=float(clean.std(dtype=np.float64, ddof=1)) if clean.size > 1 else math.nan,
         corner_e=_mean(image[corner][good[corner]]),
         n_cosmic_ray_pixels=int(np.count_nonzero(rays)),
         clean_mean_e=_mean(clean),
@@ -185,28 +143,6 @@ def profile_rms(image: Image, used: BoolImage, *, axis: int) -> float:
         return math.nan
     sums = np.where(used, image, np.float32(0.0)).sum(axis=axis, dtype=np.float64)
     return float(np.std(sums[enough] / counts[enough]))
-
-
-def distribution(image: Image, *, bad: BoolImage | None = None) -> tuple[float, ...]:
-    """Return the percentiles of a combined frame at `DISTRIBUTION_LEVELS`.
-
-    Parameters
-    ----------
-    image : ndarray of shape (ny, nx), float32
-        Pixels, any unit.
-    bad : ndarray of shape (ny, nx), bool, optional
-        Pixels to leave out.
-
-    Returns
-    -------
-    tuple of float
-        One value a level; NaN without good pixels.
-    """
-    good = np.isfinite(image) if bad is None else np.isfinite(image) & ~bad
-    values = image[good]
-    if values.size == 0:
-        return (math.nan,) * len(DISTRIBUTION_LEVELS)
-    return tuple(float(value) for value in np.percentile(values, DISTRIBUTION_LEVELS))
 
 
 def _mean(values: NDArray[np.float32]) -> float:

@@ -5,12 +5,40 @@ Names in capitals are the peers' (verification.md 2.1), the others ours (3.1). R
 
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
 from kernels.arrays import BoolImage, Image
-from kernels.residuals import AmplifierStatistics, clipped_moments
+from kernels.residuals import CORNER_SIZE, NOISE_CLIP_SIGMA, AmplifierStatistics
+from kernels.statistics import clipped_statistics
 from kernels.verify_noise import NoiseModel
+
+METRIC_UNITS: Final = MappingProxyType(
+    {
+        "MEAN": "electron",
+        "NOISE": "electron",
+        "CR_NOISE": "electron",
+        "AMP_CORNER": "electron",
+        "NOISE_EXCESS": "1",
+        "CR_NOISE_EXCESS": "1",
+        "READ_NOISE_EXCESS": "1",
+        "PROCESSING": "1",
+        "resid_mean": "electron",
+        "resid_mean_error": "electron",
+        "resid_mean_z": "1",
+        "noise_ratio": "1",
+        "noise_floor": "electron",
+        "cr_ratio": "1",
+        "row_struct": "1",
+        "col_struct": "1",
+        "corner_mean": "electron",
+        "corner_mean_error": "electron",
+        "level_drift": "adu",
+    }
+)
+"""Unit of each number of `exposure_metrics`."""
 
 TOO_MANY_COSMIC_RAY_PIXELS = 10000
 """The peers' finder gives up beyond this; here the PROCESSING test says so."""
@@ -57,6 +85,7 @@ def exposure_metrics(
     n_rows, n_columns = shape
     got = statistics
     read_noise_e = noise.read_noise_e
+    mean_error_e = factor * noise.mean_sigma_e(n_rows, n_columns)
     return {
         "MEAN": got.mean_e,
         "NOISE": got.noise_e,
@@ -67,39 +96,48 @@ def exposure_metrics(
         "READ_NOISE_EXCESS": _excess(overscan_noise_adu * gain_e_per_adu, read_noise_e),
         "PROCESSING": _flag(got),
         "resid_mean": got.clean_mean_e,
-        "resid_mean_z": _over(got.clean_mean_e, factor * noise.mean_sigma_e(n_rows, n_columns)),
+        "resid_mean_error": mean_error_e,
+        "resid_mean_z": _over(got.clean_mean_e, mean_error_e),
         "noise_ratio": _excess(got.noise_e, factor * noise.pixel_sigma_e()),
         "noise_floor": got.noise_e,
         "cr_ratio": abs(_excess(got.noise_e, got.cr_noise_e)),
         "row_struct": _over(got.row_rms_e, factor * noise.row_sigma_e(n_columns)),
         "col_struct": _over(got.column_rms_e, factor * noise.column_sigma_e(n_rows)),
         "corner_mean": got.clean_corner_e,
+        "corner_mean_error": factor * noise.mean_sigma_e(min(n_rows, CORNER_SIZE), min(n_columns, CORNER_SIZE)),
         "level_drift": _over(got.clean_mean_e, gain_e_per_adu),
     }
 
 
-def stability_metrics(levels_adu: Sequence[float]) -> dict[str, float]:
+def stability_metrics(levels_adu: Sequence[float], *, level_error_adu: float = math.nan) -> dict[str, float]:
     """Return how far the level of one amplifier wandered over the exposures.
 
     Parameters
     ----------
     levels_adu : sequence of float
         Mean residual of each exposure [adu]; NaN ones are left out.
+    level_error_adu : float
+        What noise alone makes of one level [adu].
 
     Returns
     -------
     dict of str to float
-        ``stability_d`` = P95 - P5 and ``level_range`` = max - min [adu]; NaN with fewer than three exposures.
+        ``stability_d`` = P95 - P5, ``level_range`` = max - min, and ``stability_error`` = twice the error of a level
+        (noise alone gives a P95 - P5 of 3.3 errors) [adu]; NaN with fewer than three exposures.
     """
     measured = np.asarray([level for level in levels_adu if math.isfinite(level)], dtype=np.float64)
     if measured.size < MIN_EXPOSURES_FOR_STABILITY:
-        return {"stability_d": math.nan, "level_range": math.nan}
+        return {"stability_d": math.nan, "stability_error": math.nan, "level_range": math.nan}
     low, high = np.percentile(measured, (5.0, 95.0))
-    return {"stability_d": float(high - low), "level_range": float(measured.max() - measured.min())}
+    return {
+        "stability_d": float(high - low),
+        "stability_error": 2.0 * level_error_adu,
+        "level_range": float(measured.max() - measured.min()),
+    }
 
 
-def add_residual(total: Image, residual: Image, used: BoolImage, *, limit_e: float) -> Image:
-    """Add one residual into the sum of its half; outliers count as equal to the frame subtracted.
+def add_residual(total: Image, residual: Image, used: BoolImage) -> Image:
+    """Add one residual into the sum of its half; pixels not used count as equal to the frame subtracted.
 
     Parameters
     ----------
@@ -108,17 +146,14 @@ def add_residual(total: Image, residual: Image, used: BoolImage, *, limit_e: flo
     residual : ndarray of shape (ny, nx), float32
         Residual of one exposure [electron].
     used : ndarray of shape (ny, nx), bool
-        Good pixels without cosmic rays.
-    limit_e : float
-        Residuals beyond this are outliers too [electron].
+        Good pixels without cosmic rays and outliers.
 
     Returns
     -------
     ndarray of shape (ny, nx), float32
         `total`.
     """
-    kept = used & (np.abs(residual) <= limit_e)
-    np.add(total, residual, out=total, where=kept)
+    np.add(total, residual, out=total, where=used)
     return total
 
 
@@ -149,12 +184,12 @@ def half_metrics(
     if min(n_even, n_odd) < 2:
         return {"evenodd_mean_z": math.nan, "evenodd_noise_ratio": math.nan}
     difference = even_total / np.float32(n_even) - odd_total / np.float32(n_odd)
-    mean_e, sigma_e, _ = clipped_moments(difference)
+    found = clipped_statistics(difference, n_sigma=NOISE_CLIP_SIGMA)
     share = math.sqrt(1.0 / n_even + 1.0 / n_odd)
     n_rows, n_columns = difference.shape
     return {
-        "evenodd_mean_z": _over(mean_e, share * noise.mean_sigma_e(n_rows, n_columns)),
-        "evenodd_noise_ratio": _excess(sigma_e, share * noise.pixel_sigma_e()),
+        "evenodd_mean_z": _over(found.mean, share * noise.mean_sigma_e(n_rows, n_columns)),
+        "evenodd_noise_ratio": _excess(found.stdev, share * noise.pixel_sigma_e()),
     }
 
 

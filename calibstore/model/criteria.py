@@ -4,7 +4,7 @@ A number that is missing or not finite is UNKNOWN, never PASS.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -80,6 +80,10 @@ class Criterion:
     """Failing limit, likewise."""
     limit_metric: str = ""
     """The failing limit is this metric of the same amplifier and exposure."""
+    error_metric: str = ""
+    """The statistical error of the value; the limits are never tighter than `warn_errors` and `fail_errors` of it."""
+    warn_errors: float = 3.0
+    fail_errors: float = 5.0
     limit_counts: bool = True
     """Whether a value equal to the limit still passes."""
     gating: bool = True
@@ -123,6 +127,20 @@ class Criterion:
             return Verdict.WARN
         return Verdict.PASS
 
+    def eased(self, error: float | None) -> "Criterion":
+        """Return the test with limits no tighter than the noise of the value itself.
+
+        Parameters
+        ----------
+        error : float or None
+            Value of `error_metric`; without a finite one the limits stay as they are.
+        """
+        if not self.error_metric or error is None or not math.isfinite(error):
+            return self
+        warn = tuple(max(limit, self.warn_errors * error) for limit in self.warn)
+        fail = tuple(max(limit, self.fail_errors * error) for limit in self.fail)
+        return replace(self, warn=warn, fail=fail, error_metric="")
+
     def badness(self, value: float | None) -> float:
         """Return a number that grows the worse a value is; only for ranking values of this test."""
         if value is None or not math.isfinite(value):
@@ -152,7 +170,10 @@ class Criterion:
             text += f" (warn {_numbers(self.warn)})"
         elif self.warn:
             text += " (warn only)"
-        return f"{text} {self._unit_text()}".rstrip()
+        text = f"{text} {self._unit_text()}".rstrip()
+        if self.error_metric:
+            text += f", or {self.fail_errors:g} ({self.warn_errors:g}) errors if more"
+        return text
 
     def _is_beyond(self, value: float, limits: tuple[float, ...]) -> bool:
         match self.direction:
@@ -192,7 +213,7 @@ class Profile:
     """The acceptance tests of one tier for one camera and calibration type."""
 
     id: str
-    """``peer``, ``strict``, or ``strict+<instrument>`` when the camera brings limits."""
+    """``peer``, ``strict``, the name a camera file gives, or ``strict+<instrument>`` where it gives limits only."""
     tier: str
     sha256: str
     """Over all tests and limits: an old verdict can be made again."""

@@ -4,6 +4,7 @@ The laws: a number of another calibration, in another unit, missing or not finit
 dropped; exposures of the build and independent ones are counted apart.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -119,6 +120,7 @@ class _Judge:
 
     def _row(self, criterion: Criterion, key: Key, measured: MeasuredLike | None) -> JudgedRow:
         detector, amplifier, exposure = key
+        criterion = criterion.eased(self._other(criterion.error_metric, key))
         verdict, reason = self._judge(criterion, key, measured)
         name = self.names.get(detector, str(detector) if detector >= 0 else "")
         waiver = find_waiver(
@@ -142,7 +144,7 @@ class _Judge:
             amplifier=amplifier,
             exposure=exposure,
             evidence=_evidence(measured, exposure, self.grid),
-            value=None if measured is None else measured.value,
+            value=_finite(measured),
             unit=criterion.unit,
             limit=criterion.limit_text(),
             measured_verdict=verdict,
@@ -161,15 +163,16 @@ class _Judge:
             return Verdict.UNKNOWN, f"applied {measured.applied_id or 'nothing'}, the candidate is {candidate}"
         if measured.unit != criterion.unit:
             return Verdict.UNKNOWN, f"measured in {measured.unit}, the limit is in {criterion.unit}"
-        limit = None
-        if criterion.limit_metric:
-            other = self.values.get(criterion.limit_metric, self.nothing).get(key)
-            limit = other.value if other is not None and other.applied_id == candidate else None
-        verdict = criterion.judge(measured.value, limit=limit)
+        verdict = criterion.judge(measured.value, limit=self._other(criterion.limit_metric, key))
         if verdict is not Verdict.UNKNOWN:
             return verdict, ""
         missing = f"{criterion.limit_metric} is missing" if measured.value is not None else "not measured"
         return verdict, measured.note or missing
+
+    def _other(self, metric: str, key: Key) -> float | None:
+        """Return another metric of the same place, if it is of the same candidate."""
+        found = self.values.get(metric, self.nothing).get(key)
+        return found.value if found is not None and found.applied_id == self.candidate_ids.get(key[0]) else None
 
 
 def _by_metric(metrics: Sequence[MeasuredLike]) -> dict[str, dict[Key, MeasuredLike]]:
@@ -192,6 +195,12 @@ def _grid(metrics: Sequence[MeasuredLike], candidate_ids: Mapping[int, str], exp
         if measured.exposure is not None:
             exposures.setdefault(measured.exposure, measured.in_build)
     return _Grid({detector: sorted(names) for detector, names in amplifiers.items()}, exposures)
+
+
+def _finite(measured: MeasuredLike | None) -> float | None:
+    if measured is None or measured.value is None or not math.isfinite(measured.value):
+        return None
+    return measured.value
 
 
 def _evidence(measured: MeasuredLike | None, exposure: int | None, grid: _Grid) -> Evidence:

@@ -54,7 +54,7 @@ def load_profile(tier: str = "", *, calib_type: str = "bias", camera: Camera | N
     profile_id = base
     if camera is not None and base == "strict" and camera.limits:
         criteria = _with_limits(criteria, camera.limits, camera.instrument)
-        profile_id = f"strict+{camera.instrument}"
+        profile_id = f"strict+{camera.instrument}" if name in BASE_TIERS else name
     if camera is not None:
         unfit = Needs.NO_OVERSCAN if camera.has_overscan else Needs.OVERSCAN
         criteria = tuple(found for found in criteria if found.needs is not unfit)

@@ -117,7 +117,8 @@ def test_a_camera_brings_its_own_limits_and_the_hash_tells() -> None:
             limits={"resid_mean": {"warn": 1, "fail": 2.5, "source": "logbook"}, "noise_floor": 0.1, "cr_ratio": None},
         )
     )
-    assert (own.id, own.tier) == ("strict+TestCam", "strict")
+    assert (own.id, own.tier) == ("TestCam", "strict")
+    assert load_profile(camera=camera(limits={"cr_ratio": 0.2})).id == "strict+TestCam"
     assert own.sha256 != plain.sha256
     resid, floor = own.criterion("resid_mean"), own.criterion("noise_floor")
     assert resid is not None

@@ -207,3 +207,12 @@ def test_a_judgement_travels_as_plain_values() -> None:
     found = judge(value(3.0), value(None, exposure=2))
     assert from_plain(Judgement, to_plain(found)) == found
     assert from_plain(ScoreLine, to_plain(found.scoreboard[0])) == found.scoreboard[0]
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(None, "FAIL"), (0.1, "FAIL"), (0.5, "WARN"), (1.5, "PASS")])
+def test_limits_are_not_tighter_than_the_error_of_the_value(error: float | None, verdict: str) -> None:
+    rows = [value(2.2), value(error, metric="error", unit="electron")]
+    found = judge_metrics(rows, profile(error_metric="error"), {4: "cand"})
+    assert found.rows[0].verdict == verdict
+    foreign = [value(2.2), value(1.5, metric="error", applied_id="other")]
+    assert judge_metrics(foreign, profile(error_metric="error"), {4: "cand"}).rows[0].verdict is Verdict.FAIL

@@ -9,12 +9,10 @@ from calibstore.model.judging import judge_metrics
 from calibstore.model.profiles import load_profile
 from calibstore.model.verdicts import Judgement, Measured, Overall
 from kernels.residuals import amplifier_statistics
-from kernels.verify_bias import exposure_metrics
+from kernels.verify_bias import METRIC_UNITS, exposure_metrics
 from kernels.verify_noise import NoiseModel
 
 SHAPE = (2000, 509)
-UNITS = {"level_drift": "adu"}
-PER_ELECTRON = {"MEAN", "NOISE", "CR_NOISE", "AMP_CORNER", "resid_mean", "noise_floor", "corner_mean"}
 PRODUCT = {"stability_d": "adu", "calib_median": "electron", "evenodd_mean_z": "1", "evenodd_noise_ratio": "1"}
 
 AMPLIFIER = Amplifier(
@@ -50,7 +48,7 @@ def judged(image: np.ndarray, tier: str) -> Judgement:
         Measured(
             metric=name,
             value=value,
-            unit=UNITS.get(name, "electron" if name in PER_ELECTRON else "1"),
+            unit=METRIC_UNITS[name],
             detector=0,
             amplifier="C00",
             exposure=1,

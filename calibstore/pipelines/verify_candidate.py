@@ -1,0 +1,91 @@
+"""Reads the calibration under test and what its own header says of it: identity, unit, inputs, steps."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from calibstore.datastore.product_fits import CardValue, read_header, read_plane
+from calibstore.errors import ConflictError
+from calibstore.model.camera import Detector
+from calibstore.pipelines.quantum import CalibInput
+from kernels.arrays import BoolImage, Image, plane_bit
+
+DATASET_ID_KEY: Final = "CAB DATASET ID"
+UNITS_KEY: Final = "LSST ISR UNITS"
+GAIN_SOURCE_KEY: Final = "LSST ISR GAIN SOURCE"
+EXCLUDED_PLANES: Final = ("BAD", "NO_DATA", "DETECTED")
+"""Pixels with these planes take no part in any statistic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The calibration under test."""
+
+    dataset_id: str
+    """UUID its own header gives; empty when it gives none."""
+    image: Image
+    """Pixels, shape (height, width), float32 [electron]."""
+    bad: BoolImage
+    """Pixels left out, and those that are not finite."""
+    n_inputs: int
+    """Exposures combined in it; 0 when neither its header nor the plan tells."""
+    gain_source: str
+    steps: dict[str, bool]
+    """Steps of signature removal by name: whether the header says they were applied."""
+
+
+def read_candidate(calib: CalibInput, detector: Detector) -> Candidate:
+    """Read the calibration under test.
+
+    Parameters
+    ----------
+    calib : CalibInput
+        Where it is and what the plan says of it.
+    detector : Detector
+        The detector it must fit.
+
+    Raises
+    ------
+    ConflictError
+        If it is not in electrons, or of another shape.
+    StoreError
+        If the file is missing or damaged.
+    """
+    path = Path(calib.path)
+    header = read_header(path)
+    units = str(header.get(UNITS_KEY) or "not stated")
+    if units != "electron":
+        raise ConflictError(
+            f"{calib.path}: {calib.dataset_type} {calib.dataset_id} is in {units}, verification works in electron",
+            hint="verify a final bias; a bootstrap in adu is never certified: cabstand generate --type bias",
+            code="E-UNITS",
+        )
+    image = read_plane(path, "IMAGE").astype(np.float32, copy=False)
+    if image.shape != (detector.height, detector.width):
+        raise ConflictError(
+            f"{calib.path}: {image.shape[1]} x {image.shape[0]} pixels, detector {detector.full_name} has "
+            f"{detector.width} x {detector.height}",
+            hint="check the detector of the product",
+            code="E-GEOMETRY",
+        )
+    mask = read_plane(path, "MASK").astype(np.int32, copy=False)
+    excluded = sum(plane_bit(name) for name in EXCLUDED_PLANES)
+    return Candidate(
+        dataset_id=str(header.get(DATASET_ID_KEY) or ""),
+        image=image,
+        bad=((mask & np.int32(excluded)) != 0) | ~np.isfinite(image),
+        n_inputs=calib.n_inputs or sum(re.fullmatch(r"CPP_INPUT_\d+", key) is not None for key in header),
+        gain_source=str(header.get(GAIN_SOURCE_KEY) or ""),
+        steps=_steps(header),
+    )
+
+
+def _steps(header: dict[str, CardValue]) -> dict[str, bool]:
+    found = {}
+    for key, value in header.items():
+        if (match := re.fullmatch(r"LSST ISR (\w+) APPLIED", key)) is not None:
+            found[match.group(1)] = value is True
+    return found
