@@ -160,8 +160,12 @@ def find_field(identifier: Identifier, text: str) -> WhereField:
     if nearest:
         hint = f"did you mean {', '.join(nearest)}? a text stands in single quotes: '{identifier.name}'"
     else:
-        hint = f"if it is a text, write '{identifier.name}'; names: {', '.join(sorted(KNOWN_FIELDS))}"
+        hint = f"if it is a text, write '{identifier.name}'; names: {', '.join(_canonical_names())}"
     raise WhereError(f"there is no field {identifier.name}", text, identifier.position, hint=hint)
+
+
+def _canonical_names() -> list[str]:
+    return sorted({field.name for field in KNOWN_FIELDS.values()})
 
 
 def nearest_fields(name: str) -> tuple[str, ...]:
