@@ -49,8 +49,6 @@ import zoneinfo
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from calibstore.datastore.camera_fields import Fields
 from calibstore.datastore.generic_translator import ID_RULES, MAX_ID
 from calibstore.datastore.header_values import SCALES
@@ -60,7 +58,8 @@ from calibstore.model import lsst_cameras
 from calibstore.model.camera import Amplifier, Box, Camera, Detector, PhysicalFilter
 from calibstore.model.profiles import load_profile
 
-MINI_SUFFIX: Final = ":mini"
+VARIANTS: Final = {"": {}, ":mini": {"mini": True}, ":simulated": {"simulated": True}}
+"""Suffixes of the observatory's cameras: the real one, the small simulated one, the full-size simulated one."""
 OPTIONAL_CARDS: Final = ("obs_id", "target", "group", "program", "reason")
 ELECTRON: Final = "electron"
 
@@ -71,8 +70,8 @@ def load_camera(name_or_path: str | Path) -> Camera:
     Parameters
     ----------
     name_or_path : str or Path
-        ``LATISS``, ``LSSTComCam`` or ``LSSTCam``, each also with ``:mini`` (small, simulated); the name of a camera
-        file that ships with the project (``sbig_stl1001``); or the path of a YAML camera file.
+        ``LATISS``, ``LSSTComCam`` or ``LSSTCam``, each also with ``:mini`` (small, simulated) or ``:simulated`` (full
+        size); the name of a camera file that ships with the project (``sbig_stl1001``); or the path of a YAML file.
 
     Raises
     ------
@@ -82,9 +81,9 @@ def load_camera(name_or_path: str | Path) -> Camera:
         If the camera file is wrong; one line for every problem, all of them at once.
     """
     text = str(name_or_path)
-    base = text.removesuffix(MINI_SUFFIX)
-    if base in lsst_cameras.LSST_CAMERAS:
-        return lsst_cameras.camera(base, mini=text.endswith(MINI_SUFFIX))
+    base, colon, variant = text.partition(":")
+    if base in lsst_cameras.LSST_CAMERAS and colon + variant in VARIANTS:
+        return lsst_cameras.camera(base, **VARIANTS[colon + variant])
     if text in packaged_cameras():
         packaged = importlib.resources.files("calibstore.datastore") / "cameras" / f"{text}.yaml"
         return parse_camera(packaged.read_text(encoding="utf-8"), file=f"{text}.yaml")
@@ -96,7 +95,7 @@ def load_camera(name_or_path: str | Path) -> Camera:
         reason = "it is not UTF-8 text" if isinstance(problem, UnicodeDecodeError) else problem.strerror
         raise NotFoundError(
             f"no camera is named '{text}', and no camera file can be read there ({reason})",
-            hint=f"cameras: {', '.join(known)} (the first three also with {MINI_SUFFIX}), or the path of a YAML file",
+            hint=f"one of {', '.join(known)} (the first three also with :mini or :simulated), or the path of a YAML file",
             code="E-CAMERA",
         ) from problem
     return parse_camera(content, file=path.name)
@@ -123,6 +122,8 @@ def parse_camera(content: str, *, file: str) -> Camera:
     UserInputError
         If it is wrong; one line for every problem.
     """
+    import yaml
+
     try:
         plain = yaml.safe_load(content)
     except yaml.YAMLError as problem:

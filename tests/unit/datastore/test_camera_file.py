@@ -180,13 +180,15 @@ def test_two_detectors_need_a_card_that_tells_them_apart() -> None:
 def test_names_paths_and_variants(tmp_path: Path) -> None:
     assert load_camera("LSSTComCam").variant == ""
     assert load_camera("LATISS:mini").variant == "mini"
+    assert load_camera("LATISS:mini").simulated
+    assert load_camera("LSSTComCam:simulated").label == "LSSTComCam (simulated)"
     assert load_camera("sbig_stl1001").instrument == "SBIG-STL1001"
     path = tmp_path / "my.yaml"
     path.write_text(yaml.safe_dump(GOOD), encoding="utf-8")
     assert load_camera(path) == load_camera(str(path)) == parsed()
 
 
-@pytest.mark.parametrize("name", ["latiss", "nowhere/cam.yaml", "sbig_stl1001:mini", ""])
+@pytest.mark.parametrize("name", ["latiss", "nowhere/cam.yaml", "sbig_stl1001:mini", "LATISS:big", ""])
 def test_an_unknown_camera_lists_the_known_ones(name: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         load_camera(name)

@@ -1,5 +1,6 @@
 """The observatory's cameras: numbers of detectors and amplifiers, boxes that tile, and the assembly table."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -121,6 +122,12 @@ def test_mini_keeps_the_layout_and_is_simulated() -> None:
         assert [(amp.name, amp.flip_x, amp.flip_y) for amp in small.amplifiers] == [
             (amp.name, amp.flip_x, amp.flip_y) for amp in large.amplifiers
         ]
+
+
+def test_a_full_size_simulated_camera_differs_in_nothing_else() -> None:
+    simulated, real = camera("LATISS", simulated=True), camera("LATISS")
+    assert (simulated.simulated, simulated.label) == (True, "LATISS (simulated)")
+    assert dataclasses.replace(simulated, simulated=False) == real
 
 
 def test_camera_state_keywords() -> None:
