@@ -17,6 +17,7 @@ Indices: TypeAlias = NDArray[np.intp]
 
 _FILL_NEIGHBOURS = 5
 _STATISTICS_SAMPLES = 20_000
+_RESIDUAL_CLIP = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class OverscanLevels:
     residual_mean: float
     residual_median: float
     residual_stdev: float
-    """Those of the box after subtraction, of samples within the clip [adu]; the median of at most 20 000 samples."""
+    """Those of the box after subtraction, within 5 typical row sigma [adu]; the median of about 20 000 samples."""
 
 
 def overscan_levels(box: Image, *, rule: OverscanRule = SERIAL) -> OverscanLevels:
@@ -118,7 +119,7 @@ def overscan_levels(box: Image, *, rule: OverscanRule = SERIAL) -> OverscanLevel
         mean=float(filled.mean(dtype=np.float64)),
         median=float(np.median(filled)),
         stdev=float(filled.std(dtype=np.float64)),
-        **_residual_statistics(ordered, first, last, filled),
+        **_residual_statistics(ordered, filled, float(typical)),
     )
 
 
@@ -155,7 +156,7 @@ def _clip_range(
     """Narrow the ranges [first, last) of sorted rows to samples within the limits."""
     low, high = center - below, center + above
     rows = np.arange(ordered.shape[0])
-    reached = np.maximum(last, first + 1) - 1
+    reached = np.minimum(np.maximum(last, first + 1), ordered.shape[1]) - 1
     outside = ~((ordered[rows, np.minimum(first, ordered.shape[1] - 1)] >= low) & (ordered[rows, reached] <= high))
     touched = np.flatnonzero(outside & (last > first))
     if touched.size == 0:
@@ -202,25 +203,22 @@ def _fill(level: Image, invalid: BoolImage) -> Image:
     return filled
 
 
-def _residual_statistics(ordered: Image, first: Indices, last: Indices, level: Image) -> dict[str, float]:
+def _residual_statistics(ordered: Image, level: Image, typical: float) -> dict[str, float]:
     residual = ordered - level[:, None]
-    n_columns = ordered.shape[1]
-    partial = np.flatnonzero((first > 0) | (last < n_columns))
-    if partial.size:
-        columns = np.arange(n_columns)
-        dropped = (columns < first[partial, None]) | (columns >= last[partial, None])
-        part = residual[partial]
-        part[dropped] = 0
-        residual[partial] = part
-    count = int((last - first).clip(0).sum())
+    limit = max(_RESIDUAL_CLIP * typical, 1.0)
+    count = residual.size
+    if not (residual[:, 0].min() >= -limit and residual[:, -1].max() <= limit):
+        outside = ~(np.abs(residual) <= limit)
+        count -= int(outside.sum())
+        residual[outside] = 0
+    if count == 0:
+        nothing = float("nan")
+        return {"residual_mean": nothing, "residual_median": nothing, "residual_stdev": nothing}
     sum1 = float(np.add.reduce(np.add.reduce(residual, axis=1), dtype=np.float64))
     sum2 = float(np.add.reduce(np.einsum("ij,ij->i", residual, residual), dtype=np.float64))
     mean = sum1 / count
-    step = max(1, residual.size // _STATISTICS_SAMPLES)
-    whole = np.flatnonzero((first == 0) & (last == n_columns))[::step]
-    sample = residual[whole] if whole.size else residual
     return {
         "residual_mean": mean,
-        "residual_median": float(np.median(sample)),
+        "residual_median": float(np.median(residual[:: max(1, residual.size // _STATISTICS_SAMPLES)])),
         "residual_stdev": float(np.sqrt(max(sum2 / count - mean * mean, 0.0))),
     }

@@ -140,6 +140,7 @@ def _write_product(
         detector, quantum.raws, instrument=quantum.instrument, verify_checksums=parameters.verify_checksums
     ) as frames:
         cards = bias_cards(quantum, detector, frames, units)
+        cards |= {"CAB DATASET ID": output.dataset_id, "CAB RUN": output.run}
         bands = combined_bands(
             detector,
             frames,

@@ -17,7 +17,8 @@ from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum, WrittenFi
 from kernels.arrays import Image
 from kernels.mosaic import Tile, focal_plane_mosaic
 
-_FACTORS: Final = (64, 8)
+_MOST_FOR_FINE_THUMBNAIL: Final = 16
+"""More detectors than this would make a PNG of the finer mosaic wider than a screen."""
 
 
 def mosaic(quantum: Quantum) -> Outcome:
@@ -28,8 +29,8 @@ def mosaic(quantum: Quantum) -> Outcome:
     quantum : Quantum
         `calibs`: the ``<x>Bin8`` or ``<x>Bin64`` products (or both), each kind in the order of
         ``parameters["detectors"]``, the plain forms of the detectors. Outputs by dataset type: ``<x>Mosaic8``,
-        ``<x>Mosaic64`` (FITS), ``<x>Mosaic8Thumbnail``, ``<x>Mosaic64Thumbnail`` (PNG); only those present are
-        written. Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine_bias`.
+        ``<x>Mosaic64`` (FITS), ``<x>Thumbnail`` (PNG of the finer one, of the coarser for a large focal plane); only
+        those present are written. Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine_bias`.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def mosaic(quantum: Quantum) -> Outcome:
         if kept is not None:
             files.append(kept)
             continue
-        factor = _factor(output.dataset_type)
+        factor = _factor(output.dataset_type, len(detectors))
         if factor not in planes:
             planes[factor] = _compose(quantum, detectors, factor)
         image, cards = planes[factor]
@@ -68,12 +69,13 @@ def mosaic(quantum: Quantum) -> Outcome:
     return Outcome(label=quantum.label, is_done=True, files=tuple(files), details=details)
 
 
-def _factor(dataset_type: str) -> int:
-    stem = dataset_type.removesuffix("Thumbnail")
-    for factor in _FACTORS:
-        if stem.endswith(f"Mosaic{factor}"):
+def _factor(dataset_type: str, n_detectors: int) -> int:
+    if dataset_type.endswith("Thumbnail"):
+        return 8 if n_detectors <= _MOST_FOR_FINE_THUMBNAIL else 64
+    for factor in (64, 8):
+        if dataset_type.endswith(f"Mosaic{factor}"):
             return factor
-    raise UserInputError(f"{dataset_type}: not a mosaic (Mosaic8, Mosaic64)", code="E-OUTPUTS")
+    raise UserInputError(f"{dataset_type}: not a mosaic (Mosaic8, Mosaic64, Thumbnail)", code="E-OUTPUTS")
 
 
 def _compose(quantum: Quantum, detectors: list[Detector], factor: int) -> tuple[Image, dict[str, CardValue]]:

@@ -1,0 +1,101 @@
+"""Raw images read in bands equal what astropy reads; damaged files are named."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from calibstore.datastore.raw_pixels import PixelReader
+from calibstore.errors import StoreError
+
+RNG = np.random.default_rng(0)
+IMAGES = {
+    "unsigned": RNG.integers(0, 65536, (40, 30)).astype(np.uint16),
+    "long": RNG.integers(-(2**20), 2**20, (40, 30)).astype(np.int32),
+    "real": RNG.normal(size=(40, 30)).astype(np.float32),
+    "byte": RNG.integers(0, 255, (40, 30)).astype(np.uint8),
+}
+
+
+def write(path: Path, *, compressed: bool = False) -> Path:
+    kind = fits.CompImageHDU if compressed else fits.ImageHDU
+    images = [kind(data, name=name) for name, data in IMAGES.items() if not compressed or name in ("unsigned", "long")]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(IMAGES))
+def test_images_and_bands_are_those_written(tmp_path: Path, name: str) -> None:
+    with PixelReader(write(tmp_path / "a.fits")) as reader:
+        plane = reader.plane(name.upper())
+        np.testing.assert_array_equal(reader.read_image(plane), IMAGES[name].astype(np.float32))
+        buffer = np.empty(30 * 7 * 8, np.uint8)
+        stored = reader.read_rows(plane, 5, 12, buffer=buffer)
+        assert np.shares_memory(stored, buffer)
+        np.testing.assert_array_equal(stored.astype(np.float64) + plane.zero, IMAGES[name][5:12])
+
+
+def test_compressed_and_gzipped_files_read_alike(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.fits")
+    squeezed = write(tmp_path / "a.fits.fz", compressed=True)
+    zipped, both = tmp_path / "a.fits.gz", tmp_path / "b.fits.fz.gz"
+    zipped.write_bytes(gzip.compress(plain.read_bytes()))
+    both.write_bytes(gzip.compress(squeezed.read_bytes()))
+    for path in (squeezed, zipped, both):
+        with PixelReader(path) as reader:
+            for name in ("unsigned", "long"):
+                plane = reader.plane(name)
+                np.testing.assert_array_equal(reader.read_image(plane), IMAGES[name].astype(np.float32))
+
+
+def test_an_empty_name_means_the_first_image(tmp_path: Path) -> None:
+    fits.PrimaryHDU(IMAGES["unsigned"]).writeto(tmp_path / "a.fits")
+    with PixelReader(tmp_path / "a.fits") as reader:
+        np.testing.assert_array_equal(reader.read_image(reader.plane("")), IMAGES["unsigned"])
+
+
+def test_scaled_images_have_true_values(tmp_path: Path) -> None:
+    hdu = fits.PrimaryHDU(IMAGES["long"].astype(np.int16))
+    hdu.header["BSCALE"], hdu.header["BZERO"] = 0.5, 10.0
+    hdu.writeto(tmp_path / "a.fits")
+    with fits.open(tmp_path / "a.fits") as hdus, PixelReader(tmp_path / "a.fits") as reader:
+        np.testing.assert_allclose(reader.read_image(reader.plane("")), hdus[0].data)
+
+
+@pytest.mark.parametrize("lost", [1, 2880, 6000, 20_000])
+def test_a_truncated_file_is_named(tmp_path: Path, lost: int) -> None:
+    path = write(tmp_path / "short.fits")
+    last = 40 * 30  # bytes of the last image, padded to a block
+    path.write_bytes(path.read_bytes()[: -(2880 - last) - lost])
+    with pytest.raises(StoreError, match=r"short\.fits: truncated") as caught:
+        PixelReader(path)
+    assert caught.value.code == "E-TRUNCATED"
+
+
+def test_other_damage_is_named(tmp_path: Path) -> None:
+    cases = {
+        "empty.txt": (b"nothing like FITS", "not a FITS"),
+        "half.gz": (gzip.compress(write(tmp_path / "a.fits").read_bytes())[:-50], "gzip"),
+    }
+    for name, (content, words) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(StoreError, match=words) as caught:
+            PixelReader(tmp_path / name)
+        assert name in caught.value.message
+    with pytest.raises(StoreError, match="cannot be read"):
+        PixelReader(tmp_path / "missing.fits")
+    with PixelReader(tmp_path / "a.fits") as reader, pytest.raises(StoreError, match="no image Segment99"):
+        reader.plane("Segment99")
+
+
+def test_damaged_compressed_tiles_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.fits.fz", compressed=True)
+    with fits.open(path, disable_image_compression=True) as hdus:
+        first = hdus[1].fileinfo()["datLoc"]
+    content = bytearray(path.read_bytes())
+    content[first : first + 8 * 40] = b"\x7f" * 320  # descriptors of the tiles point outside
+    path.write_bytes(bytes(content))
+    with PixelReader(path) as reader, pytest.raises(StoreError, match="cannot be expanded"):
+        reader.plane("unsigned")
