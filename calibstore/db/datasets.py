@@ -125,6 +125,13 @@ class Datasets:
         """Return every dataset; `doctor` compares them with the disk."""
         return tuple(_record(row) for row in self._connection.execute(_OPEN.order_by(*_ORDER)))
 
+    def made_from(self, input_id: str) -> tuple[DatasetRecord, ...]:
+        """Return the datasets that were made from one."""
+        query = _OPEN.join(dataset_input, dataset_input.c.dataset_id == dataset.c.id).where(
+            dataset_input.c.input_id == input_id
+        )
+        return tuple(_record(row) for row in self._connection.execute(query.order_by(*_ORDER)))
+
     def inputs(self, dataset_id: str) -> tuple[tuple[str, str], ...]:
         """Return (input id, role) of what a dataset was made from."""
         query = (

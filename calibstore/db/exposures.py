@@ -45,6 +45,19 @@ class Exposures:
             found.extend(self._connection.scalars(query))
         return tuple(found)
 
+    def types(self, instrument: str) -> dict[int, str]:
+        """Return the observation type of every exposure of an instrument."""
+        query = sa.select(exposure.c.id, exposure.c.observation_type).where(exposure.c.instrument == instrument)
+        return {row.id: row.observation_type for row in self._connection.execute(query)}
+
+    def correct_type(self, instrument: str, exposure_id: int, observation_type: str) -> None:
+        """Say what an exposure really is; the journal keeps what its header said."""
+        self._connection.execute(
+            sa.update(exposure)
+            .where(exposure.c.instrument == instrument, exposure.c.id == exposure_id)
+            .values(observation_type=observation_type, is_type_by_operator=True)
+        )
+
     def by_ids(self, instrument: str, ids: Sequence[int]) -> tuple[Exposure, ...]:
         """Return exposures by id, in time order; unknown ids are left out."""
         found: list[Exposure] = []
@@ -82,6 +95,22 @@ class Exposures:
         found = column(name)
         query = sa.select(found).distinct().select_from(exposure).where(exposure.c.instrument == instrument)
         return tuple(sorted(value for value in self._connection.scalars(query) if value is not None))
+
+    def around(self, instrument: str, tai_ns: int) -> tuple[Exposure | None, tuple[Exposure, ...], Exposure | None]:
+        """Return the last exposure before an instant, those it cuts in two, and the first one after it."""
+        of_instrument = sa.select(exposure).where(exposure.c.instrument == instrument)
+        before = of_instrument.where(exposure.c.end_tai_ns <= tai_ns).order_by(exposure.c.end_tai_ns.desc())
+        cut = of_instrument.where(exposure.c.begin_tai_ns < tai_ns, exposure.c.end_tai_ns > tai_ns)
+        after = of_instrument.where(exposure.c.begin_tai_ns >= tai_ns).order_by(exposure.c.begin_tai_ns)
+        first, last = (
+            self._connection.execute(after.limit(1)).first(),
+            self._connection.execute(before.limit(1)).first(),
+        )
+        return (
+            _record(last) if last else None,
+            tuple(_record(row) for row in self._connection.execute(cut.order_by(exposure.c.id))),
+            _record(first) if first else None,
+        )
 
     def camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
         """Return the changes of camera-state keywords, in time order."""

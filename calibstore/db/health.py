@@ -22,8 +22,10 @@ def database_faults(path: "Path") -> tuple[str, ...]:
     try:
         with engine.connect() as connection:
             found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
-            for row in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-                found.append(f"row {row[1]} of {row[0]} points at a missing row of {row[2]}")
+            found += [
+                f"row {row[1]} of {row[0]} points at a missing row of {row[2]}"
+                for row in connection.exec_driver_sql("PRAGMA foreign_key_check")
+            ]
         return tuple(found)
     except sa.exc.DBAPIError as problem:
         return (one_line(problem),)

@@ -77,8 +77,7 @@ def camera(name: str, *, mini: bool = False, simulated: bool = False) -> Camera:
     name : str
         ``LATISS``, ``LSSTComCam`` or ``LSSTCam``.
     mini : bool
-        The small simulated variant: the same amplifiers with 64x96 imaging pixels, 16 serial overscan columns and 8
-        parallel overscan rows.
+        The small simulated variant: the same amplifiers with 64x96 imaging pixels and overscans of full width.
     simulated : bool
         The full-size camera of a rehearsal, which takes simulated frames only; ``mini`` always is.
 

@@ -10,10 +10,10 @@ from calibstore.commands.raws import Ingest
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.file_copy import copy_file, link_file
 from calibstore.datastore.raw_headers import check_observation_type, translate
-from calibstore.errors import CabstandError, NotFoundError, UserInputError
+from calibstore.errors import CabstandError, ConflictError, NotFoundError, UserInputError
 from calibstore.model.camera import Camera
 from calibstore.model.data_id import DataId, dataset_uuid
-from calibstore.model.exposure import RawFile
+from calibstore.model.exposure import Exposure, RawFile
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.services import native
 from calibstore.services.actions import Effect, Handler, Plan
@@ -31,7 +31,13 @@ class _Batch:
     """What the files turned out to be, before anything is written."""
 
     taken: list[RawFile] = field(default_factory=list)
+    reason: str = ""
+    """Why, as the operator said it."""
+    types: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Instrument -> exposure -> observation type recorded before."""
     known: int = 0
+    retyped: dict[tuple[str, int], str] = field(default_factory=dict)
+    """(instrument, exposure) the operator says to be of another type than recorded -> recorded type."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """(file, reason)."""
     brought: list[Path] = field(default_factory=list)
@@ -52,11 +58,12 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
         names = (command.instrument,) if command.instrument else uow.repository.instruments()
         cameras = tuple(uow.repository.camera(name) for name in names)
         stored = {camera.instrument: _stored(uow, camera.instrument) for camera in cameras}
-    batch = _Batch()
+        types = {camera.instrument: uow.exposures.types(camera.instrument) for camera in cameras}
+    batch = _Batch(reason=context.reason, types=types)
     for number, path in enumerate(files, start=1):
         if number % 50 == 0:
             context.narrate(f"{number} of {len(files)} files read")
-        _take(path, cameras, command, batch, stored)
+        _take(path, cameras, command, batch, stored=stored)
     if not dry_run:
         try:
             _bring_in(batch, command.transfer, context)
@@ -96,10 +103,12 @@ def _take(
     cameras: Sequence[Camera],
     command: Ingest,
     batch: _Batch,
+    *,
     stored: dict[str, dict[str, tuple[str, str]]],
 ) -> None:
     try:
         raw = _read(path, cameras, command.observation_type)
+        _check_overruled(path, cameras, command.observation_type, batch.reason)
     except CabstandError as problem:
         batch.refused.append((path.name, _without_name(problem.message, path.name)))
         return
@@ -109,6 +118,9 @@ def _take(
         sha256, place = stored[instrument][identity]
         if sha256 == raw.sha256:
             batch.known += 1
+            recorded = batch.types[instrument].get(raw.exposure.id, "")
+            if command.observation_type and recorded and recorded != command.observation_type:
+                batch.retyped[instrument, raw.exposure.id] = recorded
         else:
             batch.refused.append(
                 (
@@ -122,22 +134,40 @@ def _take(
 
 
 def _read(path: Path, cameras: Sequence[Camera], observation_type: str) -> RawFile:
+    exposure, detector = _translated(path, cameras, observation_type)
+    return RawFile(
+        exposure=exposure,
+        detector=detector,
+        path=str(path),
+        size_bytes=path.stat().st_size,
+        sha256=sha256_of_file(path),
+    )
+
+
+def _translated(path: Path, cameras: Sequence[Camera], observation_type: str) -> tuple[Exposure, int]:
     problems: list[CabstandError] = []
     for camera in cameras:
         try:
-            exposure, detector = translate(path, camera, observation_type=observation_type or None)
+            return translate(path, camera, observation_type=observation_type or None)
         except CabstandError as problem:
             problems.append(problem)
-            continue
-        return RawFile(
-            exposure=exposure,
-            detector=detector,
-            path=str(path),
-            size_bytes=path.stat().st_size,
-            sha256=sha256_of_file(path),
-        )
     # With several cameras the last reason is as good as any: the file fits none of them.
     raise problems[-1]
+
+
+def _check_overruled(path: Path, cameras: Sequence[Camera], observation_type: str, reason: str) -> None:
+    """Refuse to call a frame whose header says bias, dark or flat something else, unless a reason is given.
+
+    Software labels frames "Light Frame" for want of better; one that says "bias" mostly is a bias.
+    """
+    if not observation_type or reason:
+        return
+    try:
+        said = _translated(path, cameras, "")[0].observation_type
+    except CabstandError:
+        return
+    if said in ("bias", "dark", "flat") and said != observation_type:
+        raise UserInputError(f"its header says {said}, not {observation_type}; to overrule it give --reason")
 
 
 def _without_name(message: str, name: str) -> str:
@@ -171,15 +201,17 @@ def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -
     by_type = Counter(raw.exposure.observation_type for raw in batch.taken)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(by_type.items()))
     conflicts = _type_conflicts(uow, batch.taken)
+    _refuse_used(uow, batch)
     summary = f"{len(batch.taken)} files recorded" + (f" ({kinds})" if kinds else "")
     summary += f", {batch.known} known already" if batch.known else ""
     summary += f", {len(batch.refused)} refused" if batch.refused else ""
+    summary += f", {len(batch.retyped)} exposures now {command.observation_type}" if batch.retyped else ""
     nights = sorted({raw.exposure.day_obs for raw in batch.taken})
     lines = [f"refused {name}: {reason}" for name, reason in batch.refused[:_SHOWN_REFUSALS]]
     if len(batch.refused) > _SHOWN_REFUSALS:
         lines.append(f"... and {len(batch.refused) - _SHOWN_REFUSALS} more refused; --json lists all")
     if nights:
-        lines.append(f"day_obs {nights[0]} to {nights[-1]}, {len(nights)} nights")
+        lines.append(f"day_obs {nights[0]} to {nights[-1]}, {len(nights)} night{'s' if len(nights) > 1 else ''}")
     effect = Effect(
         summary=summary,
         lines=tuple(lines),
@@ -211,8 +243,10 @@ def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -
     def apply(uow: "UnitOfWork", state: int) -> None:
         for instrument in sorted({raw.exposure.instrument for raw in batch.taken}):
             _write(uow, instrument, batch, command, state=state, at_tai_ns=context.clock())
+        for instrument, exposure in sorted(batch.retyped):
+            uow.exposures.correct_type(instrument, exposure, command.observation_type)
 
-    return Plan(effect=effect, apply=apply if batch.taken else None)
+    return Plan(effect=effect, apply=apply if batch.taken or batch.retyped else None)
 
 
 def _type_conflicts(uow: "UnitOfWork", taken: Sequence[RawFile]) -> list[str]:
@@ -227,6 +261,18 @@ def _type_conflicts(uow: "UnitOfWork", taken: Sequence[RawFile]) -> list[str]:
             if known.observation_type != said[known.id]
         ]
     return found
+
+
+def _refuse_used(uow: "UnitOfWork", batch: _Batch) -> None:
+    for instrument, exposure in sorted(batch.retyped):
+        users = [user for raw in uow.datasets.raws(instrument, [exposure]) for user in uow.datasets.made_from(raw.id)]
+        if users:
+            raise ConflictError(
+                f"exposure {exposure} is recorded as {batch.retyped[instrument, exposure]} and "
+                f"{users[0].dataset_type} of {users[0].run} was built from it: its type stays",
+                hint="leave that file out of the list",
+                code="E-USED",
+            )
 
 
 def _write(uow: "UnitOfWork", instrument: str, batch: _Batch, command: Ingest, *, state: int, at_tai_ns: int) -> None:

@@ -39,10 +39,10 @@ def commands(draw: st.DrawFn, cls: type[Command]) -> Command:
     gap = False
     for one in asked_fields(cls):
         value = draw(_values(one))
-        if one.declared.is_argument and one.is_optional:
-            if gap or value == one.default or (one.is_many and not value):
-                gap = True
-                value = one.default
+        is_left_out = gap or value == one.default or (one.is_many and not value)
+        if one.declared.is_argument and one.is_optional and is_left_out:
+            gap = True
+            value = one.default
         values[one.name] = value
     return build(cls, {name: value for name, value in values.items() if value is not None})
 
