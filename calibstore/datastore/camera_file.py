@@ -95,7 +95,7 @@ def load_camera(name_or_path: str | Path) -> Camera:
         reason = "it is not UTF-8 text" if isinstance(problem, UnicodeDecodeError) else problem.strerror
         raise NotFoundError(
             f"no camera is named '{text}', and no camera file can be read there ({reason})",
-            hint=f"one of {', '.join(known)} (the first three also with :mini or :simulated), or the path of a YAML file",
+            hint=f"one of {', '.join(known)} (the first three also with :mini or :simulated), or a YAML file's path",
             code="E-CAMERA",
         ) from problem
     return parse_camera(content, file=path.name)

@@ -44,6 +44,11 @@ def mini(name: str = "LSSTComCam") -> Camera:
     return camera(name, mini=True)
 
 
+AMP = mini().detectors[0].amplifiers[0]
+PADDING = -AMP.raw_width * AMP.raw_height * 4 % 2880
+"""Bytes that fill the last block of an amplifier's int32 pixels."""
+
+
 def write_frame(folder: Path, *, detector: int = 4, exposure: Exposure = EXPOSURE) -> Path:
     found = mini(exposure.instrument).detector(detector)
     amp = found.amplifiers[0]
@@ -81,7 +86,7 @@ def test_gzip_and_tile_compression_read_alike(tmp_path: Path) -> None:
     facts = read_headers(tiled).images
     assert len(facts) == 16
     assert all(hdu.is_compressed for hdu in facts)
-    assert {(hdu.width, hdu.height) for hdu in facts} == {(83, 104)}
+    assert {(hdu.width, hdu.height) for hdu in facts} == {(AMP.raw_width, AMP.raw_height)}
 
 
 def test_cards_of_a_compressed_simple_image_are_found(tmp_path: Path) -> None:
@@ -97,9 +102,8 @@ def test_cards_of_a_compressed_simple_image_are_found(tmp_path: Path) -> None:
 def test_a_file_cut_anywhere_is_named_with_its_fault(tmp_path: Path, keep: int) -> None:
     whole = write_frame(tmp_path).read_bytes()
     path = tmp_path / "cut.fits"
-    # 16 amplifiers of 83x104 int32: the last data unit has padding, which may honestly be missing.
-    padding = -83 * 104 * 4 % 2880
-    path.write_bytes(whole[: keep - padding] if keep < 0 else whole[:keep])
+    # The last data unit has padding, which may honestly be missing.
+    path.write_bytes(whole[: keep - PADDING] if keep < 0 else whole[:keep])
     with pytest.raises(StoreError, match=r"^cut\.fits: ") as caught:
         translate(path, mini())
     assert "\n" not in caught.value.message
@@ -107,7 +111,7 @@ def test_a_file_cut_anywhere_is_named_with_its_fault(tmp_path: Path, keep: int) 
 
 def test_missing_padding_at_the_end_is_forgiven(tmp_path: Path) -> None:
     path = write_frame(tmp_path)
-    path.write_bytes(path.read_bytes()[: -(-83 * 104 * 4 % 2880)])
+    path.write_bytes(path.read_bytes()[:-PADDING])
     assert translate(path, mini())[1] == 4
 
 
@@ -159,7 +163,9 @@ def test_an_unparsable_card_is_shown(tmp_path: Path, bad: str) -> None:
 def test_the_geometry_of_another_size_is_refused(tmp_path: Path) -> None:
     path = write_frame(tmp_path)
     full = camera("LSSTComCam")
-    with pytest.raises(UserInputError, match=r"83x104 pixels in the file, 576x2048") as caught:
+    with pytest.raises(
+        UserInputError, match=rf"{AMP.raw_width}x{AMP.raw_height} pixels in the file, 576x2048"
+    ) as caught:
         check_geometry(read_headers(path), full, 4)
     assert caught.value.code == "E-RAW-GEOMETRY"
 

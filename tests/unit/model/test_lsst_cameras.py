@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
@@ -117,11 +118,20 @@ def test_mini_keeps_the_layout_and_is_simulated() -> None:
     assert (mini.variant, mini.simulated, full.variant, full.simulated) == ("mini", True, "", False)
     itl, e2v = mini.detectors[0].amplifiers[0], mini.detectors[94].amplifiers[0]
     assert (itl.data, e2v.data) == (Box(3, 0, 64, 96), Box(10, 0, 64, 96))
-    assert (itl.raw_width, itl.raw_height, e2v.raw_width, e2v.raw_height) == (83, 104, 90, 104)
+    assert (itl.raw_width, itl.raw_height, e2v.raw_width, e2v.raw_height) == (131, 144, 128, 142)
     for small, large in zip(mini.detectors, full.detectors, strict=True):
         assert [(amp.name, amp.flip_x, amp.flip_y) for amp in small.amplifiers] == [
             (amp.name, amp.flip_x, amp.flip_y) for amp in large.amplifiers
         ]
+
+
+def test_mini_overscans_are_wide_enough_for_the_published_noise_limit() -> None:
+    for detector in camera("LSSTCam", mini=True).detectors:
+        for amp in detector.amplifiers:
+            assert amp.serial_overscan
+            # The level of a row is a median of the columns without 3 at each end; its error adds to the noise.
+            n_columns = amp.serial_overscan.width - 6
+            assert math.sqrt(1 + math.pi / 2 / n_columns) - 1 < 0.05 / 2
 
 
 def test_a_full_size_simulated_camera_differs_in_nothing_else() -> None:
