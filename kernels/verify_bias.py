@@ -29,6 +29,7 @@ METRIC_UNITS: Final = MappingProxyType(
         "resid_mean_error": "electron",
         "resid_mean_z": "1",
         "noise_ratio": "1",
+        "noise_ratio_error": "1",
         "noise_floor": "electron",
         "cr_ratio": "1",
         "row_struct": "1",
@@ -40,10 +41,13 @@ METRIC_UNITS: Final = MappingProxyType(
 )
 """Unit of each number of `exposure_metrics`."""
 
-TOO_MANY_COSMIC_RAY_PIXELS = 10000
+HALF_METRICS: Final = ("evenodd_mean_z", "evenodd_noise_ratio", "evenodd_noise_error")
+"""Names of `half_metrics`."""
+
+TOO_MANY_COSMIC_RAY_PIXELS: Final = 10000
 """The peers' finder gives up beyond this; here the PROCESSING test says so."""
 
-MIN_EXPOSURES_FOR_STABILITY = 3
+MIN_EXPOSURES_FOR_STABILITY: Final = 3
 
 
 def exposure_metrics(
@@ -99,6 +103,7 @@ def exposure_metrics(
         "resid_mean_error": mean_error_e,
         "resid_mean_z": _over(got.clean_mean_e, mean_error_e),
         "noise_ratio": _excess(got.noise_e, factor * noise.pixel_sigma_e()),
+        "noise_ratio_error": noise.pixel_sigma_error(n_rows, n_columns),
         "noise_floor": got.noise_e,
         "cr_ratio": abs(_excess(got.noise_e, got.cr_noise_e)),
         "row_struct": _over(got.row_rms_e, factor * noise.row_sigma_e(n_columns)),
@@ -174,15 +179,15 @@ def half_metrics(
     Returns
     -------
     dict of str to float
-        ``evenodd_mean_z`` (mean over its own error) and ``evenodd_noise_ratio`` (against the noise of the difference);
-        NaN unless each half has two exposures.
+        ``evenodd_mean_z`` (mean over its own error) and ``evenodd_noise_ratio`` (against the noise of the difference)
+        with its error; NaN unless each half has two exposures.
 
     References
     ----------
     DMTN-101 5.5 and 5.6.
     """
     if min(n_even, n_odd) < 2:
-        return {"evenodd_mean_z": math.nan, "evenodd_noise_ratio": math.nan}
+        return dict.fromkeys(HALF_METRICS, math.nan)
     difference = even_total / np.float32(n_even) - odd_total / np.float32(n_odd)
     found = clipped_statistics(difference, n_sigma=NOISE_CLIP_SIGMA)
     share = math.sqrt(1.0 / n_even + 1.0 / n_odd)
@@ -190,6 +195,7 @@ def half_metrics(
     return {
         "evenodd_mean_z": _over(found.mean, share * noise.mean_sigma_e(n_rows, n_columns)),
         "evenodd_noise_ratio": _excess(found.stdev, share * noise.pixel_sigma_e()),
+        "evenodd_noise_error": noise.pixel_sigma_error(n_rows, n_columns),
     }
 
 

@@ -5,11 +5,6 @@ All figures are standard deviations in electrons unless named otherwise.
 
 import math
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
-
-VARIANCE_FACTORS: Final = MappingProxyType({"mean": 1.0, "clipped_mean": 1.07, "median": math.pi / 2})
-"""Variance of each combining statistic over that of the mean (k, kappa)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +39,15 @@ class NoiseModel:
         pixels, rows, columns = 1.0 / (n_rows * n_columns), self._serial / n_rows, self._parallel / n_columns
         common = self._serial / self.n_parallel if self.n_parallel else 0.0
         return self.read_noise_e * math.sqrt(pixels + rows + columns + common)
+
+    def pixel_sigma_error(self, n_rows: int, n_columns: int) -> float:
+        """Return the relative error of the pixel noise measured on ``n_rows * n_columns`` pixels [1].
+
+        The level of an overscan is one value a row or column: there are few of them.
+        """
+        parts = ((1.0, n_rows * n_columns), (self._serial, n_rows), (self._parallel, n_columns))
+        variance_error = math.sqrt(sum(2.0 * part**2 / count for part, count in parts))
+        return variance_error / (2.0 * (1.0 + self._serial + self._parallel))
 
     @property
     def _serial(self) -> float:
@@ -86,7 +90,7 @@ def residual_factor(n_inputs: int, *, is_in_build: bool, variance_factor: float 
     is_in_build : bool
         Whether the exposure is one of them: then it took part of its own noise away.
     variance_factor : float
-        k of the combining statistic (`VARIANCE_FACTORS`) [1].
+        k of the combining statistic: its variance over that of the mean [1].
 
     Returns
     -------
@@ -113,31 +117,3 @@ def residual_factor(n_inputs: int, *, is_in_build: bool, variance_factor: float 
     share = variance_factor / n_inputs
     squared = 1.0 - share if is_in_build else 1.0 + share
     return math.sqrt(squared) if squared > 0.0 else math.nan
-
-
-def noise_penalty(n_inputs: int, *, variance_factor: float = 1.07) -> float:
-    """Return by how much subtracting the combined bias raises the noise of an exposure [1].
-
-    Parameters
-    ----------
-    n_inputs : int
-        Exposures in the combined frame.
-    variance_factor : float
-        kappa of the combining statistic (`VARIANCE_FACTORS`) [1].
-
-    Returns
-    -------
-    float
-        ``sqrt(1 + kappa/N) - 1``; 0.025 is the most DMTN-101 allows.
-
-    Raises
-    ------
-    ValueError
-        If `n_inputs` is not positive.
-
-    Examples
-    --------
-    >>> [round(100 * noise_penalty(n, variance_factor=1.0), 2) for n in (15, 20)]
-    [3.28, 2.47]
-    """
-    return residual_factor(n_inputs, is_in_build=False, variance_factor=variance_factor) - 1.0

@@ -82,8 +82,9 @@ class Criterion:
     """The failing limit is this metric of the same amplifier and exposure."""
     error_metric: str = ""
     """The statistical error of the value; the limits are never tighter than `warn_errors` and `fail_errors` of it."""
-    warn_errors: float = 3.0
-    fail_errors: float = 5.0
+    warn_errors: float = 4.0
+    fail_errors: float = 6.0
+    """Three errors would warn of one good value in 400 by chance."""
     limit_counts: bool = True
     """Whether a value equal to the limit still passes."""
     gating: bool = True
@@ -137,8 +138,8 @@ class Criterion:
         """
         if not self.error_metric or error is None or not math.isfinite(error):
             return self
-        warn = tuple(max(limit, self.warn_errors * error) for limit in self.warn)
-        fail = tuple(max(limit, self.fail_errors * error) for limit in self.fail)
+        warn = tuple(_ease(limit, self.warn_errors * error) for limit in self.warn)
+        fail = tuple(_ease(limit, self.fail_errors * error) for limit in self.fail)
         return replace(self, warn=warn, fail=fail, error_metric="")
 
     def badness(self, value: float | None) -> float:
@@ -225,6 +226,10 @@ class Profile:
     def criterion(self, test: str) -> Criterion | None:
         """Return the test of that id, or None."""
         return next((found for found in self.criteria if found.test == test), None)
+
+
+def _ease(limit: float, least: float) -> float:
+    return math.copysign(max(abs(limit), least), limit)
 
 
 def _numbers(limits: tuple[float, ...]) -> str:

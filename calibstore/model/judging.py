@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from calibstore.model.criteria import Criterion, Profile, Scope, Verdict
 from calibstore.model.scoring import evidence_sentence, failure_strings, overall_verdict, scoreboard
 from calibstore.model.verdicts import Evidence, Expected, JudgedRow, Judgement, MeasuredLike
-from calibstore.model.waiving import WaiverLike, find_waiver
+from calibstore.model.waivers import Waiver
+from calibstore.model.waiving import find_waiver
 
 Key = tuple[int, str, int | None]
 """Detector, amplifier, exposure."""
@@ -21,11 +22,11 @@ def judge_metrics(
     metrics: Sequence[MeasuredLike],
     profile: Profile,
     candidate_ids: Mapping[int, str],
-    waivers: Sequence[WaiverLike] = (),
+    waivers: Sequence[Waiver] = (),
     *,
     expected: Expected | None = None,
     detector_names: Mapping[int, str] | None = None,
-    today: str = "",
+    at_tai_ns: int | None = None,
 ) -> Judgement:
     """Judge what was measured of a calibration.
 
@@ -37,26 +38,33 @@ def judge_metrics(
         The tests.
     candidate_ids : mapping of int to str
         UUID of the candidate by detector; a number taken with another one applied is UNKNOWN.
-    waivers : sequence of WaiverLike
+    waivers : sequence of Waiver
         Accepted exceptions.
     expected : Expected, optional
         Amplifiers and exposures that must be there; without it, those seen anywhere in `metrics`.
     detector_names : mapping of int to str, optional
         Names for people; the number serves otherwise.
-    today : str
-        Day at which waivers are looked at, yyyy-mm-dd.
+    at_tai_ns : int, optional
+        When the waivers are looked at [TAI ns]; needed with waivers, for they expire.
 
     Returns
     -------
     Judgement
         Rows sorted by test, detector, amplifier and exposure.
+
+    Raises
+    ------
+    ValueError
+        If there are waivers and no instant.
     """
+    if waivers and at_tai_ns is None:
+        raise ValueError("waivers expire: tell at which instant they are looked at")
     judge = _Judge(
         profile=profile,
         candidate_ids=candidate_ids,
         waivers=waivers,
         names=detector_names or {},
-        today=today,
+        at_tai_ns=at_tai_ns or 0,
         values=_by_metric(metrics),
         grid=_grid(metrics, candidate_ids, expected or Expected()),
     )
@@ -96,9 +104,9 @@ class _Grid:
 class _Judge:
     profile: Profile
     candidate_ids: Mapping[int, str]
-    waivers: Sequence[WaiverLike]
+    waivers: Sequence[Waiver]
     names: Mapping[int, str]
-    today: str
+    at_tai_ns: int
     values: Mapping[str, Mapping[Key, MeasuredLike]]
     grid: _Grid
     nothing: Mapping[Key, MeasuredLike] = field(default_factory=dict)
@@ -130,12 +138,11 @@ class _Judge:
             detector=detector,
             detector_name=name,
             amplifier=amplifier,
-            today=self.today,
+            at_tai_ns=self.at_tai_ns,
         )
         if waiver is not None:
             instead = f"; looked at instead: {waiver.instead_of}" if verdict is Verdict.UNKNOWN else ""
-            until = f", until {waiver.expires}" if waiver.expires else ""
-            reason = f"waived by {waiver.who}{until}: {waiver.reason}{instead}"
+            reason = f"waived by {waiver.who}, until {waiver.expires}: {waiver.reason}{instead}"
         return JudgedRow(
             test=criterion.test,
             metric=criterion.metric,

@@ -13,6 +13,7 @@ import numpy as np
 from calibstore.datastore.product_fits import CardValue
 from calibstore.errors import CabstandError, UserInputError
 from calibstore.model.camera import Amplifier, Detector
+from calibstore.model.noise_penalty import KAPPA, Statistic, bias_noise_penalty
 from calibstore.pipelines.binned_images import write_fits_image, write_thumbnail
 from calibstore.pipelines.detector_frames import ELECTRON, AmplifierLevels, read_assembled
 from calibstore.pipelines.quantum import MetricValue, Outcome, OutputFile, Quantum, RawInput, WrittenFile
@@ -22,8 +23,15 @@ from kernels.binning import bin_mean
 from kernels.overscan import PARALLEL, SERIAL, OverscanRule
 from kernels.residuals import NOISE_CLIP_SIGMA, amplifier_statistics
 from kernels.statistics import DISTRIBUTION_PERCENTS, percentiles
-from kernels.verify_bias import METRIC_UNITS, add_residual, exposure_metrics, half_metrics, stability_metrics
-from kernels.verify_noise import VARIANCE_FACTORS, NoiseModel, noise_penalty, residual_factor
+from kernels.verify_bias import (
+    HALF_METRICS,
+    METRIC_UNITS,
+    add_residual,
+    exposure_metrics,
+    half_metrics,
+    stability_metrics,
+)
+from kernels.verify_noise import NoiseModel, residual_factor
 
 RESIDUAL_FACTOR: Final = 8
 """Binning of the residual picture."""
@@ -57,16 +65,14 @@ def verify_bias(quantum: Quantum) -> Outcome:
     """
     if quantum.detector is None or not quantum.calibs:
         raise UserInputError(f"{quantum.label}: verification needs a detector and a candidate", hint="plan it again")
-    statistic = str(quantum.parameters.get("statistic", "clipped_mean"))
-    if statistic not in VARIANCE_FACTORS:
-        raise UserInputError(
-            f"{quantum.label}: unknown statistic {statistic!r}", hint=f"one of {', '.join(VARIANCE_FACTORS)}"
-        )
+    statistic = str(quantum.parameters.get("statistic", Statistic.CLIPPED_MEAN))
+    if statistic not in KAPPA:
+        raise UserInputError(f"{quantum.label}: unknown statistic {statistic!r}", hint=f"one of {', '.join(KAPPA)}")
     bench = _Bench(
         quantum=quantum,
         detector=quantum.detector,
         candidate=read_candidate(quantum.calibs[0], quantum.detector),
-        variance_factor=VARIANCE_FACTORS[statistic],
+        statistic=Statistic(statistic),
     )
     for raw in sorted(quantum.raws, key=lambda raw: (raw.exposure, raw.path)):
         bench.measure(raw)
@@ -87,7 +93,7 @@ class _Bench:
     quantum: Quantum
     detector: Detector
     candidate: Candidate
-    variance_factor: float
+    statistic: Statistic
     rows: list[MetricValue] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
     levels_adu: dict[str, list[float]] = field(default_factory=dict)
@@ -135,7 +141,7 @@ class _Bench:
             self._add_stability(amplifier)
             self._add_halves(amplifier)
         n_inputs = self.candidate.n_inputs
-        penalty = noise_penalty(n_inputs, variance_factor=self.variance_factor) if n_inputs else math.nan
+        penalty = bias_noise_penalty(n_inputs, self.statistic) if n_inputs else math.nan
         self._add("eff_noise_penalty", penalty, "1", note="the number of inputs is not recorded")
 
     def details(self) -> dict[str, object]:
@@ -184,7 +190,7 @@ class _Bench:
         n_inputs = self.candidate.n_inputs
         if not n_inputs:
             return math.nan, "the number of inputs is not recorded"
-        factor = residual_factor(n_inputs, is_in_build=raw.in_build, variance_factor=self.variance_factor)
+        factor = residual_factor(n_inputs, is_in_build=raw.in_build, variance_factor=KAPPA[self.statistic])
         return factor, f"a build of {n_inputs} explains itself" if math.isnan(factor) else "no overscan"
 
     def _add_exposure_rows(self, raw: RawInput, amplifier: Amplifier, values: dict[str, float], note: str) -> None:
@@ -208,7 +214,7 @@ class _Bench:
             self._add(metric, value, "adu", amplifier.name, note="fewer than three exposures were measured")
 
     def _add_halves(self, amplifier: Amplifier) -> None:
-        values = dict.fromkeys(("evenodd_mean_z", "evenodd_noise_ratio"), math.nan)
+        values = dict.fromkeys(HALF_METRICS, math.nan)
         if self.totals:
             even, odd = (total[_box(amplifier)] for total in self.totals)
             values = half_metrics(even, self.n_halves[0], odd, self.n_halves[1], noise=noise_model(amplifier))

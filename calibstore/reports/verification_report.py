@@ -10,6 +10,7 @@ from typing import Any
 
 from calibstore.model.codec import sha256_of, to_plain
 from calibstore.model.criteria import Verdict
+from calibstore.model.noise_penalty import grade
 from calibstore.model.verdicts import Evidence, JudgedRow, Judgement, ScoreLine
 from calibstore.reports.exceptions import GroupedExceptions, group_exceptions, number
 
@@ -262,8 +263,7 @@ def _inputs_line(data: ReportData) -> str:
     penalty = "noise penalty unknown"
     if data.noise_penalty is not None:
         share = data.noise_penalty
-        colour = "green" if share <= 0.025 else "amber" if share <= 0.05 else "RED"
-        penalty = f"noise penalty {100 * share:.2f} % ({colour}; green to 2.5 %, amber to 5 %)"
+        penalty = f"noise penalty {100 * share:.2f} % ({grade(share)}; green to 2.5 %, amber to 5 %)"
     n_excluded = sum(found.role == "excluded" for found in data.exposures)
     return (
         f"Inputs: {data.n_inputs} combined ({data.statistic or 'statistic unknown'}), {n_excluded} excluded; {penalty}"

@@ -157,7 +157,7 @@ def test_steps_not_applied_are_amber_and_exclusions_keep_their_reason() -> None:
     assert "| 1 | 20250408 | 1 | excluded | light \\| leak |" in markdown
     assert "noise penalty 2.21 % (green" in markdown
     assert "(amber" in bias_report(data(noise_penalty=0.03))[0]
-    assert "(RED" in bias_report(data(noise_penalty=0.06))[0]
+    assert "(red" in bias_report(data(noise_penalty=0.06))[0]
     assert "noise penalty unknown" in bias_report(data(noise_penalty=None))[0]
 
 
