@@ -89,17 +89,14 @@ def combine_bias(quantum: Quantum) -> Outcome:
         )
     main = outputs[parameters.product]
     details: dict[str, object] = {}
-    files: dict[str, WrittenFile] = {}
-    kept = kept_file(main, parameters.existing)
-    if kept is None:
+    found = {name: kept_file(output, parameters.existing) for name, output in outputs.items()}
+    files = {name: file for name, file in found.items() if file is not None}
+    details["kept"] = sorted(files)
+    if main.dataset_type not in files:
         files[main.dataset_type] = _write_product(quantum, detector, parameters, main, details)
-    else:
-        files[main.dataset_type] = kept
     for name, output in outputs.items():
-        if output is not main:
-            old = kept_file(output, parameters.existing)
-            files[name] = old or _write_derived(output, Path(main.path), parameters.product)
-    details["kept"] = sorted(n for n, f in files.items() if parameters.existing.get(n) == f.sha256)
+        if name not in files:
+            files[name] = _write_derived(output, Path(main.path), parameters.product)
     return Outcome(
         label=quantum.label, is_done=True, files=tuple(files[o.dataset_type] for o in quantum.outputs), details=details
     )

@@ -30,7 +30,8 @@ def mosaic(quantum: Quantum) -> Outcome:
         `calibs`: the ``<x>Bin8`` or ``<x>Bin64`` products (or both), each kind in the order of
         ``parameters["detectors"]``, the plain forms of the detectors. Outputs by dataset type: ``<x>Mosaic8``,
         ``<x>Mosaic64`` (FITS), ``<x>Thumbnail`` (PNG of the finer one, of the coarser for a large focal plane); only
-        those present are written. Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine_bias`.
+        those present are written.
+        Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine_bias`.
 
     Returns
     -------

@@ -92,19 +92,21 @@ def test_products_are_world_readable_whatever_the_umask(tmp_path: Path) -> None:
     assert (tmp_path / "a.fits").stat().st_mode & 0o777 == 0o644
 
 
+def write_half(path: Path) -> None:
+    spec = (PlaneSpec(name="IMAGE", dtype="f4"),)
+    with create_product(path, height=3, width=3, planes=spec, cards={}) as writer:
+        writer.write_rows("IMAGE", 0, np.zeros((1, 3), np.float32))
+        names = [found.name for found in path.parent.iterdir()]
+        assert f"a.fits{TEMPORARY_MARK}{os.getpid()}" in names
+        raise RuntimeError("half way")
+
+
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     write_image(path, np.ones((3, 3), np.float32), cards={})
     before = path.read_bytes()
-    spec = (PlaneSpec(name="IMAGE", dtype="f4"),)
-    with (
-        pytest.raises(RuntimeError, match="half way"),
-        create_product(path, height=3, width=3, planes=spec, cards={}) as writer,
-    ):
-        writer.write_rows("IMAGE", 0, np.zeros((1, 3), np.float32))
-        names = [found.name for found in tmp_path.iterdir()]
-        assert f"a.fits{TEMPORARY_MARK}{os.getpid()}" in names
-        raise RuntimeError("half way")
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half(path)
     assert path.read_bytes() == before
     assert not any(is_temporary(found) for found in tmp_path.iterdir())
 
