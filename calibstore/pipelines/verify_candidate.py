@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue, read_header, read_plane
+from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import ConflictError
 from calibstore.model.camera import Detector
 from calibstore.pipelines.quantum import CalibInput
@@ -18,6 +18,9 @@ UNITS_KEY: Final = "LSST ISR UNITS"
 GAIN_SOURCE_KEY: Final = "LSST ISR GAIN SOURCE"
 EXCLUDED_PLANES: Final = ("BAD", "NO_DATA", "DETECTED")
 """Pixels with these planes take no part in any statistic."""
+
+STEPS_BEFORE_BIAS: Final = ("GAINCORRECTION", "CROSSTALK", "LINEARIZER", "CTI")
+"""Steps before the bias is subtracted: one the bias itself lacks is one later frames must lack too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class Candidate:
     """Exposures combined in it; 0 when neither its header nor the plan tells."""
     gain_source: str
     steps: dict[str, bool]
-    """Steps of signature removal by name: whether the header says they were applied."""
+    """`STEPS_BEFORE_BIAS` by name: whether the header says they were applied."""
 
 
 def read_candidate(calib: CalibInput, detector: Detector) -> Candidate:
@@ -79,13 +82,5 @@ def read_candidate(calib: CalibInput, detector: Detector) -> Candidate:
         bad=((mask & np.int32(excluded)) != 0) | ~np.isfinite(image),
         n_inputs=calib.n_inputs or sum(re.fullmatch(r"CPP_INPUT_\d+", key) is not None for key in header),
         gain_source=str(header.get(GAIN_SOURCE_KEY) or ""),
-        steps=_steps(header),
+        steps={step: header.get(f"LSST ISR {step} APPLIED") is True for step in STEPS_BEFORE_BIAS},
     )
-
-
-def _steps(header: dict[str, CardValue]) -> dict[str, bool]:
-    found = {}
-    for key, value in header.items():
-        if (match := re.fullmatch(r"LSST ISR (\w+) APPLIED", key)) is not None:
-            found[match.group(1)] = value is True
-    return found
