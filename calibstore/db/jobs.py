@@ -90,10 +90,9 @@ class Jobs:
 
     def counts(self, job_id: str) -> dict[str, int]:
         """Return how many quanta of a job have each status."""
-        query = (
-            sa.select(quantum.c.status, sa.func.count()).where(quantum.c.job_id == job_id).group_by(quantum.c.status)
-        )
-        return {status: count for status, count in self._connection.execute(query)}
+        counted = sa.select(quantum.c.status, sa.func.count()).where(quantum.c.job_id == job_id)
+        rows = self._connection.execute(counted.group_by(quantum.c.status)).all()
+        return {str(row[0]): int(row[1]) for row in rows}
 
     def set_quantum(self, job_id: str, record: QuantumRecord) -> None:
         """Store what a quantum came to."""

@@ -1,0 +1,75 @@
+"""One quantum carried out: the function workers call. A fault becomes the outcome's error, never an exception."""
+
+import importlib
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+from calibstore.errors import CabstandError
+from calibstore.pipelines.quantum import Outcome, Quantum
+
+TASKS: Final = MappingProxyType(
+    {
+        "combine_bias": "calibstore.pipelines.combine_bias:combine_bias",
+        "mosaic": "calibstore.pipelines.mosaics:mosaic",
+        "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
+        "process": "calibstore.pipelines.process_exposure:process_exposure",
+    }
+)
+"""``module:function`` of each task; imported when the task is needed, so that a worker carries no other's weight."""
+
+
+def run_quantum(quantum: Quantum) -> Outcome:
+    """Carry out a quantum.
+
+    Parameters
+    ----------
+    quantum : Quantum
+        Resolved inputs and outputs; `task` is a key of `TASKS`.
+
+    Returns
+    -------
+    Outcome
+        With wall time and the peak memory of this process; `error` tells what went wrong and what to do.
+    """
+    started = time.perf_counter()
+    try:
+        outcome = _function(quantum.task)(quantum)
+    except CabstandError as problem:
+        told = problem.message + (f" -- {problem.hint}" if problem.hint else "")
+        outcome = _failed(quantum, f"[{problem.code}] {told}")
+    except MemoryError:
+        outcome = _failed(quantum, "not enough memory -- use fewer processes: --processes 1")
+    except Exception as problem:  # whatever one detector does must not stop the others
+        traceback.print_exc(file=sys.stderr)
+        outcome = _failed(quantum, f"{type(problem).__name__}: {problem}")
+    return replace(outcome, wall_s=time.perf_counter() - started, peak_rss_bytes=peak_rss_bytes())
+
+
+def peak_rss_bytes() -> int:
+    """Return the most memory this process has had [byte]."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            # Not ru_maxrss: after exec that still holds the peak of the parent.
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _function(task: str) -> Callable[[Quantum], Outcome]:
+    module, _, name = TASKS[task].partition(":")
+    return cast(Callable[[Quantum], Outcome], getattr(importlib.import_module(module), name))
+
+
+def _failed(quantum: Quantum, told: str) -> Outcome:
+    return Outcome(label=quantum.label, is_done=False, error=" ".join(told.split()))
