@@ -108,7 +108,8 @@ def overscan_levels(box: Image, *, rule: OverscanRule = SERIAL) -> OverscanLevel
     sigma = np.where(sigma > 2 * typical, typical, sigma)
     half_width = np.float32(rule.n_sigma) * sigma
     first, last = _clip_range(ordered, first, last, level, below=half_width, above=half_width)
-    level = _quantile(ordered, first, last, 0.5)
+    clipped = np.flatnonzero((first > 0) | (last < ordered.shape[1]))
+    level[clipped] = _quantile(ordered[clipped], first[clipped], last[clipped], 0.5)
     invalid = (last <= first) | bled
     if np.isfinite(rule.outlier_adu):
         invalid |= _outlying(_fill(level, np.isnan(level)), rule.outlier_adu)
@@ -169,6 +170,12 @@ def _clip_range(
 
 
 def _quantile(ordered: Image, first: Indices, last: Indices, quantile: float) -> Image:
+    """Return a quantile of each row's samples [first, last), linear between ranks; NaN for an empty range."""
+    n_columns = ordered.shape[1]
+    if not first.any() and (last == n_columns).all():
+        rank, fraction = divmod((n_columns - 1) * quantile, 1)
+        lowest: Image = ordered[:, int(rank)]
+        return lowest + np.float32(fraction) * (ordered[:, min(int(rank) + 1, n_columns - 1)] - lowest)
     position = first + np.maximum(last - first - 1, 0) * quantile
     low = np.minimum(position.astype(np.intp), ordered.shape[1] - 1)
     high = np.minimum(low + 1, np.maximum(last - 1, low))

@@ -26,7 +26,7 @@ def quantum(tmp_path: Path) -> Quantum:
             height=64,
             center_x_mm=1.44 * number,
             amplifiers=(),
-        )  # fmt: skip
+        )
         for number in range(2)
     ]
     calibs = []
@@ -42,9 +42,13 @@ def quantum(tmp_path: Path) -> Quantum:
         for kind, name in names.items()
     )
     return Quantum(
-        label="biasMosaic", task="mosaic", instrument="LSSTComCam", calibs=tuple(calibs), outputs=outputs,
+        label="biasMosaic",
+        task="mosaic",
+        instrument="LSSTComCam",
+        calibs=tuple(calibs),
+        outputs=outputs,
         parameters={"detectors": to_plain(detectors), "calib_creation_date": "2024-01-01"},
-    )  # fmt: skip
+    )
 
 
 def test_detectors_are_placed_and_written(quantum: Quantum, tmp_path: Path) -> None:
