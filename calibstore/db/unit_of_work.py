@@ -5,6 +5,7 @@ from typing import Self
 
 from sqlalchemy.engine import Connection, Engine
 
+from calibstore.db.associations import Associations
 from calibstore.db.campaigns import Campaigns
 from calibstore.db.certifications import Certifications
 from calibstore.db.collections import Collections
@@ -39,6 +40,7 @@ class UnitOfWork:
     collections: Collections
     datasets: Datasets
     certifications: Certifications
+    associations: Associations
     campaigns: Campaigns
     verifications: Verifications
     jobs: Jobs
@@ -59,6 +61,7 @@ class UnitOfWork:
         self.collections = Collections(connection)
         self.datasets = Datasets(connection)
         self.certifications = Certifications(connection)
+        self.associations = Associations(connection)
         self.campaigns = Campaigns(connection)
         self.verifications = Verifications(connection)
         self.jobs = Jobs(connection)

@@ -1,0 +1,134 @@
+"""What collections hold: the rows that look-up, previews and fingerprints read in bulk."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calibstore.db.schema import certification, chain_edge, collection, dataset, tag_member
+from calibstore.model.collections import CollectionType
+from calibstore.model.search_path import Association, CollectionTree
+from calibstore.model.timespan import Timespan
+
+_CHUNK: Final = 400
+_run = collection.alias("run")
+_child = collection.alias("child")
+_WHOLE = sa.select(collection.c.name, collection.c.type).where(collection.c.closed_state.is_(None))
+_EDGES = (
+    sa.select(collection.c.name, _child.c.name.label("child"))
+    .join(chain_edge, chain_edge.c.chain_id == collection.c.id)
+    .join(_child, _child.c.id == chain_edge.c.child_id)
+    .where(chain_edge.c.closed_state.is_(None), collection.c.closed_state.is_(None))
+    .order_by(collection.c.name, chain_edge.c.position)
+)
+_NAMES: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
+_TYPES: sa.BindParameter[Any] = sa.bindparam("types", expanding=True)
+
+
+def _linked(link: Any) -> Any:
+    return (
+        sa.select(
+            collection.c.name.label("collection"),
+            link.c.dataset_type,
+            link.c.data_key,
+            link.c.dataset_id,
+            _run.c.name.label("run"),
+            dataset.c.content_sha256,
+            *((link.c.begin_tai_ns, link.c.end_tai_ns, link.c.id) if link is certification else ()),
+        )
+        .join(collection, collection.c.id == link.c.collection_id)
+        .join(dataset, dataset.c.id == link.c.dataset_id)
+        .join(_run, _run.c.id == dataset.c.run_id)
+        .where(
+            collection.c.name.in_(_NAMES),
+            collection.c.closed_state.is_(None),
+            link.c.dataset_type.in_(_TYPES),
+            link.c.closed_state.is_(None),
+        )
+        .order_by(collection.c.name, link.c.dataset_type, link.c.data_key, link.c.id)
+    )
+
+
+_CERTIFIED = _linked(certification)
+_TAGGED = _linked(tag_member)
+_BORN = (
+    sa.select(
+        _run.c.name.label("collection"),
+        dataset.c.dataset_type,
+        dataset.c.data_key,
+        dataset.c.id.label("dataset_id"),
+        _run.c.name.label("run"),
+        dataset.c.content_sha256,
+    )
+    .join(_run, _run.c.id == dataset.c.run_id)
+    .where(
+        _run.c.name.in_(_NAMES),
+        _run.c.closed_state.is_(None),
+        dataset.c.dataset_type.in_(_TYPES),
+        dataset.c.closed_state.is_(None),
+    )
+    .order_by(_run.c.name, dataset.c.dataset_type, dataset.c.data_key)
+)
+_QUERIES: Final = {
+    CollectionType.CALIBRATION: _CERTIFIED,
+    CollectionType.TAGGED: _TAGGED,
+    CollectionType.RUN: _BORN,
+}
+
+
+class Associations:
+    """Links of one transaction's view."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def tree(self) -> CollectionTree:
+        """Return all collections and the lists of all chains."""
+        types = {row.name: CollectionType(row.type) for row in self._connection.execute(_WHOLE)}
+        lists: dict[str, list[str]] = {name: [] for name, type_ in types.items() if type_ is CollectionType.CHAINED}
+        for row in self._connection.execute(_EDGES):
+            lists[row.name].append(row.child)
+        return CollectionTree(types, {name: tuple(children) for name, children in lists.items()})
+
+    def rows(
+        self, names: Iterable[str], tree: CollectionTree, *, dataset_types: Iterable[str]
+    ) -> dict[str, tuple[Association, ...]]:
+        """Return what some collections hold of some dataset types, by collection.
+
+        Parameters
+        ----------
+        names : iterable of str
+            RUN, TAGGED and CALIBRATION collections; others hold nothing.
+        tree : CollectionTree
+            Tells their types.
+        dataset_types : iterable of str
+            Only these.
+        """
+        wanted_types = sorted(set(dataset_types))
+        found: dict[str, list[Association]] = {}
+        by_type: dict[CollectionType, list[str]] = {}
+        for name in sorted(set(names)):
+            if name in tree.types:
+                by_type.setdefault(tree.types[name], []).append(name)
+        for type_, query in _QUERIES.items():
+            known = by_type.get(type_, [])
+            for start in range(0, len(known), _CHUNK):
+                chunk = {"names": known[start : start + _CHUNK], "types": wanted_types}
+                for row in self._connection.execute(query, chunk):
+                    found.setdefault(row.collection, []).append(_association(row, type_))
+        return {name: tuple(rows) for name, rows in found.items()}
+
+
+def _association(row: Any, type_: CollectionType) -> Association:
+    is_certified = type_ is CollectionType.CALIBRATION
+    return Association(
+        collection=row.collection,
+        dataset_type=row.dataset_type,
+        data_key=row.data_key,
+        dataset_id=row.dataset_id,
+        run=row.run,
+        content_sha256=row.content_sha256,
+        timespan=Timespan(row.begin_tai_ns, row.end_tai_ns) if is_certified else None,
+        certification=row.id if is_certified else 0,
+    )

@@ -1,0 +1,274 @@
+"""What a certification must fulfil: source, name, unit, no overlap, every detector, the campaign's own terms."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from calibstore.errors import ConflictError, NotFoundError, UserInputError
+from calibstore.model.calib_types import CALIB_NAMES, DATASET_TYPES
+from calibstore.model.camera import Camera
+from calibstore.model.collections import CollectionType, did_you_mean, validate_collection_name
+from calibstore.model.data_id import DataId
+from calibstore.model.names import CollectionName, NameKind, find_name
+from calibstore.model.records import CertificationRecord, CollectionRecord, DatasetRecord
+from calibstore.model.times import ns_to_iso, timespan_text
+from calibstore.model.timespan import Timespan
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+SHOWN: Final = 6
+FINAL_UNITS: Final = {one.name: one.unit for one in DATASET_TYPES if one.is_calibration and one.unit}
+"""Pixel unit of each final type; a product in another one is no such calibration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where calibrations are certified into."""
+
+    name: str
+    parsed: CollectionName | None
+    """None for a name outside the patterns (user and test repositories)."""
+    warnings: tuple[str, ...]
+
+    @property
+    def ticket(self) -> str:
+        """Construction ticket; empty when the name tells none."""
+        return self.parsed.ticket if self.parsed else ""
+
+    @property
+    def ticket_chain(self) -> str:
+        """Chain of the ticket; empty when the name tells none."""
+        if self.parsed is None:
+            return ""
+        return CollectionName(
+            kind=NameKind.TICKET_CHAIN,
+            instrument=self.parsed.instrument,
+            ticket=self.parsed.ticket,
+            user_prefix=self.parsed.user_prefix,
+        ).text()
+
+
+def find_source(uow: "UnitOfWork", name: str) -> CollectionRecord:
+    """Return the RUN whose datasets are certified.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    UserInputError
+        If it is no RUN.
+    """
+    found = uow.collections.get(name)
+    if found.type is CollectionType.RUN:
+        return found
+    runs = [member.name for _, member in uow.collections.walk(found) if member.type is CollectionType.RUN]
+    told = f"it leads to RUN {', '.join(runs[:3])}" if runs else "cabstand query-collections --collection-type run"
+    raise UserInputError(
+        f"{name} is a {found.type} collection; certified is what was born in one RUN",
+        hint=f"name the RUN itself: {told}",
+        code="E-NOTRUN",
+    )
+
+
+def check_dataset_type(uow: "UnitOfWork", dataset_type: str) -> None:
+    """Refuse types that are never certified.
+
+    Raises
+    ------
+    NotFoundError
+        If the type is unknown.
+    UserInputError
+        If it is no calibration type, or a bootstrap.
+    """
+    known = uow.repository.dataset_types()
+    if dataset_type not in known:
+        near = did_you_mean(dataset_type, known)
+        raise NotFoundError(
+            f"no dataset type {dataset_type!r}",
+            hint=f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}",
+            code="E-DATASETTYPE",
+        )
+    if any(one.is_bootstrap and one.dataset_type == dataset_type for one in CALIB_NAMES):
+        raise UserInputError(
+            f"{dataset_type} is a step towards other calibrations and is never certified",
+            hint="certify the final type that is built after it, such as bias",
+            code="E-UNITS",
+        )
+    if not known[dataset_type].is_calibration:
+        raise UserInputError(
+            f"{dataset_type} is no calibration type: only those have validity ranges",
+            hint=f"certifiable here: {', '.join(name for name, one in known.items() if one.is_calibration)}",
+            code="E-NOTCALIB",
+        )
+
+
+def check_target(uow: "UnitOfWork", name: str, dataset_type: str, *, is_strict: bool) -> Target:
+    """Hold the name of the CALIBRATION collection against the patterns of DMTN-222.
+
+    Raises
+    ------
+    UserInputError
+        If the grammar is broken, or on a strict repository the pattern.
+    ConflictError
+        If the name belongs to a collection of another type.
+    """
+    warnings = [f"W-LONGNAME {told}" for told in validate_collection_name(name)]
+    known = uow.collections.find(name)
+    if known is not None and known.type is not CollectionType.CALIBRATION:
+        raise ConflictError(
+            f"{name} is a {known.type} collection, not CALIBRATION",
+            hint="choose another name; a collection keeps its type",
+            code="E-COLLECTIONTYPE",
+        )
+    parsed = find_name(name)
+    problem = ""
+    if parsed is None or parsed.kind is not NameKind.CERTIFIED:
+        problem = f"{name} is not named like a certified collection"
+    elif parsed.calib_type != dataset_type:
+        problem = f"{name} is named for {parsed.calib_type}, not for {dataset_type}"
+    if problem:
+        if is_strict:
+            raise UserInputError(
+                problem,
+                hint=f"<instrument>/calib/<ticket>/<tag>/{dataset_type}.<rerun>, such as "
+                f"LATISS/calib/DM-48520/DP1/{dataset_type}.20250207a",
+                code="E-NAME",
+            )
+        warnings.append(f"W-NAME {problem}")
+    is_patterned = parsed is not None and parsed.kind is NameKind.CERTIFIED
+    return Target(name, parsed if is_patterned else None, tuple(warnings))
+
+
+def find_certifiable(uow: "UnitOfWork", run: CollectionRecord, dataset_type: str) -> tuple[DatasetRecord, ...]:
+    """Return a RUN's datasets of a type.
+
+    Raises
+    ------
+    NotFoundError
+        If it holds none.
+    ConflictError
+        E-UNITS: one is not in the unit of the final type. Also if two share a data ID.
+    """
+    found = uow.datasets.in_run(run, dataset_type=dataset_type)
+    if not found:
+        types = ", ".join(uow.datasets.types_in(run)) or "nothing"
+        raise NotFoundError(
+            f"{run.name} holds no {dataset_type} (it holds {types})",
+            hint=f"cabstand query-datasets {dataset_type} shows where it is",
+            code="E-NODATASETS",
+        )
+    wanted = FINAL_UNITS.get(dataset_type, "")
+    wrong = [one for one in found if wanted and one.unit != wanted]
+    if wrong:
+        listed = ", ".join(f"{_place(one.data_key)} [{one.unit or 'no unit'}]" for one in wrong[:SHOWN])
+        raise ConflictError(
+            f"a final {dataset_type} is in {wanted}; in {run.name} are: {listed}",
+            hint=f"build it as {dataset_type} (with gains), not as a bootstrap",
+            code="E-UNITS",
+        )
+    return found
+
+
+def split_batch(
+    batch: Sequence[DatasetRecord], timespan: Timespan, existing: Iterable[CertificationRecord], *, into: str
+) -> tuple[tuple[DatasetRecord, ...], tuple[DatasetRecord, ...]]:
+    """Return (to be certified, certified exactly so already).
+
+    Parameters
+    ----------
+    batch : sequence of DatasetRecord
+        Of one dataset type.
+    timespan : Timespan
+        The new range.
+    existing : iterable of CertificationRecord
+        Open rows of the collection that overlap it.
+    into : str
+        The collection, for the message.
+
+    Raises
+    ------
+    ConflictError
+        E-VALIDITY: a data ID has another entry that overlaps, or occurs twice in the batch; all are named.
+    """
+    seen: dict[str, DatasetRecord] = {}
+    rows: list[str] = []
+    for one in batch:
+        if one.data_key in seen:
+            rows.append(f"{_place(one.data_key)}: {seen[one.data_key].id[:8]} and {one.id[:8]} are both in this batch")
+        seen.setdefault(one.data_key, one)
+    same: set[str] = set()
+    begins = ""
+    for row in existing:
+        new = seen.get(row.data_key)
+        if new is None:
+            continue
+        if row.dataset_id == new.id and row.timespan == timespan:
+            same.add(new.data_key)
+            continue
+        begins = begins or ns_to_iso(timespan.begin_tai_ns)
+        rows.append(
+            f"{_place(row.data_key)}: {row.dataset_id[:8]} is certified for {timespan_text(row.timespan)}, "
+            f"{new.id[:8]} would be for {timespan_text(timespan)}"
+        )
+    if rows:
+        shown = "\n  ".join(rows[:SHOWN])
+        more = f"\n  and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+        began = f" --begin-date {begins}" if timespan.is_bounded_begin else ""
+        raise ConflictError(
+            f"{into}: {len(rows)} of {len(batch)} would overlap what is certified there\n  {shown}{more}",
+            hint=f"end the old range first: cabstand decertify {into} {batch[0].dataset_type}{began}; or certify "
+            "into a collection of its own, which is then searched first",
+            code="E-VALIDITY",
+        )
+    return tuple(one for one in batch if one.data_key not in same), tuple(one for one in batch if one.data_key in same)
+
+
+def missing_detectors(camera: Camera, present: Iterable[str]) -> tuple[int, ...]:
+    """Return the detectors that take science data and have no calibration in a batch; guiders are not expected."""
+    found = {DataId.parse(key).get("detector") for key in present}
+    return tuple(one.id for one in camera.detectors if one.purpose != "GUIDER" and one.id not in found)
+
+
+def check_campaign(uow: "UnitOfWork", ticket: str, timespan: Timespan, instrument: str) -> tuple[str, ...]:
+    """Hold a range against why its campaign was opened; return warnings.
+
+    Raises
+    ------
+    UserInputError
+        E-ENDREQUIRED: a historical campaign without an end.
+    """
+    record = uow.campaigns.find_campaign(ticket) if ticket else None
+    if record is None:
+        return ()
+    if record.why == "historical" and not timespan.is_bounded_end:
+        raise UserInputError(
+            f"campaign {ticket} is historical: its calibrations have a known end",
+            hint="give --end-date, e.g. the day_obs of the last night they fit",
+            code="E-ENDREQUIRED",
+        )
+    if record.why != "camera_change":
+        return ()
+    warnings = []
+    if timespan.is_bounded_end:
+        warnings.append(
+            f"W-OPENEND campaign {ticket} follows a camera change: leave --end-date out, the next one takes over"
+        )
+    events = uow.exposures.camera_events(instrument)
+    begin = timespan.begin_tai_ns
+    starts = {
+        one.at_tai_ns: max(
+            (e.timespan.end_tai_ns for e in uow.exposures.by_ids(instrument, [one.exposure_before])), default=0
+        )
+        for one in events
+    }
+    if not any(before <= begin <= at for at, before in starts.items()):
+        near = min(starts, key=lambda at: abs(at - begin), default=None)
+        told = f"; the nearest is --begin-date {ns_to_iso(near)}" if near is not None else "; none is known here"
+        warnings.append(f"W-NOEVENT campaign {ticket} follows a camera change, but the begin is at no such event{told}")
+    return tuple(warnings)
+
+
+def _place(data_key: str) -> str:
+    detector = DataId.parse(data_key).get("detector")
+    return f"detector {detector}" if detector is not None else data_key

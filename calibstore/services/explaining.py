@@ -1,0 +1,332 @@
+"""Why this calibration: every candidate of a look-up in search order, and what decided about it."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from calibstore.errors import NotFoundError, UserInputError
+from calibstore.model.collections import CollectionType, did_you_mean
+from calibstore.model.data_id import DataId
+from calibstore.model.search_path import Association, Member
+from calibstore.model.times import NS_PER_DAY, NS_PER_S, timespan_text
+from calibstore.model.timespan import Timespan
+from calibstore.services.segments import KeySegments, Segments, load_view
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+WINS: Final = "WINS"
+SHADOWED: Final = "SHADOWED"
+OUTSIDE: Final = "OUTSIDE"
+OTHER: Final = "OTHER"
+EMPTY: Final = "EMPTY"
+AMBIGUOUS: Final = "AMBIGUOUS"
+NOT_SEARCHED: Final = "NOT SEARCHED"
+"""Verdict of what exists in the repository and is not reached from where the search began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One thing that a look-up could have taken."""
+
+    order: int
+    """Place in the list, from 1 on; 0 for what is not searched."""
+    path: tuple[str, ...]
+    """Chains from the top down, the collection last."""
+    collection: str
+    collection_type: str
+    dataset_id: str
+    """Empty where the collection holds nothing for this data ID."""
+    run: str
+    data_key: str
+    timespan: Timespan | None
+    """None: always valid, or nothing there."""
+    verdict: str
+    """WINS, SHADOWED, OUTSIDE, OTHER, EMPTY, AMBIGUOUS or NOT SEARCHED."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A look-up with everything it passed over."""
+
+    candidates: tuple[Candidate, ...]
+    winner: Candidate | None
+    """None where nothing applies, or the answer is ambiguous."""
+    elsewhere: tuple[Candidate, ...] = ()
+    """What would match and is not searched: not certified, or in no chain on the way."""
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the look-up fails because it cannot choose."""
+        return any(candidate.verdict == AMBIGUOUS for candidate in self.candidates)
+
+
+def data_key_of(
+    uow: "UnitOfWork", *, dataset_type: str, instrument: str, detector: int | None, physical_filter: str = ""
+) -> str:
+    """Return the data key under which a dataset type is looked up.
+
+    Raises
+    ------
+    NotFoundError
+        If the dataset type is unknown.
+    UserInputError
+        If a dimension it needs is not given.
+    """
+    known = uow.repository.dataset_types()
+    if dataset_type not in known:
+        near = did_you_mean(dataset_type, known)
+        raise NotFoundError(
+            f"no dataset type {dataset_type!r}",
+            hint=f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}",
+            code="E-DATASETTYPE",
+        )
+    given: dict[str, int | str | None] = {
+        "instrument": instrument,
+        "detector": detector,
+        "physical_filter": physical_filter or None,
+    }
+    values: dict[str, int | str] = {}
+    for dimension in known[dataset_type].dimensions:
+        value = given.get(dimension)
+        if value is None:
+            raise UserInputError(
+                f"{dataset_type} is looked up by {', '.join(known[dataset_type].dimensions)}; {dimension} is not given",
+                hint="choose a calibration type, such as bias",
+                code="E-DATAID",
+            )
+        values[dimension] = value
+    return str(DataId.of(**values))
+
+
+def explain_lookup(
+    uow: "UnitOfWork",
+    *,
+    dataset_type: str,
+    instrument: str,
+    detector: int,
+    timespan: Timespan | None,
+    collections: Sequence[str],
+    physical_filter: str = "",
+    with_elsewhere: bool = False,
+) -> Explanation:
+    """Return every candidate of a look-up in search order with its verdict.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        The transaction.
+    dataset_type, instrument, detector, physical_filter
+        What is looked for.
+    timespan : Timespan or None
+        The whole exposure; None skips CALIBRATION collections, as in the Butler.
+    collections : sequence of str
+        Where the search begins, in order.
+    with_elsewhere : bool
+        Also name matches that the search does not reach.
+
+    Raises
+    ------
+    NotFoundError
+        If a collection or the dataset type is unknown.
+    """
+    for name in collections:
+        uow.collections.get(name)
+    key = data_key_of(
+        uow, dataset_type=dataset_type, instrument=instrument, detector=detector, physical_filter=physical_filter
+    )
+    view = load_view(uow, collections, dataset_types=[dataset_type])
+    segments = view.segments(collections)
+    candidates = _candidates(segments, dataset_type, key, timespan)
+    winners = [one for one in candidates if one.verdict == WINS]
+    elsewhere = _elsewhere(uow, segments, dataset_type, key, timespan) if with_elsewhere else ()
+    return Explanation(candidates, winners[0] if winners else None, elsewhere)
+
+
+def _candidates(
+    segments: Segments,
+    dataset_type: str,
+    key: str,
+    timespan: Timespan | None,
+) -> tuple[Candidate, ...]:
+    found = segments.of(dataset_type, key)
+    winners = found.winners(timespan)
+    winning_ids = {one.row.dataset_id for one in winners}
+    winning_order = winners[0].order if winners else None
+    made: list[Candidate] = []
+    shadow = 0
+    for place, member in enumerate(segments.members, start=1):
+        own = [one.row for one in found.placed if one.order == place]
+        if not own:
+            made.append(_nothing_here(len(made) + 1, member, segments, dataset_type, key))
+            continue
+        for row in sorted(own, key=lambda row: row.timespan or Timespan()):
+            number = len(made) + 1
+            miss = _outside(row, timespan)
+            if miss:
+                made.append(_candidate(number, member, row, OUTSIDE, miss))
+            elif place == winning_order and row.dataset_id in winning_ids:
+                shadow = shadow or number
+                made.append(_winner(number, member, row, found, timespan, n_winners=len(winners)))
+            else:
+                made.append(
+                    _candidate(number, member, row, SHADOWED, f"would apply, but #{shadow} comes first in search order")
+                )
+    return tuple(made)
+
+
+def _winner(
+    number: int, member: Member, row: Association, found: KeySegments, timespan: Timespan | None, *, n_winners: int
+) -> Candidate:
+    if n_winners > 1:
+        reason = (
+            f"the exposure reaches into {n_winners} ranges of this collection, so the look-up fails instead of choosing"
+        )
+        return _candidate(number, member, row, AMBIGUOUS, reason)
+    why = "valid for the exposure" if row.timespan else f"in a {member.type} collection, so valid at any time"
+    is_alone = len({one.row.dataset_id for one in found.placed}) == 1
+    reason = f"{why}; the only candidate" if is_alone else f"the first in search order that is {why}"
+    if row.timespan and timespan and not (row.timespan.contains(timespan.begin_tai_ns) and _covers_end(row, timespan)):
+        reason += "; its range covers only a part of the exposure, which is enough"
+    return _candidate(number, member, row, WINS, reason)
+
+
+def _covers_end(row: Association, timespan: Timespan) -> bool:
+    return row.timespan is None or row.timespan.contains(timespan.end_tai_ns - 1)
+
+
+def _outside(row: Association, timespan: Timespan | None) -> str:
+    if row.timespan is None:
+        return ""
+    if timespan is None:
+        return "has a validity range, and no time was given to compare with it"
+    if row.timespan.overlaps(timespan):
+        return ""
+    if timespan.end_tai_ns <= row.timespan.begin_tai_ns:
+        return f"begins {_distance(row.timespan.begin_tai_ns - timespan.end_tai_ns)} after the exposure"
+    return f"ended {_distance(timespan.begin_tai_ns - row.timespan.end_tai_ns)} before the exposure"
+
+
+def _distance(gap_ns: int) -> str:
+    """Return a gap in the unit that people would use."""
+    if gap_ns >= NS_PER_DAY:
+        return f"{gap_ns / NS_PER_DAY:.1f} d"
+    if gap_ns >= 3600 * NS_PER_S:
+        return f"{gap_ns / NS_PER_S / 3600:.1f} h"
+    return f"{gap_ns / NS_PER_S:.3g} s" if gap_ns else "0 s (ranges are half-open)"
+
+
+def _nothing_here(number: int, member: Member, segments: Segments, dataset_type: str, key: str) -> Candidate:
+    others = sorted(
+        (
+            data_key
+            for (kind, data_key), found in segments.by_key.items()
+            if kind == dataset_type and _holds(found, member)
+        ),
+        key=_natural,
+    )
+    if others:
+        verdict, reason = OTHER, f"holds {dataset_type} for {_shortened(others, key)} only"
+    else:
+        is_calibration = member.type is CollectionType.CALIBRATION
+        verdict, reason = (
+            EMPTY,
+            f"no {dataset_type} is certified in it" if is_calibration else f"holds no {dataset_type}",
+        )
+    return Candidate(
+        order=number,
+        path=(*member.path, member.name),
+        collection=member.name,
+        collection_type=str(member.type),
+        dataset_id="",
+        run="",
+        data_key=key,
+        timespan=None,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _holds(found: KeySegments, member: Member) -> bool:
+    return any(one.member.name == member.name for one in found.placed)
+
+
+def _natural(key: str) -> tuple[int, str]:
+    detector = DataId.parse(key).get("detector", -1)
+    return (int(detector), key)
+
+
+def _shortened(keys: Sequence[str], asked: str) -> str:
+    wanted = dict(DataId.parse(asked))
+    different = []
+    for key in keys:
+        values = dict(DataId.parse(key))
+        different.append(" ".join(f"{name} {value}" for name, value in values.items() if wanted.get(name) != value))
+    shown = ", ".join(different[:4])
+    return shown if len(different) <= 4 else f"{shown} and {len(different) - 4} more"
+
+
+def _candidate(number: int, member: Member, row: Association, verdict: str, reason: str) -> Candidate:
+    return Candidate(
+        order=number,
+        path=(*member.path, member.name),
+        collection=member.name,
+        collection_type=str(member.type),
+        dataset_id=row.dataset_id,
+        run=row.run,
+        data_key=row.data_key,
+        timespan=row.timespan,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _elsewhere(
+    uow: "UnitOfWork", segments: Segments, dataset_type: str, key: str, timespan: Timespan | None
+) -> tuple[Candidate, ...]:
+    """Return matches that the search does not reach: first certified ones, then RUNs that nobody certified."""
+    searched = {member.name for member in segments.members}
+    view = load_view(uow, [record.name for record in uow.collections.list()], dataset_types=[dataset_type])
+    made: list[Candidate] = []
+    certified: set[str] = set()
+    for name, rows in sorted(view.rows.items()):
+        if view.tree.types[name] is not CollectionType.CALIBRATION:
+            continue
+        certified |= {row.dataset_id for row in rows}
+        for row in rows:
+            if name in searched or row.data_key != key or _outside(row, timespan):
+                continue
+            above = ", ".join(view.tree.chains_above(name))
+            place = f"reached from {above} only" if above else "in no chain"
+            reason = f"certified for this exposure, but {place}; nothing above leads to it"
+            made.append(_candidate(0, Member(name, view.tree.types[name]), row, NOT_SEARCHED, reason))
+    for name, rows in sorted(view.rows.items()):
+        if view.tree.types[name] is not CollectionType.RUN or name in searched:
+            continue
+        made += [
+            _candidate(0, Member(name, CollectionType.RUN), row, NOT_SEARCHED, "made, but not certified")
+            for row in rows
+            if row.data_key == key and row.dataset_id not in certified
+        ]
+    return tuple(made)
+
+
+def path_text(path: Sequence[str]) -> str:
+    """Return a way through chains, such as ``LATISS/calib > .../DM-1 > .../t/bias.20240101a``."""
+    shown = list(path[:1])
+    for above, name in itertools.pairwise(path):
+        shown.append(f"...{name.removeprefix(above)}" if name.startswith(f"{above}/") else name)
+    return " > ".join(shown)
+
+
+def describe_candidate(candidate: Candidate) -> tuple[str, ...]:
+    """Return the lines that show a candidate to people."""
+    number = f"{candidate.order:>2}" if candidate.order else " -"
+    lines = [f"{number}  {candidate.verdict:<8}  {path_text(candidate.path)}"]
+    if candidate.dataset_id:
+        valid = timespan_text(candidate.timespan) if candidate.timespan else "always"
+        lines += [f"    {candidate.dataset_id[:8]}  valid {valid}", f"    made in {candidate.run}"]
+    lines.append(f"    {candidate.reason}")
+    return tuple(lines)

@@ -1,0 +1,214 @@
+"""Chain and validity flattened: per dataset type and data ID, sorted stretches of time and who owns each.
+
+The owner of a stretch is the first collection in search order that is valid there. An exposure takes the first
+owner it touches; two datasets of that one collection inside an exposure are an ambiguity, as in the Butler.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from calibstore.errors import ConflictError
+from calibstore.model.collections import CollectionType
+from calibstore.model.search_path import Association, CollectionTree, Member
+from calibstore.model.times import timespan_text
+from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+Key = tuple[str, str]
+"""(dataset type, data key)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A dataset at its place in the search order."""
+
+    order: int
+    """Place of its collection, from 1 on."""
+    member: Member
+    row: Association
+
+    @property
+    def timespan(self) -> Timespan:
+        """The range; unbounded on both sides in a RUN or TAGGED collection."""
+        return self.row.timespan or _ALWAYS
+
+
+_ALWAYS = Timespan()
+
+
+@dataclass(frozen=True, slots=True)
+class KeySegments:
+    """The stretches of one dataset type and data ID."""
+
+    placed: tuple[Placed, ...]
+    """Everything the search path holds for it, in search order."""
+    begins: tuple[int, ...]
+    """First instant of each stretch [TAI ns]; each ends where the next begins."""
+    owners: tuple[Placed | None, ...]
+
+    def at(self, tai_ns: int) -> Placed | None:
+        """Return the owner of an instant."""
+        return self.owners[bisect_right(self.begins, tai_ns) - 1]
+
+    def touched(self, timespan: Timespan) -> Iterator[Placed]:
+        """Yield the owners of the stretches that share an instant with a range."""
+        at = bisect_right(self.begins, timespan.begin_tai_ns) - 1
+        while at < len(self.begins) and self.begins[at] < timespan.end_tai_ns:
+            owner = self.owners[at]
+            if owner is not None:
+                yield owner
+            at += 1
+
+    def winners(self, timespan: Timespan | None) -> tuple[Placed, ...]:
+        """Return what a look-up finds: nothing, one, or the several datasets between which it cannot choose.
+
+        Parameters
+        ----------
+        timespan : Timespan or None
+            The whole exposure; None skips CALIBRATION collections.
+        """
+        if timespan is None:
+            return tuple(placed for placed in self.placed if placed.row.timespan is None)[:1]
+        found = list(self.touched(timespan))
+        if not found:
+            return ()
+        first = min(placed.order for placed in found)
+        distinct = {placed.row.dataset_id: placed for placed in reversed(found) if placed.order == first}
+        return tuple(sorted(distinct.values(), key=lambda placed: placed.timespan.begin_tai_ns))
+
+    def stretches(self) -> Iterator[tuple[Timespan, Placed]]:
+        """Yield the owned stretches in time order."""
+        for at, owner in enumerate(self.owners):
+            end = self.begins[at + 1] if at + 1 < len(self.begins) else MAX_TAI_NS
+            if owner is not None and self.begins[at] < end:
+                yield Timespan(self.begins[at], end), owner
+
+
+_NOTHING = KeySegments((), (MIN_TAI_NS,), (None,))
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """All stretches of a search path."""
+
+    members: tuple[Member, ...]
+    by_key: Mapping[Key, KeySegments]
+
+    def of(self, dataset_type: str, data_key: str) -> KeySegments:
+        """Return the stretches of one dataset type and data ID; empty when there is none."""
+        return self.by_key.get((dataset_type, data_key), _NOTHING)
+
+    def find_first(self, dataset_type: str, data_key: str, timespan: Timespan | None) -> Placed | None:
+        """Return what applies, or None.
+
+        Raises
+        ------
+        ConflictError
+            E-AMBIGUOUS: the range straddles two datasets of one collection.
+        """
+        winners = self.of(dataset_type, data_key).winners(timespan)
+        if len(winners) > 1:
+            raise ambiguity(dataset_type, data_key, winners)
+        return winners[0] if winners else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Rows and chains as they are, or as they would be after a change."""
+
+    tree: CollectionTree
+    rows: Mapping[str, tuple[Association, ...]]
+
+    def with_children(self, chain: str, children: tuple[str, ...]) -> "View":
+        """Return the view with another list for one chain."""
+        return replace(self, tree=self.tree.with_children(chain, children))
+
+    def with_rows(self, collection: str, rows: tuple[Association, ...]) -> "View":
+        """Return the view with other rows in one CALIBRATION collection, which may be new."""
+        tree = self.tree.with_collection(collection, CollectionType.CALIBRATION)
+        return View(tree, {**self.rows, collection: rows})
+
+    def segments(self, tops: Iterable[str]) -> Segments:
+        """Flatten a search path.
+
+        Parameters
+        ----------
+        tops : iterable of str
+            Collections of any type, in search order.
+        """
+        members = self.tree.walk(tops)
+        placed: dict[Key, list[Placed]] = {}
+        for order, member in enumerate(members, start=1):
+            for row in self.rows.get(member.name, ()):
+                placed.setdefault((row.dataset_type, row.data_key), []).append(Placed(order, member, row))
+        return Segments(members, {key: flatten(entries) for key, entries in placed.items()})
+
+
+def load_view(uow: "UnitOfWork", names: Iterable[str], *, dataset_types: Sequence[str] = ()) -> View:
+    """Read what is reachable from some collections.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        The transaction.
+    names : iterable of str
+        Collections of any type; missing ones hold nothing.
+    dataset_types : sequence of str
+        Only these; by default every calibration type.
+    """
+    types = dataset_types or [name for name, record in uow.repository.dataset_types().items() if record.is_calibration]
+    tree = uow.associations.tree()
+    members = {member.name for name in names for member in tree.walk([name])}
+    return View(tree, uow.associations.rows(members, tree, dataset_types=types))
+
+
+def flatten(placed: Sequence[Placed]) -> KeySegments:
+    """Resolve priorities: who owns which stretch of time.
+
+    Parameters
+    ----------
+    placed : sequence of Placed
+        Of one dataset type and data ID, in search order.
+
+    Notes
+    -----
+    A sweep over begins and ends with a heap of what is valid: O(n log n).
+    """
+    starting = sorted(range(len(placed)), key=lambda at: placed[at].timespan.begin_tai_ns)
+    edges = {MIN_TAI_NS}
+    for one in placed:
+        edges |= {one.timespan.begin_tai_ns, one.timespan.end_tai_ns}
+    begins: list[int] = []
+    owners: list[Placed | None] = []
+    valid: list[int] = []
+    following = 0
+    for edge in sorted(edges):
+        while following < len(starting) and placed[starting[following]].timespan.begin_tai_ns == edge:
+            heapq.heappush(valid, starting[following])
+            following += 1
+        while valid and placed[valid[0]].timespan.end_tai_ns <= edge:
+            heapq.heappop(valid)
+        owner = placed[valid[0]] if valid else None
+        if not owners or owner is not owners[-1]:
+            begins.append(edge)
+            owners.append(owner)
+    return KeySegments(tuple(placed), tuple(begins), tuple(owners))
+
+
+def ambiguity(dataset_type: str, data_key: str, winners: Sequence[Placed]) -> ConflictError:
+    """Return the error of a range that straddles two datasets of one collection."""
+    collection = winners[0].member.name
+    told = " and ".join(f"{one.row.dataset_id[:8]} {timespan_text(one.timespan)} of {one.row.run}" for one in winners)
+    first, second = winners[0], winners[1]
+    return ConflictError(
+        f"{dataset_type} {data_key}: the exposure straddles a boundary inside {collection}, which offers {told}; "
+        "a look-up cannot choose",
+        hint=f"let the ranges meet between two exposures: cabstand decertify {collection} {dataset_type}, then certify "
+        f"{first.row.run} and {second.row.run} again with another boundary",
+        code="E-AMBIGUOUS",
+    )

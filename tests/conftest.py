@@ -1,0 +1,216 @@
+"""Repositories with injected truth: fixed clock and user, exposures and products put in as rows."""
+
+import functools
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calibstore.commands import Command
+from calibstore.commands.repository import Init
+from calibstore.commands.store import CertifyCalibrations
+from calibstore.config import Config
+from calibstore.model.collections import CollectionType
+from calibstore.model.data_id import DataId, dataset_uuid
+from calibstore.model.exposure import Exposure
+from calibstore.model.records import DatasetRecord, JournalEntry
+from calibstore.model.times import day_obs_of, parse_time
+from calibstore.model.timespan import Timespan
+from calibstore.services.actions import Answer, Effect
+from calibstore.services.context import Context, forget_engines
+from calibstore.services.doors import ask, execute
+
+
+def tai_ns(text: str) -> int:
+    """Return a time as TAI nanoseconds."""
+    return parse_time(text).tai_ns
+
+
+@dataclass
+class Repo:
+    """A repository under test."""
+
+    context: Context
+    instrument: str
+
+    @property
+    def root(self) -> Path:
+        return self.context.root
+
+    def do(self, command: Command, *, dry_run: bool = False, **told: Any) -> Effect:
+        """Carry a command out; `confirmed`, `reason` and the like go to the context."""
+        return execute(command, replace(self.context, **told), dry_run=dry_run)
+
+    def ask(self, command: Command) -> Answer:
+        return ask(command, self.context)
+
+    def write(self, change: Callable[[Any, int], None], *, verb: str = "test") -> int:
+        """Write rows under a journal entry of their own; return the state."""
+        with self.context.unit_of_work(write=True) as uow:
+            entry = uow.journal.append(
+                JournalEntry(at_tai_ns=self.context.clock(), user="ada", host="here", verb=verb, line=verb)
+            )
+            change(uow, entry.state)
+            uow.commit()
+        return entry.state
+
+    def add_exposures(
+        self, begins: Iterable[str], *, length_s: float = 30.0, camera_state: dict[str, str] | None = None
+    ) -> list[int]:
+        """Store bias exposures that begin at some times; return their ids."""
+        made = []
+        for text in begins:
+            begin = tai_ns(text)
+            day = day_obs_of(begin)
+            seq = (begin // 1_000_000_000) % 100_000
+            made.append(
+                Exposure(
+                    instrument=self.instrument,
+                    id=day * 100_000 + seq,
+                    obs_id=f"O_{day}_{seq:06d}",
+                    day_obs=day,
+                    seq_num=seq,
+                    physical_filter="empty",
+                    observation_type="bias",
+                    exposure_time_s=0.0,
+                    dark_time_s=length_s,
+                    timespan=Timespan(begin, begin + round(length_s * 1e9)),
+                    camera_state=camera_state or {},
+                )
+            )
+
+        def change(uow: Any, state: int) -> None:
+            uow.exposures.insert(made, state=state, is_type_by_operator=False)
+            uow.exposures.derive_camera_events(self.instrument)
+
+        self.write(change)
+        return [one.id for one in made]
+
+    def add_run(
+        self,
+        run: str,
+        detectors: Iterable[int],
+        *,
+        dataset_type: str = "bias",
+        unit: str = "electron",
+        pixels: str = "",
+        provenance: dict[str, object] | None = None,
+    ) -> tuple[DatasetRecord, ...]:
+        """Store products of one RUN; `pixels` stands for their content."""
+        records = tuple(
+            DatasetRecord(
+                id=dataset_uuid(dataset_type, run, data_id),
+                dataset_type=dataset_type,
+                run=run,
+                data_key=str(data_id),
+                instrument=self.instrument,
+                detector=int(data_id["detector"]),
+                unit=unit,
+                content_sha256=hashlib.sha256(f"{pixels or run}{data_id}".encode()).hexdigest(),
+                provenance=provenance or {"gain_source": "CAMERA", "steps_not_applied": ["CROSSTALK"]},
+                path=f"{run}/{data_id['detector']}.fits",
+                sha256=hashlib.sha256(f"{run}{data_id}".encode()).hexdigest(),
+            )
+            for data_id in (DataId.of(instrument=self.instrument, detector=number) for number in detectors)
+        )
+
+        def change(uow: Any, state: int) -> None:
+            into = uow.collections.register(run, CollectionType.RUN, state=state)
+            uow.datasets.insert(into, records, state=state)
+
+        self.write(change)
+        return records
+
+    def add_chain(self, name: str, children: Iterable[str]) -> None:
+        """Make a chain list some collections, whatever the rules of the verbs say."""
+
+        def change(uow: Any, state: int) -> None:
+            chain = uow.collections.register(name, CollectionType.CHAINED, state=state)
+            uow.collections.set_children(chain, tuple(uow.collections.get(child) for child in children), state=state)
+
+        self.write(change)
+
+    def certify(self, run: str, into: str, begin: str, end: str = "", **more: Any) -> Effect:
+        """Certify a RUN's bias by the verb."""
+        return self.do(
+            CertifyCalibrations(run=run, collection=into, dataset_type="bias", begin_date=begin, end_date=end), **more
+        )
+
+    def live(self, ticket: str, begin: str, *, rerun: str = "20240101a", detectors: Iterable[int] = (0,)) -> str:
+        """Make, certify and put live a bias under a ticket; return its CALIBRATION collection."""
+        base = f"{self.instrument}/calib/{ticket}"
+        self.add_run(f"{base}/t/biasGen.{rerun}", detectors)
+        self.certify(f"{base}/t/biasGen.{rerun}", f"{base}/t/bias.{rerun}", begin)
+        top = f"{self.instrument}/calib"
+        with self.context.unit_of_work() as uow:
+            present = [one.name for one in uow.collections.children(uow.collections.get(top))]
+        self.add_chain(top, [base, *[name for name in present if name != base]])
+        return f"{base}/t/bias.{rerun}"
+
+
+def context_of(path: Path, now: str) -> Context:
+    """Return the surroundings of an action, the clock standing still."""
+    return Context(
+        root=path,
+        clock=lambda: tai_ns(now),
+        user="ada",
+        host="here",
+        config=Config(data_dir=path.parent / "data", state_dir=path.parent / "state"),
+    )
+
+
+def build_repo(path: Path, *, camera: str, kind: str, now: str = "2025-06-01T00:00:00") -> Repo:
+    """Create a repository."""
+    context = context_of(path, now)
+    execute(Init(path=str(path), camera=(camera,), kind=kind), context)
+    return Repo(context, camera.split(":")[0])
+
+
+@pytest.fixture(scope="session")
+def fresh_stores(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Give folders of fresh repositories, each made once: copying one is faster than creating it."""
+
+    @functools.cache
+    def fresh(camera: str, kind: str) -> Path:
+        path = tmp_path_factory.mktemp("fresh") / "repo"
+        build_repo(path, camera=camera, kind=kind)
+        forget_engines()
+        return path
+
+    return fresh
+
+
+@pytest.fixture
+def make_repo(tmp_path: Path, fresh_stores: Callable[[str, str], Path]) -> Iterable[Callable[..., Repo]]:
+    """Give a maker of repositories; their stores are closed at the end."""
+
+    def make(
+        *, camera: str = "LATISS:mini", kind: str = "rehearsal", name: str = "repo", now: str = "2025-06-01T00:00:00"
+    ) -> Repo:
+        shutil.copytree(fresh_stores(camera, kind), tmp_path / name)
+        return Repo(context_of(tmp_path / name, now), camera.split(":")[0])
+
+    yield make
+    forget_engines()
+
+
+@pytest.fixture
+def strict_repo(make_repo: Callable[..., Repo]) -> Repo:
+    """A repository whose rules refuse (LATISS, one detector)."""
+    return make_repo()
+
+
+@pytest.fixture
+def loose_repo(make_repo: Callable[..., Repo]) -> Repo:
+    """A repository whose rules warn (LATISS, one detector)."""
+    return make_repo(kind="test", name="loose")
+
+
+@pytest.fixture
+def comcam_repo(make_repo: Callable[..., Repo]) -> Repo:
+    """A repository whose rules refuse (LSSTComCam, nine detectors)."""
+    return make_repo(camera="LSSTComCam:mini", name="comcam")
