@@ -67,7 +67,6 @@ def translate_cards(
     UserInputError
         If it is no exposure of this camera; the message says which of the reasons it is.
     """
-    _check_simulated(cards, camera, name)
     instrument = identify(cards, name=name)
     if instrument != camera.instrument:
         raise UserInputError(
@@ -75,6 +74,7 @@ def translate_cards(
             hint=f"ingest it into a repository of {instrument}",
             code="E-RAW-WRONGCAMERA",
         )
+    _check_simulated(cards, camera, name)
     _check_guider(cards, name)
     exposure = _exposure(cards, camera, name, observation_type)
     return exposure, _detector(cards, camera, name)

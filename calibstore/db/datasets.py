@@ -44,7 +44,7 @@ class Datasets:
         ConflictError
             If an id or data ID of the RUN is taken by other content.
         """
-        known = {row.id: row for row in self.in_run(run)}
+        known = self.by_ids(record.id for record in records)
         fresh = [record for record in records if not _is_same(known.get(record.id), record)]
         if not fresh:
             return 0

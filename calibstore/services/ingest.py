@@ -1,289 +1,378 @@
 """Recording raw frames: every file is taken, known already, or refused by name with its reason."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.raws import Ingest
+from calibstore.commands.fields import to_line
+from calibstore.commands.raws import Ingest, ShowExposures
 from calibstore.datastore.checksums import sha256_of_file
-from calibstore.datastore.file_copy import copy_file, link_file
-from calibstore.datastore.raw_headers import check_observation_type, translate
-from calibstore.errors import CabstandError, ConflictError, NotFoundError, UserInputError
-from calibstore.model.camera import Camera
+from calibstore.datastore.file_copy import copy_file, link_file, remove_brought
+from calibstore.datastore.raw_headers import check_observation_type
+from calibstore.errors import CabstandError, StoreError
+from calibstore.model.calib_types import CALIB_TYPES
 from calibstore.model.data_id import DataId, dataset_uuid
 from calibstore.model.exposure import Exposure, RawFile
 from calibstore.model.records import CollectionRecord, DatasetRecord
+from calibstore.model.times import ns_to_iso
 from calibstore.services import native
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.raw_intake import find_files, read_raw
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-_PATTERNS = ("*.fits", "*.fits.fz", "*.fits.gz", "*.fit", "*.fts")
-_SHOWN_REFUSALS = 40
+_SHOWN: Final = 40
+"""Refusals, or warnings, shown one by one."""
+_NARRATED: Final = 50
+_SAME_BEGIN_NS: Final = 1_000_000_000
+"""Detectors of one exposure may differ by this much in what they call its begin."""
+
+_ExposureKey = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    path: str
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
 
 
 @dataclass(slots=True)
 class _Batch:
     """What the files turned out to be, before anything is written."""
 
-    taken: list[RawFile] = field(default_factory=list)
-    reason: str = ""
-    """Why, as the operator said it."""
-    types: dict[str, dict[int, str]] = field(default_factory=dict)
-    """Instrument -> exposure -> observation type recorded before."""
-    known: int = 0
-    retyped: dict[tuple[str, int], str] = field(default_factory=dict)
-    """(instrument, exposure) the operator says to be of another type than recorded -> recorded type."""
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    """(file, reason)."""
+    root: Path
+    read: list[RawFile] = field(default_factory=list)
+    n_repeated: int = 0
+    """Files met again under another name, with the same content."""
+    refused: list[_Refusal] = field(default_factory=list)
+    fruitless: tuple[str, ...] = ()
     brought: list[Path] = field(default_factory=list)
     """Copies and links made in the repository."""
     places: dict[str, str] = field(default_factory=dict)
     """Path as found -> path as stored."""
 
+    def refuse(self, path: str, reason: str) -> None:
+        """Leave a file out, for a reason that need not repeat its name."""
+        self.refused.append(_Refusal(path, reason))
+
     def discard(self) -> None:
         """Remove the copies: their rows were not written."""
         for path in self.brought:
-            path.unlink(missing_ok=True)
+            remove_brought(path, below=self.root)
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The files read, compared with what the repository holds."""
+
+    taken: list[RawFile] = field(default_factory=list)
+    n_known: int = 0
+    retyped: dict[_ExposureKey, str] = field(default_factory=dict)
+    """Exposure the operator says to be of another type than recorded -> recorded type."""
+    refused: list[_Refusal] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
 
 
 def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
     check_observation_type(command.observation_type or None)
-    files = _files(command.paths)
     with context.unit_of_work() as uow:
         names = (command.instrument,) if command.instrument else uow.repository.instruments()
         cameras = tuple(uow.repository.camera(name) for name in names)
-        stored = {camera.instrument: _stored(uow, camera.instrument) for camera in cameras}
-        types = {camera.instrument: uow.exposures.types(camera.instrument) for camera in cameras}
-    batch = _Batch(reason=context.reason, types=types)
-    for number, path in enumerate(files, start=1):
-        if number % 50 == 0:
-            context.narrate(f"{number} of {len(files)} files read")
-        _take(path, cameras, command, batch, stored=stored)
+    found = find_files(command.paths)
+    batch = _Batch(root=context.root, fruitless=found.fruitless)
+    seen: dict[str, RawFile] = {}
+    for number, path in enumerate(found.files, start=1):
+        if number % _NARRATED == 0:
+            context.narrate(f"{number} of {len(found.files)} files read")
+        try:
+            raw = read_raw(path, cameras, observation_type=command.observation_type, reason=context.reason)
+        except CabstandError as problem:
+            batch.refuse(str(path), _without_name(problem.message, path))
+            continue
+        first = seen.setdefault(_identity(raw), raw)
+        if first is raw:
+            batch.read.append(raw)
+        elif first.sha256 == raw.sha256:
+            batch.n_repeated += 1
+        else:
+            batch.refuse(raw.path, f"{_frame(raw)} is in this batch with other content: {first.path}")
+    with context.unit_of_work() as uow:
+        fresh = _compare(uow, batch.read, command.observation_type)
     if not dry_run:
         try:
-            _bring_in(batch, command.transfer, context)
+            _bring_in(batch, fresh.taken, command.transfer, context)
         except BaseException:
             batch.discard()
             raise
     return batch
 
 
-def _files(paths: Sequence[str]) -> list[Path]:
-    found: dict[Path, None] = {}
-    for text in paths:
-        path = Path(text).expanduser()
-        if path.is_dir():
-            inside = sorted(one for pattern in _PATTERNS for one in path.rglob(pattern))
-            found.update(dict.fromkeys(one.absolute() for one in inside))
-        elif any(mark in path.name for mark in "*?["):
-            found.update(dict.fromkeys(one.absolute() for one in sorted(path.parent.glob(path.name))))
+def _without_name(message: str, path: Path) -> str:
+    for shown in (f"{path.name}: ", f"{path}: "):
+        message = message.removeprefix(shown)
+    return " ".join(message.split())
+
+
+def _compare(uow: "UnitOfWork", read: Sequence[RawFile], observation_type: str) -> _Sorted:
+    """Sort files by what the repository holds; only rows of these files are loaded."""
+    found = _Sorted()
+    stored = uow.datasets.by_ids(_identity(raw) for raw in read)
+    exposures = _recorded(uow, read)
+    used: dict[_ExposureKey, str] = {}
+    for raw in read:
+        known = stored.get(_identity(raw))
+        if known is not None and known.sha256 != raw.sha256:
+            reason = f"{_frame(raw)} is recorded with other content: {known.path}"
+            found.refused.append(_Refusal(raw.path, reason))
+            continue
+        key = (raw.exposure.instrument, raw.exposure.id)
+        # The first detector of a new exposure speaks for all of it.
+        exposure = exposures.setdefault(key, raw.exposure)
+        if exposure.obs_id != raw.exposure.obs_id:
+            reason = f"exposure {exposure.id} is {exposure.obs_id}, this file says {raw.exposure.obs_id}"
+            found.refused.append(_Refusal(raw.path, reason))
+            continue
+        if exposure.observation_type != raw.exposure.observation_type and observation_type:
+            if key not in used:
+                used[key] = _user_of(uow, key)
+            if used[key]:
+                reason = f"exposure {exposure.id} stays {exposure.observation_type}: {used[key]} was built from it"
+                found.refused.append(_Refusal(raw.path, reason))
+                continue
+            found.retyped[key] = exposure.observation_type
+        elif known is None:
+            found.warnings.update(dict.fromkeys(_differences(exposure, raw.exposure)))
+        if known is None:
+            found.taken.append(raw)
         else:
-            # A file that is missing is refused by name below, like any other that cannot be read.
-            found[path.absolute()] = None
-    if not found:
-        raise NotFoundError(
-            f"no FITS files in {', '.join(paths)}", hint=f"names end in {', '.join(p[1:] for p in _PATTERNS)}"
+            found.n_known += 1
+    return found
+
+
+def _recorded(uow: "UnitOfWork", read: Sequence[RawFile]) -> dict[_ExposureKey, Exposure]:
+    wanted: dict[str, set[int]] = {}
+    for raw in read:
+        wanted.setdefault(raw.exposure.instrument, set()).add(raw.exposure.id)
+    return {
+        (instrument, exposure.id): exposure
+        for instrument, ids in wanted.items()
+        for exposure in uow.exposures.by_ids(instrument, sorted(ids))
+    }
+
+
+def _user_of(uow: "UnitOfWork", key: _ExposureKey) -> str:
+    instrument, exposure = key
+    for raw in uow.datasets.raws(instrument, [exposure]):
+        for user in uow.datasets.made_from(raw.id):
+            return f"{user.dataset_type} of {user.run}"
+    return ""
+
+
+def _differences(recorded: Exposure, said: Exposure) -> Iterable[str]:
+    """Yield where another detector's header contradicts the exposure it belongs to."""
+    if said.observation_type != recorded.observation_type:
+        yield (
+            f"W-OBSTYPE exposure {recorded.id} stays {recorded.observation_type} as recorded before, "
+            f"not {said.observation_type}"
         )
-    return list(found)
+    if abs(said.timespan.begin_tai_ns - recorded.timespan.begin_tai_ns) > _SAME_BEGIN_NS:
+        yield (
+            f"W-BEGIN exposure {recorded.id} begins at {ns_to_iso(recorded.timespan.begin_tai_ns)} TAI as recorded "
+            f"before; another detector's header says {ns_to_iso(said.timespan.begin_tai_ns)}"
+        )
 
 
-def _stored(uow: "UnitOfWork", instrument: str) -> dict[str, tuple[str, str]]:
-    run = uow.collections.find(f"{instrument}/raw/all")
-    rows = uow.datasets.in_run(run) if run else ()
-    return {row.id: (row.sha256, row.path) for row in rows}
+def _bring_in(batch: _Batch, taken: Sequence[RawFile], transfer: str, context: Context) -> None:
+    lost: set[str] = set()
+    for number, raw in enumerate(taken, start=1):
+        if transfer == "direct":
+            batch.places[raw.path] = _direct_place(Path(raw.path), context.root)
+            continue
+        if number % _NARRATED == 0:
+            context.narrate(f"{number} of {len(taken)} files brought in ({transfer})")
+        target, is_there = _free_place(raw, context.root)
+        batch.places[raw.path] = str(target.relative_to(context.root))
+        if is_there:
+            continue
+        batch.brought.append(target)
+        reason = _transferred(raw, target, transfer)
+        if reason:
+            remove_brought(target, below=context.root)
+            batch.refuse(raw.path, reason)
+            lost.add(raw.path)
+    batch.read = [raw for raw in batch.read if raw.path not in lost]
 
 
-def _take(
-    path: Path,
-    cameras: Sequence[Camera],
-    command: Ingest,
-    batch: _Batch,
-    *,
-    stored: dict[str, dict[str, tuple[str, str]]],
-) -> None:
-    try:
-        raw = _read(path, cameras, command.observation_type)
-        _check_overruled(path, cameras, command.observation_type, batch.reason)
-    except CabstandError as problem:
-        batch.refused.append((path.name, _without_name(problem.message, path.name)))
-        return
-    instrument = raw.exposure.instrument
-    identity = _identity(raw)
-    if identity in stored[instrument]:
-        sha256, place = stored[instrument][identity]
-        if sha256 == raw.sha256:
-            batch.known += 1
-            recorded = batch.types[instrument].get(raw.exposure.id, "")
-            if command.observation_type and recorded and recorded != command.observation_type:
-                batch.retyped[instrument, raw.exposure.id] = recorded
-        else:
-            batch.refused.append(
-                (
-                    path.name,
-                    f"exposure {raw.exposure.id} detector {raw.detector} is recorded with other content: {place}",
-                )
-            )
-        return
-    stored[instrument][identity] = (raw.sha256, str(path))
-    batch.taken.append(raw)
+def _direct_place(path: Path, root: Path) -> str:
+    """Return the path to store: relative inside the repository, so that it may be moved."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _read(path: Path, cameras: Sequence[Camera], observation_type: str) -> RawFile:
-    exposure, detector = _translated(path, cameras, observation_type)
-    return RawFile(
-        exposure=exposure,
-        detector=detector,
-        path=str(path),
-        size_bytes=path.stat().st_size,
-        sha256=sha256_of_file(path),
-    )
+def _free_place(raw: RawFile, root: Path) -> tuple[Path, bool]:
+    """Return where a file goes, and whether it is there already (left by an interrupted ingest).
 
-
-def _translated(path: Path, cameras: Sequence[Camera], observation_type: str) -> tuple[Exposure, int]:
-    problems: list[CabstandError] = []
-    for camera in cameras:
-        try:
-            return translate(path, camera, observation_type=observation_type or None)
-        except CabstandError as problem:
-            problems.append(problem)
-    # With several cameras the last reason is as good as any: the file fits none of them.
-    raise problems[-1]
-
-
-def _check_overruled(path: Path, cameras: Sequence[Camera], observation_type: str, reason: str) -> None:
-    """Refuse to call a frame whose header says bias, dark or flat something else, unless a reason is given.
-
-    Software labels frames "Light Frame" for want of better; one that says "bias" mostly is a bias.
+    Cameras that number their files anew in every folder give equal names to different exposures.
     """
-    if not observation_type or reason:
-        return
+    folder = root / "data" / raw.exposure.instrument / "raw" / "all" / str(raw.exposure.day_obs)
+    name = Path(raw.path).name
+    target = folder / name
+    if target.exists() and sha256_of_file(target) != raw.sha256:
+        target = folder / f"{raw.exposure.id}-{raw.detector:03d}-{name}"
+    return target, target.exists() and sha256_of_file(target) == raw.sha256
+
+
+def _transferred(raw: RawFile, target: Path, transfer: str) -> str:
+    """Copy or link a file; return why it cannot be taken, or nothing."""
+    source = Path(raw.path)
+    if transfer == "link":
+        link_file(source, target)
+        return ""
     try:
-        said = _translated(path, cameras, "")[0].observation_type
-    except CabstandError:
-        return
-    if said in ("bias", "dark", "flat") and said != observation_type:
-        raise UserInputError(f"its header says {said}, not {observation_type}; to overrule it give --reason")
-
-
-def _without_name(message: str, name: str) -> str:
-    return message.removeprefix(name).lstrip(": ")
-
-
-def _identity(raw: RawFile) -> str:
-    return dataset_uuid("raw", f"{raw.exposure.instrument}/raw/all", _data_id(raw))
-
-
-def _data_id(raw: RawFile) -> DataId:
-    return DataId.of(instrument=raw.exposure.instrument, detector=raw.detector, exposure=raw.exposure.id)
-
-
-def _bring_in(batch: _Batch, transfer: str, context: Context) -> None:
-    if transfer == "direct":
-        return
-    for raw in batch.taken:
-        source = Path(raw.path)
-        place = Path("raw") / raw.exposure.instrument / str(raw.exposure.day_obs) / source.name
-        target = context.absolute(str(place))
-        if target.exists() and sha256_of_file(target) != raw.sha256:
-            raise UserInputError(f"{target} exists with other content than {source}", hint="move it away and repeat")
-        if not target.exists():
-            (copy_file if transfer == "copy" else link_file)(source, target)
-            batch.brought.append(target)
-        batch.places[raw.path] = str(place)
+        copied = copy_file(source, target)
+    except StoreError as problem:
+        if problem.code != "E-READ":
+            raise
+        return _without_name(problem.message, source)
+    return "" if copied == raw.sha256 else "changed while it was being copied; ingest it again when it is complete"
 
 
 def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -> Plan:
-    by_type = Counter(raw.exposure.observation_type for raw in batch.taken)
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(by_type.items()))
-    conflicts = _type_conflicts(uow, batch.taken)
-    _refuse_used(uow, batch)
-    summary = f"{len(batch.taken)} files recorded" + (f" ({kinds})" if kinds else "")
-    summary += f", {batch.known} known already" if batch.known else ""
-    summary += f", {len(batch.refused)} refused" if batch.refused else ""
-    summary += f", {len(batch.retyped)} exposures now {command.observation_type}" if batch.retyped else ""
-    nights = sorted({raw.exposure.day_obs for raw in batch.taken})
-    lines = [f"refused {name}: {reason}" for name, reason in batch.refused[:_SHOWN_REFUSALS]]
-    if len(batch.refused) > _SHOWN_REFUSALS:
-        lines.append(f"... and {len(batch.refused) - _SHOWN_REFUSALS} more refused; --json lists all")
-    if nights:
-        lines.append(f"day_obs {nights[0]} to {nights[-1]}, {len(nights)} night{'s' if len(nights) > 1 else ''}")
+    # Compared again inside the transaction: another ingest may have come first.
+    found = _compare(uow, batch.read, command.observation_type)
+    refused = [*batch.refused, *found.refused]
     effect = Effect(
-        summary=summary,
-        lines=tuple(lines),
-        warnings=tuple(conflicts),
-        native=_native(command, context, batch),
-        next=('cabstand exposures --for bias --where "..."  # what can a bias be built from?',),
+        summary=_summary(command, batch, found, len(refused)),
+        lines=tuple(_lines(batch, found, refused)),
+        warnings=tuple(_capped(list(found.warnings), "more of these")),
+        native=_native(command, context, found.taken),
+        inverse=_retype_lines(command, found),
+        next=_next(found.taken),
         data={
             "recorded": [
                 {
                     "path": raw.path,
+                    "instrument": raw.exposure.instrument,
                     "exposure": raw.exposure.id,
                     "detector": raw.detector,
                     "observation_type": raw.exposure.observation_type,
                 }
-                for raw in batch.taken
+                for raw in found.taken
             ],
-            "known": batch.known,
-            "refused": [{"file": name, "reason": reason} for name, reason in batch.refused],
+            "known": found.n_known + batch.n_repeated,
+            "retyped": _retyped(found),
+            "refused": [{"file": one.name, "path": one.path, "reason": one.reason} for one in refused],
         },
+        before={"types": _retyped(found)} if found.retyped else {},
         after={
-            "recorded": len(batch.taken),
-            "known": batch.known,
-            "refused": len(batch.refused),
-            "refusals": [f"{name}: {reason}" for name, reason in batch.refused[:_SHOWN_REFUSALS]],
-        },
-        exit_code=2 if batch.refused else 0,
+            "recorded": len(found.taken),
+            "known": found.n_known + batch.n_repeated,
+            "refused": len(refused),
+            "refusals": [f"{one.name}: {one.reason}" for one in refused[:_SHOWN]],
+        }
+        | ({"retyped_to": command.observation_type} if found.retyped else {}),
+        exit_code=2 if refused else 0,
     )
 
     def apply(uow: "UnitOfWork", state: int) -> None:
-        for instrument in sorted({raw.exposure.instrument for raw in batch.taken}):
-            _write(uow, instrument, batch, command, state=state, at_tai_ns=context.clock())
-        for instrument, exposure in sorted(batch.retyped):
+        for instrument in sorted({raw.exposure.instrument for raw in found.taken}):
+            _write(uow, instrument, batch, found.taken, command, state=state, at_tai_ns=context.clock())
+        for instrument, exposure in sorted(found.retyped):
             uow.exposures.correct_type(instrument, exposure, command.observation_type)
 
-    return Plan(effect=effect, apply=apply if batch.taken or batch.retyped else None)
+    return Plan(effect=effect, apply=apply if found.taken or found.retyped else None)
 
 
-def _type_conflicts(uow: "UnitOfWork", taken: Sequence[RawFile]) -> list[str]:
-    found: list[str] = []
-    for instrument in sorted({raw.exposure.instrument for raw in taken}):
-        said = {
-            raw.exposure.id: raw.exposure.observation_type for raw in taken if raw.exposure.instrument == instrument
-        }
-        found += [
-            f"W-OBSTYPE exposure {known.id} stays {known.observation_type} as recorded before, not {said[known.id]}"
-            for known in uow.exposures.by_ids(instrument, sorted(said))
-            if known.observation_type != said[known.id]
-        ]
-    return found
+def _summary(command: Ingest, batch: _Batch, found: _Sorted, n_refused: int) -> str:
+    by_type = Counter(raw.exposure.observation_type for raw in found.taken)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(by_type.items()))
+    n_known = found.n_known + batch.n_repeated
+    parts = [f"{_count(len(found.taken), 'file')} recorded" + (f" ({kinds})" if kinds else "")]
+    parts += [f"{n_known} known already"] if n_known else []
+    parts += [f"{n_refused} refused"] if n_refused else []
+    parts += [f"{_count(len(found.retyped), 'exposure')} now {command.observation_type}"] if found.retyped else []
+    return ", ".join(parts)
 
 
-def _refuse_used(uow: "UnitOfWork", batch: _Batch) -> None:
-    for instrument, exposure in sorted(batch.retyped):
-        users = [user for raw in uow.datasets.raws(instrument, [exposure]) for user in uow.datasets.made_from(raw.id)]
-        if users:
-            raise ConflictError(
-                f"exposure {exposure} is recorded as {batch.retyped[instrument, exposure]} and "
-                f"{users[0].dataset_type} of {users[0].run} was built from it: its type stays",
-                hint="leave that file out of the list",
-                code="E-USED",
-            )
+def _lines(batch: _Batch, found: _Sorted, refused: Sequence[_Refusal]) -> Iterable[str]:
+    often = {name for name, count in Counter(one.name for one in refused).items() if count > 1}
+    told = [f"refused {one.path if one.name in often else one.name}: {one.reason}" for one in refused]
+    yield from _capped(told, "more refused; --json lists all")
+    yield from (f"no FITS files in {text}" for text in batch.fruitless)
+    nights = sorted({raw.exposure.day_obs for raw in found.taken})
+    if len(nights) == 1:
+        yield f"night of day_obs {nights[0]}"
+    elif nights:
+        yield f"{len(nights)} nights, day_obs {nights[0]} to {nights[-1]}"
 
 
-def _write(uow: "UnitOfWork", instrument: str, batch: _Batch, command: Ingest, *, state: int, at_tai_ns: int) -> None:
-    raws = [raw for raw in batch.taken if raw.exposure.instrument == instrument]
-    for name in sorted({raw.exposure.physical_filter for raw in raws}):
+def _capped(lines: list[str], more: str) -> list[str]:
+    return lines[:_SHOWN] + ([f"... and {len(lines) - _SHOWN} {more}"] if len(lines) > _SHOWN else [])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _retyped(found: _Sorted) -> list[dict[str, object]]:
+    return [
+        {"instrument": instrument, "exposure": exposure, "recorded_as": recorded}
+        for (instrument, exposure), recorded in sorted(found.retyped.items())
+    ]
+
+
+def _retype_lines(command: Ingest, found: _Sorted) -> tuple[str, ...]:
+    """Return the line that gives exposures their old type back, where they all had the same."""
+    before = set(found.retyped.values())
+    if len(before) != 1 or found.taken:
+        return ()
+    back = replace(command, observation_type=before.pop())
+    return (to_line(back, reason=f"they are not {command.observation_type} after all"),)
+
+
+def _next(taken: Sequence[RawFile]) -> tuple[str, ...]:
+    """Return the line that looks at the fullest night of frames some calibration can be built from."""
+    for calib_type in reversed(CALIB_TYPES):
+        nights = Counter(
+            (raw.exposure.instrument, raw.exposure.day_obs)
+            for raw in taken
+            if raw.exposure.observation_type == calib_type.observation_type
+        )
+        if nights:
+            instrument, night = max(nights, key=lambda one: (nights[one], one))
+            where = f"instrument='{instrument}' and exposure.day_obs={night}"
+            where += f" and exposure.observation_type='{calib_type.observation_type}'"
+            line = to_line(ShowExposures(for_=calib_type.name, where=where))
+            return (f"{line}  # can a {calib_type.name} be built from them?",)
+    return ()
+
+
+def _write(
+    uow: "UnitOfWork",
+    instrument: str,
+    batch: _Batch,
+    taken: Sequence[RawFile],
+    command: Ingest,
+    *,
+    state: int,
+    at_tai_ns: int,
+) -> None:
+    raws = [raw for raw in taken if raw.exposure.instrument == instrument]
+    exposures: dict[int, Exposure] = {}
+    for raw in raws:
+        exposures.setdefault(raw.exposure.id, raw.exposure)
+    for name in sorted({exposure.physical_filter for exposure in exposures.values()}):
         uow.repository.register_filter(instrument, name, "")
-    uow.exposures.insert(
-        [raw.exposure for raw in raws], state=state, is_type_by_operator=bool(command.observation_type)
-    )
+    uow.exposures.insert(list(exposures.values()), state=state, is_type_by_operator=bool(command.observation_type))
     uow.exposures.derive_camera_events(instrument)
-    run: CollectionRecord = uow.collections.get(f"{instrument}/raw/all")
+    run: CollectionRecord = uow.collections.get(_run_name(instrument))
     uow.datasets.insert(run, [_record(raw, batch, command, run, at_tai_ns) for raw in raws], state=state)
 
 
@@ -301,18 +390,38 @@ def _record(raw: RawFile, batch: _Batch, command: Ingest, run: CollectionRecord,
         origin="raw",
         content_sha256=raw.sha256,
         created_tai_ns=at_tai_ns,
-        path=batch.places.get(raw.path, raw.path),
+        path=batch.places[raw.path],
         transfer=command.transfer,
         size_bytes=raw.size_bytes,
         sha256=raw.sha256,
     )
 
 
-def _native(command: Ingest, context: Context, batch: _Batch) -> tuple[str, ...]:
-    if not batch.taken:
+def _identity(raw: RawFile) -> str:
+    return dataset_uuid("raw", _run_name(raw.exposure.instrument), _data_id(raw))
+
+
+def _data_id(raw: RawFile) -> DataId:
+    return DataId.of(instrument=raw.exposure.instrument, detector=raw.detector, exposure=raw.exposure.id)
+
+
+def _run_name(instrument: str) -> str:
+    return f"{instrument}/raw/all"
+
+
+def _frame(raw: RawFile) -> str:
+    return f"exposure {raw.exposure.id} detector {raw.detector}"
+
+
+def _native(command: Ingest, context: Context, taken: Sequence[RawFile]) -> tuple[str, ...]:
+    """Return the Butler's own line: files one by one while they are few, else their folders."""
+    if not taken:
         return ()
-    folders = sorted({str(Path(raw.path).parent) for raw in batch.taken})
-    return tuple(native.butler("ingest-raws", context.root, "-t", command.transfer, folder) for folder in folders)
+    places = [raw.path for raw in taken]
+    if len(places) > 8:
+        places = sorted({str(Path(place).parent) for place in places})
+    transfer = "hardlink" if command.transfer == "link" else command.transfer
+    return (native.butler("ingest-raws", context.root, "-t", transfer, *places),)
 
 
 HANDLERS = {"ingest": Handler(plan=_plan, prepare=_prepare)}
