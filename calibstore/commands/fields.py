@@ -206,7 +206,14 @@ def to_line(command: Command, *, reason: str = "") -> str:
     if reason:
         at = len(command.verb.split())
         words[at:at] = [f"--reason={reason}"] if reason.startswith("-") else ["--reason", reason]
-    return shlex.join(["cabstand", *words])
+    return " ".join(_quoted(word) for word in ("cabstand", *words))
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell so that people can read it: a selection's own quotes stand inside double ones."""
+    if "'" in word and not set(word) & set('"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def to_json(command: Command) -> dict[str, object]:
