@@ -354,21 +354,33 @@ class ClippedMeanCombiner:
             part[np.isnan(part)] = _FAR_AWAY
             samples[:, incomplete] = part
         samples -= center
-        kept, keep = np.empty_like(samples), np.empty(samples.shape, np.bool_)
-        count_type = np.uint8 if self._n_frames < 256 else np.int16
-        middle, limit = np.zeros_like(center), self._half_width(width)
-        for _ in range(self._max_iter if self._n_sigma is not None else 1):
-            np.subtract(samples, middle, out=kept)
-            np.abs(kept, out=kept)
-            np.less_equal(kept, limit, out=keep)
-            kept_count = np.add.reduce(keep.view(np.uint8), axis=0, dtype=count_type).astype(np.float32)
-            np.multiply(samples, keep, out=kept)
-            middle = np.add.reduce(kept, axis=0) / kept_count
-            spread2 = np.maximum(np.einsum("ij,ij->j", kept, kept) - kept_count * middle * middle, np.float32(0))
-            limit = self._half_width(np.sqrt(spread2 / kept_count))
-        variance = spread2 / ((kept_count - 1) * kept_count)
-        variance[kept_count < 2] = np.nan  # one sample shows no spread
-        return center + middle, variance, kept_count.astype(np.int16)
+        keep = np.abs(samples) <= self._half_width(width)
+        mean, spread2, count = moments = _kept_moments(samples, keep)
+        active = np.arange(center.size)
+        for _ in range(self._max_iter - 1 if self._n_sigma is not None else 0):
+            limit = self._half_width(np.sqrt(moments[1] / moments[2]))
+            kept_now = np.abs(samples - moments[0]) <= limit
+            # a pixel whose clip keeps what the last one kept is final
+            changed = np.flatnonzero(np.logical_or.reduce(kept_now != keep, axis=0))
+            if changed.size == 0:
+                break
+            active = active[changed]
+            samples, keep = np.take(samples, changed, axis=1), np.take(kept_now, changed, axis=1)
+            moments = _kept_moments(samples, keep)
+            mean[active], spread2[active], count[active] = moments
+        variance = spread2 / ((count - 1) * count)
+        variance[count < 2] = np.nan  # one sample shows no spread
+        return center + mean, variance, count.astype(np.int16)
+
+
+def _kept_moments(samples: Cube, keep: NDArray[np.bool_]) -> tuple[Image, Image, Image]:
+    """Return mean, summed squares about it and number of the kept samples of each column, all float32."""
+    count_type = np.uint8 if len(samples) < 256 else np.int16
+    count = np.add.reduce(keep.view(np.uint8), axis=0, dtype=count_type).astype(np.float32)
+    kept = np.multiply(samples, keep)
+    mean = np.add.reduce(kept, axis=0) / count
+    spread2 = np.einsum("ij,ij->j", kept, kept) - count * mean * mean
+    return mean, np.maximum(spread2, np.float32(0)), count
 
 
 def _moments(tile: list[Image], center: Image, deviation: Image, sum1: Image, sum2: Image) -> None:

@@ -221,9 +221,9 @@ def _residual_statistics(ordered: Image, level: Image, typical: float) -> dict[s
     if count == 0:
         nothing = float("nan")
         return {"residual_mean": nothing, "residual_median": nothing, "residual_stdev": nothing}
-    sum1 = float(np.add.reduce(np.add.reduce(residual, axis=1), dtype=np.float64))
-    sum2 = float(np.add.reduce(np.einsum("ij,ij->i", residual, residual), dtype=np.float64))
-    mean = sum1 / count
+    flat = residual.reshape(-1)
+    mean = float(np.add.reduce(flat)) / count
+    sum2 = float(np.dot(flat, flat))
     return {
         "residual_mean": mean,
         "residual_median": float(np.median(residual[:: max(1, residual.size // _STATISTICS_SAMPLES)])),

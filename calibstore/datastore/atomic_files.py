@@ -45,16 +45,18 @@ def create_atomically(path: Path) -> Iterator[int]:
         If the file cannot be made, written or renamed.
     """
     unfinished = temporary_path(path)
-    descriptor = -1
+    descriptor, is_unfinished = -1, False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        is_unfinished = True
         yield descriptor
         os.fchmod(descriptor, FILE_MODE)
         os.fsync(descriptor)
         os.close(descriptor)
         descriptor = -1
         os.replace(unfinished, path)  # noqa: PTH105  one spelling for the call the crash tests interrupt
+        is_unfinished = False
         sync_directory(path.parent)
     except OSError as fault:
         raise StoreError(
@@ -65,6 +67,7 @@ def create_atomically(path: Path) -> Iterator[int]:
     finally:
         if descriptor >= 0:
             os.close(descriptor)
+        if is_unfinished:
             unfinished.unlink(missing_ok=True)
 
 

@@ -271,7 +271,7 @@ def read_plane_bands(
     with ExitStack() as stack:
         reader = stack.enter_context(PixelReader(path))
         plane = reader.plane(name)
-        buffer = np.empty(band_rows * plane.width * np.dtype(plane.dtype).itemsize, np.uint8)
+        buffer = np.empty(band_rows * plane.row_bytes, np.uint8)
         for y0 in range(0, plane.height, band_rows):
             stored = reader.read_rows(plane, y0, min(y0 + band_rows, plane.height), buffer=buffer)
             yield y0, stored.astype(stored.dtype.newbyteorder("="))

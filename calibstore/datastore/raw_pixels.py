@@ -64,9 +64,14 @@ class ImagePlane:
     header_bytes: int = 0
 
     @property
+    def row_bytes(self) -> int:
+        """Length of one row."""
+        return self.width * int(self.dtype[-1])  # every stored type ends in its size
+
+    @property
     def n_bytes(self) -> int:
         """Length of the data without padding."""
-        return self.width * self.height * np.dtype(self.dtype).itemsize
+        return self.height * self.row_bytes
 
 
 class PixelReader:
@@ -165,7 +170,7 @@ class PixelReader:
         StoreError
             If the rows cannot be read in full.
         """
-        row_bytes = plane.width * np.dtype(plane.dtype).itemsize
+        row_bytes = plane.row_bytes
         length = (y1 - y0) * row_bytes
         memory = np.empty(length, np.uint8) if buffer is None else buffer[:length]
         source = self._descriptor if self._expanded is None else self._expanded.fileno()

@@ -37,7 +37,7 @@ class CombineParameters:
     product: str
     n_sigma: float | None = 3.0
     max_iter: int = 3
-    band_rows: int = 20
+    band_rows: int = 32
     verify_checksums: bool = False
     existing: Mapping[str, str] = field(default_factory=dict)
     """Recorded SHA-256 by dataset type of outputs that may be there already."""
@@ -112,7 +112,7 @@ def _parameters(quantum: Quantum) -> CombineParameters:
         product=product,
         n_sigma=None if n_sigma is None else float(str(n_sigma)),
         max_iter=int(str(given.get("max_iter", 3))),
-        band_rows=int(str(given.get("band_rows", 20))),
+        band_rows=int(str(given.get("band_rows", 32))),
         verify_checksums=bool(given.get("verify_checksums", False)),
         existing={str(k): str(v) for k, v in existing.items()} if isinstance(existing, Mapping) else {},
     )

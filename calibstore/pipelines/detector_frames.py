@@ -139,7 +139,7 @@ class DetectorFrame:
         return plane
 
     def _stored(self, plane: ImagePlane, y0: int, y1: int) -> NDArray[np.generic]:
-        n_bytes = (y1 - y0) * plane.width * np.dtype(plane.dtype).itemsize
+        n_bytes = (y1 - y0) * plane.row_bytes
         if self._buffer.size < n_bytes:
             self._buffer = np.empty(n_bytes, np.uint8)
         return self._reader.read_rows(plane, y0, y1, buffer=self._buffer)
@@ -237,7 +237,7 @@ def combined_bands(
     units: str = ELECTRON,
     n_sigma: float | None = 3.0,
     max_iter: int = 3,
-    band_rows: int = 20,
+    band_rows: int = 32,
 ) -> Iterator[tuple[int, Combined]]:
     """Combine open frames band by band.
 
@@ -310,7 +310,7 @@ def stream_combined_bands(
     units: str = ELECTRON,
     n_sigma: float | None = 3.0,
     max_iter: int = 3,
-    band_rows: int = 20,
+    band_rows: int = 32,
     verify_checksums: bool = False,
 ) -> Iterator[tuple[int, Combined]]:
     """Open, combine in bands and close: the in-memory combination of some exposures of one detector.
