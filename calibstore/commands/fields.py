@@ -196,15 +196,21 @@ def to_argv(command: Command) -> list[str]:
             # The = form keeps a value that begins with a dash a value.
             for text in texts:
                 named += [f"{one.option}={text}"] if text.startswith("-") else [one.option, text]
-    separator = ["--"] if any(text.startswith("-") for text in positional) else []
-    return [*command.verb.split(), *named, *separator, *positional]
+    return _in_order(command.verb.split(), positional, named)
+
+
+def _in_order(verb: list[str], positional: list[str], named: list[str]) -> list[str]:
+    # Names first reads best; behind `--` a word that begins with a dash is no option, so there it must be last.
+    if any(text.startswith("-") for text in positional):
+        return [*verb, *named, "--", *positional]
+    return [*verb, *positional, *named]
 
 
 def to_line(command: Command, *, reason: str = "") -> str:
     """Return the exact ``cabstand ...`` line of a command."""
     words = to_argv(command)
     if reason:
-        at = len(command.verb.split())
+        at = words.index("--") if "--" in words else len(words)
         words[at:at] = [f"--reason={reason}"] if reason.startswith("-") else ["--reason", reason]
     return " ".join(_quoted(word) for word in ("cabstand", *words))
 
