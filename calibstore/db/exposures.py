@@ -45,11 +45,6 @@ class Exposures:
             found.extend(self._connection.scalars(query))
         return tuple(found)
 
-    def types(self, instrument: str) -> dict[int, str]:
-        """Return the observation type of every exposure of an instrument."""
-        query = sa.select(exposure.c.id, exposure.c.observation_type).where(exposure.c.instrument == instrument)
-        return {row.id: row.observation_type for row in self._connection.execute(query)}
-
     def correct_type(self, instrument: str, exposure_id: int, observation_type: str) -> None:
         """Say what an exposure really is; the journal keeps what its header said."""
         self._connection.execute(
@@ -90,11 +85,35 @@ class Exposures:
         query = sa.select(exposure).where(where_clause(expression)).order_by(exposure.c.begin_tai_ns, exposure.c.id)
         return tuple(_record(row) for row in self._connection.execute(query))
 
-    def text_values(self, name: str, instrument: str) -> tuple[str, ...]:
-        """Return the texts that occur under a selection's name, sorted."""
+    def text_values(self, name: str, instrument: str, *, limit: int) -> tuple[str, ...]:
+        """Return texts that occur under a selection's name, the first few in order."""
         found = column(name)
-        query = sa.select(found).distinct().select_from(exposure).where(exposure.c.instrument == instrument)
-        return tuple(sorted(value for value in self._connection.scalars(query) if value is not None))
+        query = (
+            sa.select(found)
+            .distinct()
+            .select_from(exposure)
+            .where(exposure.c.instrument == instrument, found.is_not(None))
+            .order_by(found)
+            .limit(limit)
+        )
+        return tuple(self._connection.scalars(query))
+
+    def spellings(self, name: str, instrument: str, value: str) -> tuple[str, ...]:
+        """Return the texts that occur under a selection's name and differ from a value by case only, or not at all."""
+        found = column(name)
+        query = (
+            sa.select(found)
+            .distinct()
+            .select_from(exposure)
+            .where(exposure.c.instrument == instrument, sa.func.lower(found) == sa.func.lower(value))
+            .order_by(found)
+        )
+        return tuple(self._connection.scalars(query))
+
+    def count(self, instrument: str) -> int:
+        """Return how many exposures an instrument has."""
+        query = sa.select(sa.func.count()).select_from(exposure).where(exposure.c.instrument == instrument)
+        return self._connection.scalar(query) or 0
 
     def around(self, instrument: str, tai_ns: int) -> tuple[Exposure | None, tuple[Exposure, ...], Exposure | None]:
         """Return the last exposure before an instant, those it cuts in two, and the first one after it."""

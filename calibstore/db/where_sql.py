@@ -1,7 +1,7 @@
 """A checked selection as SQL on the exposures."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from calibstore.model.where_ast import (
     Expression,
     Identifier,
     Item,
+    Literal,
     Membership,
     Not,
     Operand,
@@ -60,7 +61,7 @@ def where_clause(expression: Expression) -> sa.ColumnElement[bool]:
         case Not(term):
             return sa.not_(where_clause(term))
         case Membership(identifier, items, is_negated):
-            member = sa.or_(*(_is_item(_operand(identifier), item) for item in items))
+            member = sa.or_(*_is_any(column(identifier.name), items))
             return sa.not_(member) if is_negated else member
         case Comparison(left, sign, right):
             return _condition(_OPERATORS[sign](_operand(left), _operand(right)))
@@ -75,14 +76,22 @@ def column(name: str) -> sa.ColumnElement[Any]:
 def _operand(operand: Operand) -> Any:
     if isinstance(operand, Identifier):
         return column(operand.name)
-    return sa.literal(operand.tai_ns if isinstance(operand, Time) else operand.value)
+    return sa.literal(_value(operand))
 
 
-def _is_item(value: Any, item: Item) -> sa.ColumnElement[bool]:
-    if not isinstance(item, Range):
-        return _condition(value == _operand(item))
-    inside = _condition(value.between(item.begin, item.end))
-    return inside if item.stride == 1 else sa.and_(inside, (value - item.begin) % item.stride == 0)
+def _is_any(value: Any, items: Sequence[Item]) -> Iterator[sa.ColumnElement[bool]]:
+    # One IN for all single values: SQLite refuses chains of a thousand ORs.
+    single = [_value(item) for item in items if not isinstance(item, Range)]
+    if single:
+        yield _condition(value.in_(single))
+    for item in items:
+        if isinstance(item, Range):
+            inside = _condition(value.between(item.begin, item.end))
+            yield inside if item.stride == 1 else sa.and_(inside, (value - item.begin) % item.stride == 0)
+
+
+def _value(literal: Literal) -> object:
+    return literal.tai_ns if isinstance(literal, Time) else literal.value
 
 
 def _condition(made: Any) -> sa.ColumnElement[bool]:

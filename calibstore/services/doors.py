@@ -22,7 +22,7 @@ _MODULES: Final = {
     "journal": "records",
     "doctor": "doctor",
     "ingest": "ingest",
-    "exposures": "selection",
+    "exposures": "exposure_list",
     "generate": "generation",
     "jobs": "jobs",
     "spot": "spot",

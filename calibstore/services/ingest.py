@@ -13,13 +13,20 @@ from calibstore.datastore.file_copy import copy_file, link_file, remove_brought
 from calibstore.datastore.raw_headers import check_observation_type
 from calibstore.errors import CabstandError, StoreError
 from calibstore.model.calib_types import CALIB_TYPES
-from calibstore.model.data_id import DataId, dataset_uuid
 from calibstore.model.exposure import Exposure, RawFile
 from calibstore.model.records import CollectionRecord, DatasetRecord
-from calibstore.model.times import ns_to_iso
 from calibstore.services import native
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.raw_comparison import (
+    Refusal,
+    SortedFiles,
+    compare,
+    data_id_of,
+    frame_of,
+    identity_of,
+    raw_run,
+)
 from calibstore.services.raw_intake import find_files, read_raw
 
 if TYPE_CHECKING:
@@ -28,20 +35,6 @@ if TYPE_CHECKING:
 _SHOWN: Final = 40
 """Refusals, or warnings, shown one by one."""
 _NARRATED: Final = 50
-_SAME_BEGIN_NS: Final = 1_000_000_000
-"""Detectors of one exposure may differ by this much in what they call its begin."""
-
-_ExposureKey = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    path: str
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
 
 
 @dataclass(slots=True)
@@ -52,7 +45,7 @@ class _Batch:
     read: list[RawFile] = field(default_factory=list)
     n_repeated: int = 0
     """Files met again under another name, with the same content."""
-    refused: list[_Refusal] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     fruitless: tuple[str, ...] = ()
     brought: list[Path] = field(default_factory=list)
     """Copies and links made in the repository."""
@@ -61,24 +54,12 @@ class _Batch:
 
     def refuse(self, path: str, reason: str) -> None:
         """Leave a file out, for a reason that need not repeat its name."""
-        self.refused.append(_Refusal(path, reason))
+        self.refused.append(Refusal(path, reason))
 
     def discard(self) -> None:
         """Remove the copies: their rows were not written."""
         for path in self.brought:
             remove_brought(path, below=self.root)
-
-
-@dataclass(slots=True)
-class _Sorted:
-    """The files read, compared with what the repository holds."""
-
-    taken: list[RawFile] = field(default_factory=list)
-    n_known: int = 0
-    retyped: dict[_ExposureKey, str] = field(default_factory=dict)
-    """Exposure the operator says to be of another type than recorded -> recorded type."""
-    refused: list[_Refusal] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
 
 
 def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
@@ -97,15 +78,15 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
         except CabstandError as problem:
             batch.refuse(str(path), _without_name(problem.message, path))
             continue
-        first = seen.setdefault(_identity(raw), raw)
+        first = seen.setdefault(identity_of(raw), raw)
         if first is raw:
             batch.read.append(raw)
         elif first.sha256 == raw.sha256:
             batch.n_repeated += 1
         else:
-            batch.refuse(raw.path, f"{_frame(raw)} is in this batch with other content: {first.path}")
+            batch.refuse(raw.path, f"{frame_of(raw)} is in this batch with other content: {first.path}")
     with context.unit_of_work() as uow:
-        fresh = _compare(uow, batch.read, command.observation_type)
+        fresh = compare(uow, batch.read, command.observation_type)
     if not dry_run:
         try:
             _bring_in(batch, fresh.taken, command.transfer, context)
@@ -119,75 +100,6 @@ def _without_name(message: str, path: Path) -> str:
     for shown in (f"{path.name}: ", f"{path}: "):
         message = message.removeprefix(shown)
     return " ".join(message.split())
-
-
-def _compare(uow: "UnitOfWork", read: Sequence[RawFile], observation_type: str) -> _Sorted:
-    """Sort files by what the repository holds; only rows of these files are loaded."""
-    found = _Sorted()
-    stored = uow.datasets.by_ids(_identity(raw) for raw in read)
-    exposures = _recorded(uow, read)
-    used: dict[_ExposureKey, str] = {}
-    for raw in read:
-        known = stored.get(_identity(raw))
-        if known is not None and known.sha256 != raw.sha256:
-            reason = f"{_frame(raw)} is recorded with other content: {known.path}"
-            found.refused.append(_Refusal(raw.path, reason))
-            continue
-        key = (raw.exposure.instrument, raw.exposure.id)
-        # The first detector of a new exposure speaks for all of it.
-        exposure = exposures.setdefault(key, raw.exposure)
-        if exposure.obs_id != raw.exposure.obs_id:
-            reason = f"exposure {exposure.id} is {exposure.obs_id}, this file says {raw.exposure.obs_id}"
-            found.refused.append(_Refusal(raw.path, reason))
-            continue
-        if exposure.observation_type != raw.exposure.observation_type and observation_type:
-            if key not in used:
-                used[key] = _user_of(uow, key)
-            if used[key]:
-                reason = f"exposure {exposure.id} stays {exposure.observation_type}: {used[key]} was built from it"
-                found.refused.append(_Refusal(raw.path, reason))
-                continue
-            found.retyped[key] = exposure.observation_type
-        elif known is None:
-            found.warnings.update(dict.fromkeys(_differences(exposure, raw.exposure)))
-        if known is None:
-            found.taken.append(raw)
-        else:
-            found.n_known += 1
-    return found
-
-
-def _recorded(uow: "UnitOfWork", read: Sequence[RawFile]) -> dict[_ExposureKey, Exposure]:
-    wanted: dict[str, set[int]] = {}
-    for raw in read:
-        wanted.setdefault(raw.exposure.instrument, set()).add(raw.exposure.id)
-    return {
-        (instrument, exposure.id): exposure
-        for instrument, ids in wanted.items()
-        for exposure in uow.exposures.by_ids(instrument, sorted(ids))
-    }
-
-
-def _user_of(uow: "UnitOfWork", key: _ExposureKey) -> str:
-    instrument, exposure = key
-    for raw in uow.datasets.raws(instrument, [exposure]):
-        for user in uow.datasets.made_from(raw.id):
-            return f"{user.dataset_type} of {user.run}"
-    return ""
-
-
-def _differences(recorded: Exposure, said: Exposure) -> Iterable[str]:
-    """Yield where another detector's header contradicts the exposure it belongs to."""
-    if said.observation_type != recorded.observation_type:
-        yield (
-            f"W-OBSTYPE exposure {recorded.id} stays {recorded.observation_type} as recorded before, "
-            f"not {said.observation_type}"
-        )
-    if abs(said.timespan.begin_tai_ns - recorded.timespan.begin_tai_ns) > _SAME_BEGIN_NS:
-        yield (
-            f"W-BEGIN exposure {recorded.id} begins at {ns_to_iso(recorded.timespan.begin_tai_ns)} TAI as recorded "
-            f"before; another detector's header says {ns_to_iso(said.timespan.begin_tai_ns)}"
-        )
 
 
 def _bring_in(batch: _Batch, taken: Sequence[RawFile], transfer: str, context: Context) -> None:
@@ -246,7 +158,7 @@ def _transferred(raw: RawFile, target: Path, transfer: str) -> str:
 
 def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -> Plan:
     # Compared again inside the transaction: another ingest may have come first.
-    found = _compare(uow, batch.read, command.observation_type)
+    found = compare(uow, batch.read, command.observation_type)
     refused = [*batch.refused, *found.refused]
     effect = Effect(
         summary=_summary(command, batch, found, len(refused)),
@@ -290,7 +202,7 @@ def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -
     return Plan(effect=effect, apply=apply if found.taken or found.retyped else None)
 
 
-def _summary(command: Ingest, batch: _Batch, found: _Sorted, n_refused: int) -> str:
+def _summary(command: Ingest, batch: _Batch, found: SortedFiles, n_refused: int) -> str:
     by_type = Counter(raw.exposure.observation_type for raw in found.taken)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(by_type.items()))
     n_known = found.n_known + batch.n_repeated
@@ -301,7 +213,7 @@ def _summary(command: Ingest, batch: _Batch, found: _Sorted, n_refused: int) -> 
     return ", ".join(parts)
 
 
-def _lines(batch: _Batch, found: _Sorted, refused: Sequence[_Refusal]) -> Iterable[str]:
+def _lines(batch: _Batch, found: SortedFiles, refused: Sequence[Refusal]) -> Iterable[str]:
     often = {name for name, count in Counter(one.name for one in refused).items() if count > 1}
     told = [f"refused {one.path if one.name in often else one.name}: {one.reason}" for one in refused]
     yield from _capped(told, "more refused; --json lists all")
@@ -321,14 +233,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _retyped(found: _Sorted) -> list[dict[str, object]]:
+def _retyped(found: SortedFiles) -> list[dict[str, object]]:
     return [
         {"instrument": instrument, "exposure": exposure, "recorded_as": recorded}
         for (instrument, exposure), recorded in sorted(found.retyped.items())
     ]
 
 
-def _retype_lines(command: Ingest, found: _Sorted) -> tuple[str, ...]:
+def _retype_lines(command: Ingest, found: SortedFiles) -> tuple[str, ...]:
     """Return the line that gives exposures their old type back, where they all had the same."""
     before = set(found.retyped.values())
     if len(before) != 1 or found.taken:
@@ -372,16 +284,16 @@ def _write(
         uow.repository.register_filter(instrument, name, "")
     uow.exposures.insert(list(exposures.values()), state=state, is_type_by_operator=bool(command.observation_type))
     uow.exposures.derive_camera_events(instrument)
-    run: CollectionRecord = uow.collections.get(_run_name(instrument))
+    run: CollectionRecord = uow.collections.get(raw_run(instrument))
     uow.datasets.insert(run, [_record(raw, batch, command, run, at_tai_ns) for raw in raws], state=state)
 
 
 def _record(raw: RawFile, batch: _Batch, command: Ingest, run: CollectionRecord, at_tai_ns: int) -> DatasetRecord:
     return DatasetRecord(
-        id=_identity(raw),
+        id=identity_of(raw),
         dataset_type="raw",
         run=run.name,
-        data_key=str(_data_id(raw)),
+        data_key=str(data_id_of(raw)),
         instrument=raw.exposure.instrument,
         detector=raw.detector,
         exposure=raw.exposure.id,
@@ -395,22 +307,6 @@ def _record(raw: RawFile, batch: _Batch, command: Ingest, run: CollectionRecord,
         size_bytes=raw.size_bytes,
         sha256=raw.sha256,
     )
-
-
-def _identity(raw: RawFile) -> str:
-    return dataset_uuid("raw", _run_name(raw.exposure.instrument), _data_id(raw))
-
-
-def _data_id(raw: RawFile) -> DataId:
-    return DataId.of(instrument=raw.exposure.instrument, detector=raw.detector, exposure=raw.exposure.id)
-
-
-def _run_name(instrument: str) -> str:
-    return f"{instrument}/raw/all"
-
-
-def _frame(raw: RawFile) -> str:
-    return f"exposure {raw.exposure.id} detector {raw.detector}"
 
 
 def _native(command: Ingest, context: Context, taken: Sequence[RawFile]) -> tuple[str, ...]:

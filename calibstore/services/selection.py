@@ -1,27 +1,36 @@
 """Choosing exposures: the selection, its exclusions with reasons, and the rules for a calibration type."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.raws import ShowExposures
 from calibstore.errors import UserInputError
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
-from calibstore.model.noise_penalty import bias_noise_penalty, frames_needed, grade
-from calibstore.model.times import describe
+from calibstore.model.noise_penalty import (
+    GREEN_LIMIT,
+    PenaltyGrade,
+    Statistic,
+    bias_noise_penalty,
+    frames_needed,
+    grade,
+)
 from calibstore.model.where import parse_where
-from calibstore.model.where_ast import Expression
+from calibstore.model.where_ast import Comparison, Expression, Identifier, Item, Membership, Range, Text, leaves
 from calibstore.model.where_eval import columns, string_values, times_of
-from calibstore.model.where_fields import check_where
-from calibstore.services.actions import Answer
-from calibstore.services.context import Context
-from calibstore.services.instruments import one_instrument
+from calibstore.model.where_fields import KNOWN_FIELDS, check_where
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+MAX_CONDITIONS: Final = 400
+"""Conditions joined by and, or; databases refuse a thousand."""
+MAX_VALUES: Final = 30_000
+"""Values listed in all; databases take 32 766 in one statement."""
+_SHOWN_VALUES: Final = 8
+_ID_DIGITS: Final = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,13 @@ class ResolvedSelection:
     excluded: tuple[tuple[int, str], ...]
     """(exposure id, reason)."""
     findings: tuple[Finding, ...]
-    n_matched: int
-    """Before exclusions."""
+    matched: tuple[int, ...]
+    """Ids before exclusions, in time order: an exposure's number in lists is its place here, from 1."""
+
+    @property
+    def n_matched(self) -> int:
+        """Exposures before exclusions."""
+        return len(self.matched)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -106,30 +120,54 @@ def resolve_selection(
     expression = parse_where(where)
     check_where(expression, where, instrument=instrument)
     _check_reach(expression, where)
+    _check_size(expression)
+    _check_instrument(expression, instrument)
     _check_spelling(uow, expression, instrument)
-    found = tuple(one for one in uow.exposures.select(expression))
+    found = uow.exposures.select(expression)
     strangers = {one.instrument for one in found} - {instrument}
     if strangers:
         raise UserInputError(
             f"the selection also finds exposures of {', '.join(sorted(strangers))}",
-            hint=f"instrument='{instrument}' and ...",
+            hint=f"put before it: instrument='{instrument}' and",
         )
     if not found:
         raise _empty(uow, expression, where, instrument)
-    excluded = tuple(_exclusion(text, found) for text in exclude)
+    excluded = _exclusions(exclude, found)
     left_out = {exposure_id for exposure_id, _ in excluded}
     kept = tuple(one for one in found if one.id not in left_out)
     if not kept:
-        raise UserInputError("every exposure of the selection is excluded", code="E-EMPTY")
-    camera = uow.repository.camera(instrument)
+        raise UserInputError(
+            f"all {len(found)} exposures of the selection are excluded", hint="exclude fewer", code="E-EMPTY"
+        )
+    findings = list(_time_findings(expression, where))
+    if calib_type:
+        findings += _findings(kept, uow.repository.camera(instrument), calib_type, purpose)
     return ResolvedSelection(
         instrument=instrument,
         where=where,
         exposures=kept,
         excluded=excluded,
-        findings=tuple(_findings(kept, camera, calib_type, purpose)) if calib_type else (),
-        n_matched=len(found),
+        findings=tuple(findings),
+        matched=tuple(one.id for one in found),
     )
+
+
+def named_instrument(where: str) -> str:
+    """Return the one instrument a selection names, or nothing.
+
+    Raises
+    ------
+    UserInputError
+        If the selection has a syntax fault.
+    """
+    named = set(_instruments_named(parse_where(where)))
+    return named.pop() if len(named) == 1 else ""
+
+
+def _instruments_named(expression: Expression) -> Iterator[str]:
+    for name, value in string_values(expression):
+        if name in KNOWN_FIELDS and KNOWN_FIELDS[name].column == "instrument":
+            yield value
 
 
 def _check_reach(expression: Expression, where: str) -> None:
@@ -141,29 +179,95 @@ def _check_reach(expression: Expression, where: str) -> None:
         )
 
 
+def _check_size(expression: Expression) -> None:
+    n_conditions = sum(1 + sum(isinstance(item, Range) for item in _items(leaf)) for leaf in leaves(expression))
+    n_values = sum(len(_items(leaf)) for leaf in leaves(expression))
+    if n_conditions > MAX_CONDITIONS or n_values > MAX_VALUES:
+        raise UserInputError(
+            f"the selection is too long: {n_conditions} conditions with {n_values} listed values "
+            f"({MAX_CONDITIONS} and {MAX_VALUES} are possible)",
+            hint="list values in one in (...), and join neighbours to ranges: exposure.seq_num in (1..500)",
+            code="E-WHERE",
+        )
+
+
+def _items(leaf: Comparison | Membership) -> tuple[Item, ...]:
+    return leaf.items if isinstance(leaf, Membership) else ()
+
+
+def _check_instrument(expression: Expression, instrument: str) -> None:
+    named = sorted(set(_instruments_named(expression)))
+    # A name that differs by its case only is told below, with the right spelling.
+    if instrument.lower() not in {name.lower() for name in named}:
+        raise UserInputError(
+            f"the selection is of {', '.join(named)}, but exposures of {instrument} are wanted",
+            hint=f"write instrument='{instrument}', or choose another instrument",
+            code="E-INSTRUMENT",
+        )
+
+
 def _check_spelling(uow: "UnitOfWork", expression: Expression, instrument: str) -> None:
-    for name, value in string_values(expression):
-        occurring = uow.exposures.text_values(name, instrument)
-        if value in occurring:
-            continue
-        for near in occurring:
-            if near.lower() == value.lower():
-                raise UserInputError(
-                    f"{name}: no exposure has {value!r}, but {near!r} occurs",
-                    hint=f"write {name}='{near}'",
-                    code="E-CASE",
-                )
+    """Refuse a text that never occurs though it does in another case, also after ``!=`` and ``not in``."""
+    for name, value in _texts(expression):
+        spellings = uow.exposures.spellings(name, instrument, value)
+        if spellings and value not in spellings:
+            raise UserInputError(
+                f"{name}: no exposure has {value!r}, but {spellings[0]!r} occurs",
+                hint=f"upper and lower case matter: write '{spellings[0]}'",
+                code="E-CASE",
+            )
+
+
+def _texts(expression: Expression) -> Iterator[tuple[str, str]]:
+    """Yield (name, text) of every test for equality, negated or not."""
+    for leaf in leaves(expression):
+        match leaf:
+            case Comparison(Identifier(name), "=" | "!=", Text(value)):
+                yield name, value
+            case Comparison(Text(value), "=" | "!=", Identifier(name)):
+                yield name, value
+            case Membership(Identifier(name), items):
+                yield from ((name, item.value) for item in items if isinstance(item, Text))
+            case _:
+                pass
 
 
 def _empty(uow: "UnitOfWork", expression: Expression, where: str, instrument: str) -> UserInputError:
+    if not uow.exposures.count(instrument):
+        return UserInputError(
+            f"there are no exposures of {instrument} here yet", hint="cabstand ingest PATH...", code="E-EMPTY"
+        )
     silent = []
     for name, value in string_values(expression):
-        occurring = uow.exposures.text_values(name, instrument)
-        if value not in occurring:
-            silent.append(f"{name}='{value}' never occurs (there are {', '.join(occurring[:8]) or 'none'})")
-    times = "; ".join(time.understood_as for time in times_of(expression) if time.understood_as)
-    told = "; ".join(silent) or (f"times were read as {times}" if times else "widen it step by step")
+        if value not in uow.exposures.spellings(name, instrument, value):
+            occurring = uow.exposures.text_values(name, instrument, limit=_SHOWN_VALUES + 1)
+            shown = ", ".join(occurring[:_SHOWN_VALUES]) + (", ..." if len(occurring) > _SHOWN_VALUES else "")
+            silent.append(f"{name}='{value}' never occurs (there are: {shown or 'none'})")
+    times = "; ".join(one.text for one in _time_findings(expression, where))
+    told = "; ".join(silent) or times or "widen it step by step: cabstand exposures --where"
     return UserInputError(f"no exposure fits the selection: {where}", hint=told, code="E-EMPTY")
+
+
+def _time_findings(expression: Expression, where: str) -> Iterator[Finding]:
+    """Yield how each time was read: without a zone a time is UTC here, and TAI everywhere else."""
+    for time in dict.fromkeys(times_of(expression)):
+        written = where[time.position : where.find("'", time.position + 2) + 1]
+        if time.understood_as:
+            yield Finding("N-TIME", "note", f"{written} is {time.understood_as}")
+
+
+def _exclusions(given: Sequence[str], found: Sequence[Exposure]) -> tuple[tuple[int, str], ...]:
+    excluded: dict[int, str] = {}
+    for text in given:
+        exposure_id, reason = _exclusion(text, found)
+        if exposure_id in excluded:
+            raise UserInputError(
+                f"exposure {exposure_id} is excluded twice: {excluded[exposure_id]!r} and {reason!r}",
+                hint="give one --exclude an exposure",
+                code="E-EXCLUDE",
+            )
+        excluded[exposure_id] = reason
+    return tuple(excluded.items())
 
 
 def _exclusion(text: str, found: Sequence[Exposure]) -> tuple[int, str]:
@@ -186,9 +290,9 @@ def exposure_in_list(name: str, found: Sequence[Exposure]) -> int:
         If it is neither.
     """
     digits = name.removeprefix("#")
-    if digits.isdecimal():
+    if digits.isascii() and digits.isdigit() and len(digits) <= _ID_DIGITS:
         number = int(digits)
-        if number in {one.id for one in found}:
+        if digits == name and number in {one.id for one in found}:
             return number
         if 1 <= number <= len(found):
             return found[number - 1].id
@@ -220,9 +324,16 @@ def _type_finding(kept: Sequence[Exposure], calib_type: str) -> Finding | None:
     wrong = [one for one in kept if one.observation_type != wanted]
     if not wrong:
         return None
-    shown = ", ".join(f"{one.id} ({one.observation_type})" for one in wrong[:5])
-    more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-    return Finding("E-OBSTYPE", "refuse", f"a {calib_type} is made of {wanted} exposures; not: {shown}{more}")
+    counts = Counter(one.observation_type for one in wrong)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    shown = ", ".join(f"{one.id} ({one.observation_type})" for one in wrong[:3])
+    return Finding(
+        "E-OBSTYPE",
+        "refuse",
+        f"a {calib_type} is built from {wanted} exposures only; {kinds} in the selection: {shown}"
+        + (", ..." if len(wrong) > 3 else "")
+        + f"; add: and exposure.observation_type='{wanted}'",
+    )
 
 
 def _state_finding(kept: Sequence[Exposure], camera: Camera) -> Finding | None:
@@ -246,97 +357,11 @@ def count_finding(n_frames: int, camera: Camera) -> Finding:
     camera : Camera
         The camera.
     """
-    penalty = bias_noise_penalty(n_frames, "clipped_mean")
+    penalty = bias_noise_penalty(n_frames, Statistic.CLIPPED_MEAN)
     colour = grade(penalty)
-    text = f"{n_frames} frames: a bias of them adds {100 * penalty:.2f} % to the read noise ({colour})"
-    if colour == "green":
+    frames = f"{n_frames} frame{'' if n_frames == 1 else 's'}"
+    text = f"{frames}: subtracting their bias raises the read noise by {100 * penalty:.2f} % ({colour})"
+    if colour is PenaltyGrade.GREEN:
         return Finding("N-COUNT", "note", text)
-    return Finding("W-COUNT", "warn", f"{text}; {frames_needed('clipped_mean')} frames stay within 2.5 %")
-
-
-def _show(command: ShowExposures, context: Context) -> Answer:
-    with context.unit_of_work() as uow:
-        instrument = one_instrument(uow, command.instrument)
-        if command.events:
-            return _events(uow, instrument)
-        where = command.where or f"instrument='{instrument}'"
-        selection = resolve_selection(
-            uow, instrument=instrument, where=where, exclude=command.exclude, calib_type=command.for_
-        )
-        camera = uow.repository.camera(instrument)
-    counts = Counter(one.observation_type for one in selection.exposures)
-    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    lines = [
-        f"{len(selection.exposures)} exposures ({kinds})"
-        + (f", {len(selection.excluded)} excluded" if selection.excluded else "")
-    ]
-    times = [time.understood_as for time in times_of(parse_where(where)) if time.understood_as]
-    lines += [f"time read as {text}" for text in times]
-    shown = selection.exposures[: command.limit]
-    lines += _rows(shown)
-    if len(shown) < len(selection.exposures):
-        lines.append(f"... {len(selection.exposures) - len(shown)} more; --limit {len(selection.exposures)} shows all")
-    lines += [f"excluded {exposure_id}: {reason}" for exposure_id, reason in selection.excluded]
-    lines += [f"{'REFUSED' if one.severity == 'refuse' else one.severity}: {one}" for one in selection.findings]
-    data = {
-        "instrument": instrument,
-        "where": where,
-        "n_matched": selection.n_matched,
-        "exposures": [
-            {
-                "id": one.id,
-                "day_obs": one.day_obs,
-                "seq_num": one.seq_num,
-                "observation_type": one.observation_type,
-                "physical_filter": one.physical_filter,
-                "exposure_time_s": one.exposure_time_s,
-                "begin": describe(one.timespan.begin_tai_ns, camera.time_zone, camera.day_obs_offset_h),
-                "begin_tai_ns": one.timespan.begin_tai_ns,
-                "camera_state": one.camera_state,
-            }
-            for one in selection.exposures
-        ],
-        "excluded": [{"exposure": exposure_id, "reason": reason} for exposure_id, reason in selection.excluded],
-        "findings": [{"rule": one.rule, "severity": one.severity, "text": one.text} for one in selection.findings],
-    }
-    refused = any(one.severity == "refuse" for one in selection.findings)
-    return Answer(lines=tuple(lines), data=data, exit_code=2 if refused else 0)
-
-
-def _rows(shown: Sequence[Exposure]) -> list[str]:
-    head = f"{'#':>4}  {'exposure':<18} {'day_obs':<8} {'seq':>6} {'type':<8} {'filter':<18} {'s':>6}"
-    return [
-        head,
-        *(
-            f"{number:>4}  {one.id:<18} {one.day_obs:<8} {one.seq_num:>6} {one.observation_type:<8} "
-            f"{one.physical_filter:<18} {one.exposure_time_s:>6g}"
-            for number, one in enumerate(shown, start=1)
-        ),
-    ]
-
-
-def _events(uow: "UnitOfWork", instrument: str) -> Answer:
-    camera = uow.repository.camera(instrument)
-    events = uow.exposures.camera_events(instrument)
-    lines = [f"{len(events)} changes of the camera's state (keywords {', '.join(camera.state_keywords)})"]
-    lines += [
-        f"{describe(event.at_tai_ns, camera.time_zone, camera.day_obs_offset_h)}  {event.keyword}: "
-        f"{event.old_value} -> {event.new_value}  "
-        f"(after exposure {event.exposure_before}, first {event.exposure_after})"
-        for event in events
-    ]
-    data = [
-        {
-            "at_tai_ns": event.at_tai_ns,
-            "keyword": event.keyword,
-            "old": event.old_value,
-            "new": event.new_value,
-            "exposure_before": event.exposure_before,
-            "exposure_after": event.exposure_after,
-        }
-        for event in events
-    ]
-    return Answer(lines=tuple(lines), data=data)
-
-
-QUESTIONS = {"exposures": _show}
+    needed = frames_needed(Statistic.CLIPPED_MEAN)
+    return Finding("W-COUNT", "warn", f"{text}; {needed} or more keep it within {100 * GREEN_LIMIT:g} %")
