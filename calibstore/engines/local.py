@@ -6,9 +6,10 @@ A worker that is killed costs one attempt of the quantum it had; everything else
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -19,6 +20,9 @@ from calibstore.pipelines.quantum import Outcome, Quantum
 
 MAX_ATTEMPTS: Final = 2
 """A quantum whose worker was killed is tried once more."""
+
+RETRIED: Final = "retried"
+"""Detail of an outcome that took a second attempt: why."""
 
 _STOP_S: Final = 5.0
 
@@ -48,6 +52,7 @@ class LocalEngine:
         self._waiting: deque[Quantum] = deque()
         self._workers: list[_Worker] = []
         self._attempts: dict[str, int] = {}
+        self._retried: dict[str, str] = {}
 
     def submit(self, quanta: Sequence[Quantum]) -> None:
         """Take quanta that do not depend on one another."""
@@ -136,7 +141,8 @@ class LocalEngine:
             if worker.connection.poll():
                 outcome: Outcome = worker.connection.recv()
                 worker.quantum = None
-                return outcome
+                retried = self._retried.get(quantum.label)
+                return replace(outcome, details={**outcome.details, RETRIED: retried}) if retried else outcome
         except (EOFError, OSError):
             pass
         worker.process.join(_STOP_S)
@@ -144,6 +150,8 @@ class LocalEngine:
         self._dismiss(worker)
         if self._attempts[quantum.label] < MAX_ATTEMPTS:
             self._waiting.append(quantum)
+            self._retried[quantum.label] = reason
+            print(f"{quantum.label}: {reason}; it is tried once more", file=sys.stderr, flush=True)
             return None
         return Outcome(label=quantum.label, is_done=False, error=f"{reason}, {MAX_ATTEMPTS} times")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from calibstore.config import Config
 from calibstore.datastore.atomic_files import TEMPORARY_MARK
-from calibstore.engines.local import LocalEngine
+from calibstore.engines.local import RETRIED, LocalEngine
 from calibstore.engines.protocol import Engine
 from calibstore.errors import CabstandError, StoreError
 from calibstore.model.job_records import JobRecord, QuantumRecord
@@ -209,7 +209,7 @@ class _Work:
     def _record(self, run: CollectionRecord, quantum: Quantum, outcome: Outcome, file: WrittenFile) -> DatasetRecord:
         plan = self.plan
         provenance: dict[str, object] = {
-            **outcome.details,
+            **{name: value for name, value in outcome.details.items() if name != RETRIED},
             "created": created_text(plan.created_tai_ns),
             "task": quantum.task,
         }

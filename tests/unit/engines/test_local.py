@@ -94,6 +94,7 @@ def test_a_killed_worker_costs_one_attempt_and_then_the_quantum(engine: LocalEng
     found = outcomes_of(engine)
     assert found["fine"].is_done
     assert found["once"].is_done
+    assert "signal 9" in str(found["once"].details["retried"])
     assert not found["twice"].is_done
     assert "worker killed by signal 9" in found["twice"].error
 

@@ -1,0 +1,284 @@
+"""Workers, runners and single writes of `generate` killed: nothing finished is lost, nothing is half-written."""
+
+import errno
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from calibstore.commands.generation import Generate, Jobs
+from calibstore.datastore.checksums import sha256_of_file
+from calibstore.db.unit_of_work import UnitOfWork
+from calibstore.errors import CabstandError, StoreError
+from calibstore.services.context import forget_engines
+from calibstore.services.job_work import run_job
+from calibstore.services.runner import JobView, held_lock, log_path, view_job, wait_for
+
+DEADLINE_S = 120.0
+PAUSE = threading.Event()
+N_BUILD = 5
+"""Fewest frames whose variance comes from their spread."""
+
+pytestmark = pytest.mark.slow
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Return the first true value of a condition, looked at again and again."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {DEADLINE_S:g} s"
+        PAUSE.wait(0.005)
+    return found
+
+
+def generate(instrument: str, **more: Any) -> Generate:
+    where = f"instrument='{instrument}' and exposure.observation_type='bias'"
+    return Generate(calib_type="bias", ticket="DM-1", where=where, **more)
+
+
+def check_rows_and_files(repo: Any) -> dict[tuple[str, str], tuple[str, str]]:
+    """Check that every row has its file, whole, and that no final file is half-written; return the sums."""
+    sums = {}
+    with repo.context.unit_of_work() as uow:
+        assert uow.journal.first_altered() is None
+        records = [one for one in uow.datasets.all_with_files() if one.dataset_type != "raw"]
+    for record in records:
+        path = repo.root / record.path
+        assert path.stat().st_size == record.size_bytes
+        assert sha256_of_file(path) == record.sha256
+        sums[record.dataset_type, record.data_key] = (record.content_sha256, record.sha256)
+    return sums
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """Return the worker processes of a runner; the interpreter's own helper is left out."""
+    return [one for one in children_of(pid) if "spawn_main" in " ".join(one.cmdline())]
+
+
+@pytest.fixture
+def running(bias_repo: Callable[..., Any]) -> Iterator[tuple[Any, str]]:
+    """A repository of nine detectors whose bias a detached runner with two workers is building."""
+    repo = bias_repo("LSSTComCam:mini", n_build=12)
+    job_id = str(repo.do(generate("LSSTComCam", detach=True, processes=2)).data["job"])
+    yield repo, job_id
+    pid = view_job(repo.context, job_id).record.pid
+    if pid is not None and view_job(repo.context, job_id).is_alive:
+        os.kill(pid, signal.SIGKILL)
+
+
+def begun(repo: Any, job_id: str, n_done: int) -> JobView:
+    """Return the job once it runs and so many quanta are done."""
+
+    def look() -> JobView | None:
+        view = view_job(repo.context, job_id)
+        assert not view.has_ended, log_path(repo.context, job_id).read_text()
+        has_pid = view.record.pid is not None and bool(workers_of(view.record.pid))
+        return view if has_pid and view.n_done >= n_done else None
+
+    found: JobView = until(look, f"{n_done} quanta done")
+    return found
+
+
+def test_a_killed_worker_costs_its_quantum_one_more_attempt(running: tuple[Any, str]) -> None:
+    repo, job_id = running
+    view = begun(repo, job_id, 0)
+    assert view.record.pid is not None
+    workers_of(view.record.pid)[0].kill()
+    ended = wait_for(repo.context, job_id)
+    assert ended.status == "done"
+    assert "worker killed by signal 9" in log_path(repo.context, job_id).read_text()
+    assert sum("retried" in quantum.details for quantum in ended.quanta) == 1
+    assert len(check_rows_and_files(repo)) == 9 * 3 + 3
+    assert not list((repo.root / "data").rglob("*.cabstand-tmp-*"))
+
+
+def test_a_killed_runner_leaves_no_worker_and_what_was_done_is_kept(running: tuple[Any, str]) -> None:
+    repo, job_id = running
+    view = begun(repo, job_id, 2)
+    assert view.record.pid is not None
+    family = children_of(view.record.pid)
+    assert family
+    os.kill(view.record.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(family, timeout=2.0)
+    assert alive == []
+    dead = view_job(repo.context, job_id)
+    assert dead.status == "dead"
+    assert "dead: runner died" in "\n".join(repo.do(Jobs()).lines)
+    kept = check_rows_and_files(repo)
+    places = {path: path.stat() for path in _products(repo)}
+    assert len(kept) == 3 * dead.n_done >= 6
+    effect = repo.do(Jobs(resume=job_id, wait=True))
+    assert effect.data["status"] == "done"
+    after = check_rows_and_files(repo)
+    assert len(after) == 9 * 3 + 3
+    assert {key: after[key] for key in kept} == kept
+    for path, before in places.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not list((repo.root / "data").rglob("*.cabstand-tmp-*"))
+
+
+def _products(repo: Any) -> list[Path]:
+    with repo.context.unit_of_work() as uow:
+        return [repo.root / one.path for one in uow.datasets.all_with_files() if one.dataset_type == "bias"]
+
+
+class WritePoints:
+    """Counts every write of a file, every rename and sync, and both sides of every commit; acts at one of them."""
+
+    def __init__(self, at: int, act: Callable[[str], None]) -> None:
+        self.n = 0
+        self.names: list[str] = []
+        self._at, self._act = at, act
+
+    def pass_by(self, name: str) -> None:
+        self.n += 1
+        self.names.append(name)
+        if self.n == self._at:
+            self._act(name)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        plain = {name: getattr(os, name) for name in ("pwrite", "fsync", "replace", "fchmod", "ftruncate")}
+        commit = UnitOfWork.commit
+
+        def counted(name: str) -> Callable[..., Any]:
+            def call(*words: Any) -> Any:
+                self.pass_by(name)
+                return plain[name](*words)
+
+            return call
+
+        def counted_commit(uow: UnitOfWork) -> None:
+            self.pass_by("before commit")
+            commit(uow)
+            self.pass_by("after commit")
+
+        patch = pytest.MonkeyPatch()
+        for name in plain:
+            patch.setattr(os, name, counted(name))
+        patch.setattr(UnitOfWork, "commit", counted_commit)
+        try:
+            yield
+        finally:
+            patch.undo()
+
+
+def kill(_name: str) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_here(context: Any, job_id: str) -> int:
+    from calibstore.engines.serial import SerialEngine
+
+    with held_lock(context, job_id):
+        run_job(context, job_id, SerialEngine())
+    return 0
+
+
+def in_a_child(action: Callable[[], None]) -> int:
+    """Carry an action out in a forked process; return its wait status."""
+    forget_engines()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            action()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+def completed(repo: Any, command: Generate) -> None:
+    """Bring a job that stopped somewhere to its end: submit it if it never was, else resume it."""
+    jobs = repo.do(Jobs()).data["jobs"]
+    if not jobs:
+        assert repo.do(command).data["status"] == "done"
+    elif jobs[0]["status"] != "done":
+        assert repo.do(Jobs(resume=jobs[0]["id"], wait=True)).data["status"] == "done"
+
+
+@pytest.fixture
+def template(bias_repo: Callable[..., Any], jobs_here: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    repo = bias_repo(n_build=N_BUILD)
+    forget_engines()
+    return repo
+
+
+def fresh_copy(repo: Any, name: str) -> Any:
+    import dataclasses
+
+    path = repo.root.parent / name
+    forget_engines()
+    shutil.copytree(repo.root, path)
+    return dataclasses.replace(repo, context=dataclasses.replace(repo.context, root=path))
+
+
+def clean_sums(template: Any) -> tuple[dict[tuple[str, str], tuple[str, str]], list[str]]:
+    """Return what a run without a crash gives, and the names of its write points."""
+    repo = fresh_copy(template, "clean")
+    points = WritePoints(0, kill)
+    with points.watched():
+        repo.do(generate("LATISS"))
+    return check_rows_and_files(repo), points.names
+
+
+def test_killed_at_any_write_a_build_is_resumed_to_the_same_result(template: Any) -> None:
+    expected, names = clean_sums(template)
+    assert {"pwrite", "fsync", "replace", "before commit", "after commit"} <= set(names)
+    for at in range(1, len(names) + 1):
+        repo = fresh_copy(template, "killed")
+
+        def build(repo: Any = repo, at: int = at) -> None:
+            with WritePoints(at, kill).watched():
+                repo.do(generate("LATISS"))
+
+        status = in_a_child(build)
+        assert os.WIFSIGNALED(status), f"write {at} of {len(names)} ({names[at - 1]}) was not reached"
+        check_rows_and_files(repo)
+        completed(repo, generate("LATISS"))
+        assert check_rows_and_files(repo) == expected, f"killed at write {at} ({names[at - 1]})"
+        assert not list((repo.root / "data").rglob("*.cabstand-tmp-*"))
+        shutil.rmtree(repo.root)
+
+
+def test_failed_at_any_write_a_build_names_the_fault_and_is_resumed(template: Any) -> None:
+    expected, names = clean_sums(template)
+
+    def fail(name: str) -> None:
+        if "commit" in name:
+            raise StoreError("no space left for the store", code="E-DISKFULL")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told = 0
+    for at in [number for number, name in enumerate(names, start=1) if name != "after commit"]:
+        repo = fresh_copy(template, "failed")
+        try:
+            with WritePoints(at, fail).watched():
+                repo.do(generate("LATISS"))
+        except CabstandError as problem:
+            told += 1
+            assert "space left" in problem.message, f"write {at} ({names[at - 1]})"
+        else:
+            # Only a heartbeat may be missed without harm.
+            assert names[at - 1] == "before commit"
+        check_rows_and_files(repo)
+        completed(repo, generate("LATISS"))
+        assert check_rows_and_files(repo) == expected, f"failed at write {at} ({names[at - 1]})"
+        shutil.rmtree(repo.root)
+    assert told > len(names) // 2

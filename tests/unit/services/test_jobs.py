@@ -1,0 +1,176 @@
+"""Jobs: who is alive is told by the lock, and what a resume or a cancel leaves behind."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from calibstore.commands.generation import Generate, Jobs
+from calibstore.engines.serial import SerialEngine
+from calibstore.errors import ConflictError, ExecutionError, NotFoundError, UserInputError
+from calibstore.pipelines.quantum import Outcome, Quantum
+from calibstore.pipelines.run_quantum import run_quantum
+from calibstore.services import submission
+from calibstore.services.job_work import run_job
+from calibstore.services.runner import held_lock, is_alive, view_job
+
+WHERE = "instrument='LATISS' and exposure.observation_type='bias'"
+
+
+class Watched:
+    """A task that counts what it carries out and does something at one label."""
+
+    def __init__(self, at: str = "", then: Callable[[], None] | None = None) -> None:
+        self.done: list[str] = []
+        self._at, self._then = at, then
+
+    def __call__(self, quantum: Quantum) -> Outcome:
+        if quantum.label == self._at and self._then is not None:
+            self._then()
+        self.done.append(quantum.label)
+        return run_quantum(quantum)
+
+
+class PowerCut(BaseException):
+    """Stands for a runner that is gone: no handler of errors catches it."""
+
+
+def cut() -> None:
+    raise PowerCut
+
+
+@pytest.fixture
+def submitted(bias_repo: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
+    """A repository with a submitted bias of LATISS (two quanta) that no runner has."""
+    repo = bias_repo()
+    monkeypatch.setattr(submission, "spawn_runner", lambda _context, _job: 0)
+    effect = repo.do(Generate(calib_type="bias", ticket="DM-1", where=WHERE, detach=True))
+    return repo, str(effect.data["job"])
+
+
+def work(repo: Any, job_id: str, task: Callable[[Quantum], Outcome] = run_quantum) -> int:
+    with held_lock(repo.context, job_id):
+        return run_job(repo.context, job_id, SerialEngine(task))
+
+
+def listed(repo: Any) -> dict[str, Any]:
+    (only,) = repo.do(Jobs()).data["jobs"]
+    return dict(only)
+
+
+def states(repo: Any) -> int:
+    with repo.context.unit_of_work() as uow:
+        return int(uow.journal.last_state())
+
+
+def test_a_job_without_its_lock_is_dead_and_with_it_alive(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    assert listed(repo)["status"] == "dead"
+    assert "dead: runner died" in "\n".join(repo.do(Jobs()).lines)
+    with held_lock(repo.context, job_id):
+        assert is_alive(repo.context, job_id)
+        assert listed(repo)["status"] == "submitted"
+        with pytest.raises(ConflictError), held_lock(repo.context, job_id):
+            pass
+    assert not is_alive(repo.context, job_id)
+
+
+def test_looking_writes_no_journal_entry_and_resuming_writes_one(submitted: tuple[Any, str], jobs_here: None) -> None:
+    repo, job_id = submitted
+    before = states(repo)
+    repo.do(Jobs())
+    repo.do(Jobs(job=job_id, log=True))
+    assert states(repo) == before
+    effect = repo.do(Jobs(resume=job_id, wait=True))
+    assert effect.data["status"] == "done"
+    assert states(repo) == before + 1
+    with pytest.raises(ConflictError) as caught:
+        repo.do(Jobs(resume=job_id))
+    assert caught.value.code == "E-JOBDONE"
+
+
+def test_a_resumed_job_keeps_what_was_done(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    first = Watched("bias:mosaic", cut)
+    with pytest.raises(PowerCut):
+        work(repo, job_id, first)
+    view = view_job(repo.context, job_id)
+    assert (view.status, view.n_done) == ("dead", 1)
+    product = next((repo.root / "data").rglob("bias_LATISS*.fits"))
+    kept = product.stat()
+    second = Watched()
+    assert work(repo, job_id, second) == 0
+    assert second.done == ["bias:mosaic"]
+    assert (product.stat().st_ino, product.stat().st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns)
+    assert view_job(repo.context, job_id).status == "done"
+
+
+def test_a_product_that_was_deleted_is_made_again_with_the_same_bytes(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    assert work(repo, job_id) == 0
+    product = next((repo.root / "data").rglob("bias_LATISS*.fits"))
+    content = product.read_bytes()
+    product.unlink()
+    again = Watched()
+    assert work(repo, job_id, again) == 0
+    assert again.done == ["bias:0"]
+    assert product.read_bytes() == content
+
+
+def test_a_termination_between_two_quanta_cancels_cleanly(submitted: tuple[Any, str]) -> None:
+    import os
+    import signal
+
+    repo, job_id = submitted
+    assert work(repo, job_id, Watched("bias:0", lambda: os.kill(os.getpid(), signal.SIGTERM))) == 6
+    view = view_job(repo.context, job_id)
+    assert (view.status, view.n_done) == ("cancelled", 1)
+    assert [quantum.status for quantum in view.quanta] == ["done", "waiting"]
+    assert repo.do(Jobs(job=job_id, wait=True)).exit_code == ExecutionError.exit_code
+    assert work(repo, job_id) == 0
+
+
+def test_cancelling_a_dead_job_ends_it_and_an_ended_one_is_refused(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    effect = repo.do(Jobs(cancel=job_id))
+    assert effect.data["status"] == "cancelled"
+    with pytest.raises(ConflictError) as caught:
+        repo.do(Jobs(cancel=job_id))
+    assert caught.value.code == "E-JOBENDED"
+
+
+def test_unfinished_files_of_a_killed_worker_are_swept(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    assert work(repo, job_id) == 0
+    product = next((repo.root / "data").rglob("bias_LATISS*.fits"))
+    left = product.with_name(product.name + ".cabstand-tmp-1")
+    left.write_bytes(b"half")
+    work(repo, job_id)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (Jobs(resume="a", cancel="b"), UserInputError),
+        (Jobs(wait=True), UserInputError),
+        (Jobs(job="20250101-0001"), NotFoundError),
+        (Jobs(resume="20250101-0001"), NotFoundError),
+    ],
+)
+def test_wrong_wishes_are_told(strict_repo: Any, command: Jobs, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        strict_repo.do(command)
+
+
+def test_ids_of_a_day_count_up_and_sort(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    ids = [job_id]
+    for _ in range(2):
+        ids.append(str(repo.do(Generate(calib_type="bias", ticket="DM-1", where=WHERE, detach=True)).data["job"]))
+    assert ids == ["20250601-0001", "20250601-0002", "20250601-0003"]
+    assert _ids(repo.do(Jobs()).data["jobs"]) == ids
+
+
+def _ids(jobs: Sequence[dict[str, Any]]) -> list[str]:
+    return [str(job["id"]) for job in jobs]
