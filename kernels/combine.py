@@ -11,7 +11,7 @@ lie inside the first and the next limit the result is final. Only the others are
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ NETWORK_MAX_FRAMES: Final = 48
 
 _FAR_AWAY: Final = np.float32(3e38)
 """Stands for a missing sample in the iterations: finite, so that a weight of zero removes it."""
+
+_Scalar = TypeVar("_Scalar", np.float32, np.bool_)
 
 Rule = Literal["std", "median_iqr"]
 
@@ -223,6 +225,9 @@ class ClippedMeanCombiner:
         self._scratch = np.empty((n_scratch, tile_pixels), np.float32)
         self._planes = np.empty((8, tile_pixels), np.float32)
         self._masked = np.empty((0, 0), np.float32)
+        # fresh arrays of this size would be page-faulted in for every tile, which costs more than the work on them
+        self._gathered = np.empty((3, n_frames * tile_pixels), np.float32)
+        self._kept = np.empty((3, n_frames * tile_pixels), np.bool_)
 
     def combine(
         self,
@@ -323,7 +328,7 @@ class ClippedMeanCombiner:
             count = np.full(n_pixels, n, np.int16)
             dirty = np.flatnonzero(~clean)
             if dirty.size:
-                samples = np.empty((n, dirty.size), np.float32)
+                samples = _as_rows(self._gathered[0], n, dirty.size)
                 for row, sample in zip(tile, samples, strict=True):
                     np.take(row, dirty, out=sample, mode="clip")
                 mean[dirty], variance[dirty], count[dirty] = self._combine_dirty(samples, center[dirty], width[dirty])
@@ -354,30 +359,44 @@ class ClippedMeanCombiner:
             part[np.isnan(part)] = _FAR_AWAY
             samples[:, incomplete] = part
         samples -= center
-        keep = np.abs(samples) <= self._half_width(width)
-        mean, spread2, count = moments = _kept_moments(samples, keep)
+        n, work = len(samples), self._gathered[1]
+        source, target = self._gathered[0], self._gathered[2]
+        kept = _as_rows(work, *samples.shape)
+        np.abs(samples, out=kept)
+        keep = np.less_equal(kept, self._half_width(width), out=_as_rows(self._kept[0], *samples.shape))
+        mean, spread2, count = moments = _kept_moments(samples, keep, kept)
         active = np.arange(center.size)
         for _ in range(self._max_iter - 1 if self._n_sigma is not None else 0):
             limit = self._half_width(np.sqrt(moments[1] / moments[2]))
-            kept_now = np.abs(samples - moments[0]) <= limit
+            np.subtract(samples, moments[0], out=kept)
+            np.abs(kept, out=kept)
+            kept_now = np.less_equal(kept, limit, out=_as_rows(self._kept[1], *samples.shape))
             # a pixel whose clip keeps what the last one kept is final
-            changed = np.flatnonzero(np.logical_or.reduce(kept_now != keep, axis=0))
+            changes = np.not_equal(kept_now, keep, out=_as_rows(self._kept[2], *samples.shape))
+            changed = np.flatnonzero(np.logical_or.reduce(changes, axis=0))
             if changed.size == 0:
                 break
             active = active[changed]
-            samples, keep = np.take(samples, changed, axis=1), np.take(kept_now, changed, axis=1)
-            moments = _kept_moments(samples, keep)
+            samples = np.take(samples, changed, axis=1, out=_as_rows(target, n, changed.size), mode="clip")
+            source, target = target, source
+            keep = np.take(kept_now, changed, axis=1, out=_as_rows(self._kept[0], n, changed.size), mode="clip")
+            kept = _as_rows(work, n, changed.size)
+            moments = _kept_moments(samples, keep, kept)
             mean[active], spread2[active], count[active] = moments
         variance = spread2 / ((count - 1) * count)
         variance[count < 2] = np.nan  # one sample shows no spread
         return center + mean, variance, count.astype(np.int16)
 
 
-def _kept_moments(samples: Cube, keep: NDArray[np.bool_]) -> tuple[Image, Image, Image]:
+def _as_rows(memory: NDArray[_Scalar], n_rows: int, n_columns: int) -> NDArray[_Scalar]:
+    return memory[: n_rows * n_columns].reshape(n_rows, n_columns)
+
+
+def _kept_moments(samples: Cube, keep: NDArray[np.bool_], kept: Cube) -> tuple[Image, Image, Image]:
     """Return mean, summed squares about it and number of the kept samples of each column, all float32."""
     count_type = np.uint8 if len(samples) < 256 else np.int16
     count = np.add.reduce(keep.view(np.uint8), axis=0, dtype=count_type).astype(np.float32)
-    kept = np.multiply(samples, keep)
+    np.multiply(samples, keep, out=kept)
     mean = np.add.reduce(kept, axis=0) / count
     spread2 = np.einsum("ij,ij->j", kept, kept) - count * mean * mean
     return mean, np.maximum(spread2, np.float32(0)), count
