@@ -1,0 +1,77 @@
+"""Environment of the observatory's own templates, and its tools' lines, for what a campaign does."""
+
+import shlex
+from pathlib import Path
+
+from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
+from calibstore.services.native import butler
+
+_SELECTION = {"bias": "SELECTION_BIAS", "biasBootstrap": "SELECTION_BIAS_BOOTSTRAP"}
+
+
+def export_line(name: str, value: str) -> str:
+    """Return a shell line that sets a variable for the templates."""
+    return f"export {name}={shlex.quote(value)}"
+
+
+def environment_lines(campaign: CampaignRecord, repository: Path | str, *, rerun: str) -> tuple[str, ...]:
+    """Return the variables that name everything the campaign makes.
+
+    Parameters
+    ----------
+    campaign : CampaignRecord
+        The campaign.
+    repository : Path or str
+        The repository.
+    rerun : str
+        Date and letter of the first attempt; also proposed for certification and verification.
+    """
+    names = campaign.names
+    pairs = (
+        ("USER_CALIB_PREFIX", campaign.user_prefix),
+        ("INSTRUMENT", campaign.instrument),
+        ("TICKET", campaign.ticket),
+        ("REPO", str(repository)),
+        ("RAW_COLLECTION", names.raw),
+        ("CALIB_COLLECTIONS", f"{names.ticket_chain},{names.top_chain}"),
+        ("TAG", campaign.tag),
+        ("RERUN", rerun),
+        ("BOOTSTRAP_RUN_NUMBER", "1"),
+        ("CERT_RERUN", rerun),
+        ("VERIFY_RERUN", rerun),
+    )
+    return tuple(export_line(name, value) for name, value in pairs)
+
+
+def selection_lines(selection: SelectionRecord) -> tuple[str, ...]:
+    """Return the variable that holds a selection, exclusions and all.
+
+    The verification's variable ends in ``_V``.
+    """
+    where = f"({selection.where})" if selection.exclusions else selection.where
+    if selection.exclusions:
+        where += f" and exposure not in ({', '.join(str(exposure) for exposure, _ in selection.exclusions)})"
+    name = _SELECTION.get(selection.calib_type, f"SELECTION_{selection.calib_type.upper()}")
+    return (export_line(name + ("_V" if selection.purpose == "verify" else ""), where),)
+
+
+def retrieve_lines(repository: Path | str, run: str, dataset_type: str, detectors: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the lines that copy a product's pictures out of a Butler, to be looked at."""
+    instrument = run.split("/calib/", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
+    options = ["--collections", run, "--find-first", "--no-preserve-path"]
+    lines = [butler("retrieve-artifacts", repository, "spot", "-d", f"{dataset_type}Mosaic8", *options)]
+    if detectors:
+        where = f"instrument='{instrument}' and detector in ({', '.join(str(one) for one in detectors)})"
+        lines.append(butler("retrieve-artifacts", repository, "spot", "-d", dataset_type, *options, "--where", where))
+    return tuple(lines)
+
+
+def report_line(
+    repository: Path | str, out: Path | str, *, verify_runs: tuple[str, ...], runs: tuple[str, ...], overwrite: bool
+) -> str:
+    """Return the line of the observatory's own report: verify RUNs first, then generation RUNs."""
+    words = ["cpv_report.py", "-r", str(repository), "-O", str(out)]
+    words += ["--do_overwrite"] if overwrite else []
+    for run in (*sorted(verify_runs), *sorted(runs)):
+        words += ["-c", run]
+    return shlex.join(words)

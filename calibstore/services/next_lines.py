@@ -1,0 +1,201 @@
+"""The exact lines a campaign's people type next, filled in with real names from the store."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from calibstore.commands.campaigns import CampaignInputs, CampaignTicket, Decide, Hail
+from calibstore.commands.fields import to_line
+from calibstore.commands.generation import Generate, Jobs, Spot
+from calibstore.commands.sites import Deploy, Prove
+from calibstore.commands.store import CertifyCalibrations, CollectionChain
+from calibstore.commands.verification import Report, Verify
+from calibstore.model.calib_types import find_calib_type
+from calibstore.model.names import NameKind, find_name, next_rerun
+from calibstore.model.reruns import validate_rerun
+from calibstore.model.times import ns_to_iso, utc_text
+from calibstore.model.timespan import Timespan
+from calibstore.services.standing import Standing, TypeStanding
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+HAILING_KEY = "TAXICAB-NUMBER"
+DEPLOYMENT_KEY = "DM-NUMBER"
+PERSON = "NAME"
+
+
+def today_of(now_tai_ns: int) -> str:
+    """Return the date of an instant as reruns carry it (yyyymmdd, UTC)."""
+    return utc_text(now_tai_ns, 0)[:10].replace("-", "")
+
+
+def inputs_line(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose: str = "build") -> str:
+    """Return the line that selects exposures: the fullest night to build, every night to verify."""
+    instrument = standing.campaign.instrument
+    wanted = find_calib_type(calib_type).observation_type
+    nights: dict[int, int] = {}
+    for exposure in uow.exposures.in_timespan(instrument, Timespan(), observation_types=(wanted,)):
+        nights[exposure.day_obs] = nights.get(exposure.day_obs, 0) + 1
+    where = f"instrument='{instrument}' and exposure.observation_type='{wanted}'"
+    if nights and purpose == "build":
+        where += f" and exposure.day_obs={max(nights, key=lambda night: (nights[night], night))}"
+    elif nights:
+        where += f" and exposure.day_obs in ({_nights(sorted(nights))})"
+    # What was left out of the build is no independent evidence: it is proposed to be left out again.
+    build = next((one.build for one in standing.types if one.calib_type == calib_type), None)
+    excluded = build.exclusions if build is not None and purpose == "verify" else ()
+    return to_line(
+        CampaignInputs(
+            ticket=standing.ticket,
+            calib_type=calib_type,
+            where=where,
+            purpose=purpose,
+            exclude=tuple(f"{exposure}={reason}" for exposure, reason in excluded),
+        )
+    )
+
+
+def generate_line(standing: Standing, calib_type: str) -> str:
+    """Return the line that builds a type for the first time."""
+    return to_line(Generate(calib_type=calib_type, ticket=standing.ticket))
+
+
+def rerun_line(standing: Standing, one: TypeStanding, exclude: tuple[tuple[int, str], ...] = ()) -> str:
+    """Return the line that builds a type again, under the next free name.
+
+    Parameters
+    ----------
+    standing : Standing
+        The campaign.
+    one : TypeStanding
+        The type.
+    exclude : tuple of (int, str)
+        Exposures to leave out with reasons, on top of those that the newest RUN left out.
+    """
+    wanted = dict(one.left_out) | dict(exclude)
+    return to_line(
+        Generate(
+            calib_type=one.calib_type,
+            ticket=standing.ticket,
+            rerun=next_generation_rerun(standing, one),
+            exclude=tuple(f"{exposure}={reason}" for exposure, reason in sorted(wanted.items())),
+        )
+    )
+
+
+def next_generation_rerun(standing: Standing, one: TypeStanding) -> str:
+    """Return the rerun of the next attempt: today's date and the first letter that no attempt has."""
+    taken = [name.rerun for run in one.runs if (name := find_name(run)) is not None]
+    if one.generate_job is not None and (name := find_name(one.generate_job.run)) is not None:
+        taken.append(name.rerun)
+    return next_rerun(taken, today_of(standing.now_tai_ns))
+
+
+def next_generation_run(standing: Standing, one: TypeStanding) -> str:
+    """Return the RUN the next attempt goes to."""
+    return standing.campaign.names.generation(one.calib_type, next_generation_rerun(standing, one))
+
+
+def spot_lines(standing: Standing, one: TypeStanding) -> tuple[str, ...]:
+    """Return the lines that look at a product and say it is ok."""
+    ticket, calib_type = standing.ticket, one.calib_type
+    return (
+        to_line(Spot(calib_type=calib_type, ticket=ticket)),
+        to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
+    )
+
+
+def job_line(job_id: str, *, resume: bool = False) -> str:
+    """Return the line that shows or resumes a job."""
+    return to_line(Jobs(resume=job_id) if resume else Jobs(job=job_id))
+
+
+def verify_line(standing: Standing, calib_type: str) -> str:
+    """Return the line that verifies the newest product."""
+    return to_line(Verify(calib_type=calib_type, ticket=standing.ticket))
+
+
+def report_line(standing: Standing) -> str:
+    """Return the line that writes the report."""
+    return to_line(Report(ticket=standing.ticket))
+
+
+def certify_line(uow: "UnitOfWork", standing: Standing, one: TypeStanding) -> str:
+    """Return the line that certifies the newest product into the ticket chain.
+
+    The begin is the last change of the camera before the build exposures for a camera change, else their night.
+    """
+    names = standing.campaign.names
+    taken = []
+    for collection in uow.collections.list(glob=f"{names.ticket_chain}/*"):
+        name = find_name(collection.name)
+        if name is not None and name.kind is NameKind.CERTIFIED and name.calib_type == one.calib_type:
+            taken.append(validate_rerun(name.rerun))
+    begin, end = _range(uow, standing, one)
+    return to_line(
+        CertifyCalibrations(
+            run=one.run,
+            collection=names.certified(one.calib_type, next_rerun(taken, today_of(standing.now_tai_ns))),
+            dataset_type=one.calib_type,
+            begin_date=begin,
+            end_date=end,
+        )
+    )
+
+
+def hail_line(standing: Standing) -> str:
+    """Return the line that puts the campaign before the board."""
+    link = standing.links.get("hailing")
+    return to_line(Hail(ticket=standing.ticket, key=link.key if link else HAILING_KEY))
+
+
+def decide_line(standing: Standing, outcome: str = "adopt", waive: tuple[str, ...] = ()) -> str:
+    """Return the line that records a decision."""
+    return to_line(Decide(ticket=standing.ticket, outcome=outcome, people=(PERSON,), waive=waive))
+
+
+def link_line(standing: Standing, role: str) -> str:
+    """Return the line that links another ticket."""
+    key = HAILING_KEY if role == "hailing" else DEPLOYMENT_KEY
+    return to_line(CampaignTicket(ticket=standing.ticket, role=role, key=key))
+
+
+def deploy_line(standing: Standing, destination: str, location: str = "") -> str:
+    """Return the line that makes the ticket live somewhere."""
+    return to_line(Deploy(destination=destination, ticket=standing.ticket, location=location))
+
+
+def prove_line(standing: Standing, destination: str) -> str:
+    """Return the line that proves the use from a file of the site's own ISR."""
+    return to_line(Prove(destination=destination, ticket=standing.ticket, file="FILE"))
+
+
+def take_out_line(standing: Standing) -> str:
+    """Return the line that takes the ticket chain out of the top chain."""
+    names = standing.campaign.names
+    return to_line(CollectionChain(parent=names.top_chain, children=(names.ticket_chain,), mode="remove"))
+
+
+def at_repository(line: str, location: str) -> str:
+    """Return a line aimed at another repository."""
+    return line.replace("cabstand", f"cabstand -R {shlex.quote(location)}", 1)
+
+
+def _nights(nights: list[int]) -> str:
+    return ", ".join(str(night) for night in nights) if len(nights) <= 6 else f"{nights[0]}..{nights[-1]}"
+
+
+def _range(uow: "UnitOfWork", standing: Standing, one: TypeStanding) -> tuple[str, str]:
+    instrument, why = standing.campaign.instrument, standing.campaign.why
+    ids = one.built_from or (one.build.exposures if one.build else ())
+    exposures = uow.exposures.by_ids(instrument, ids)
+    if not exposures:
+        return "", ""
+    first, last = exposures[0], exposures[-1]
+    if why == "camera_change":
+        before = [
+            event for event in uow.exposures.camera_events(instrument) if event.at_tai_ns <= first.timespan.begin_tai_ns
+        ]
+        if before:
+            return ns_to_iso(before[-1].at_tai_ns), ""
+    return str(first.day_obs), str(last.day_obs) if why == "historical" else ""

@@ -1,0 +1,195 @@
+"""The spot check: where a product's pictures are, what to look for, and what somebody saw."""
+
+from typing import TYPE_CHECKING, Final
+
+from calibstore.commands.fields import to_line
+from calibstore.commands.generation import Spot
+from calibstore.errors import NotFoundError, UserInputError, WorkflowError
+from calibstore.model.campaign_records import SpotCheckRecord
+from calibstore.model.checklist_text import find_help
+from calibstore.model.codec import to_plain
+from calibstore.model.records import DatasetRecord
+from calibstore.services import next_lines as lines
+from calibstore.services.actions import Effect, Handler, Plan
+from calibstore.services.context import Context
+from calibstore.services.native_campaign import retrieve_lines
+from calibstore.services.standing import Standing, TypeStanding, standing
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+_PICTURES: Final = ("Thumbnail", "Mosaic8", "Mosaic64")
+
+
+def _plan(command: Spot, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
+    _check(command)
+    found = standing(uow, command.ticket, now_tai_ns=context.clock())
+    one = _type(found, command.calib_type)
+    detectors = command.detectors or tuple(sorted(one.products))
+    unknown = [detector for detector in detectors if detector not in one.products]
+    if unknown:
+        raise NotFoundError(
+            f"{one.run} has no {one.calib_type} of detector {', '.join(str(detector) for detector in unknown)}",
+            hint=f"it has {', '.join(str(detector) for detector in sorted(one.products))}",
+        )
+    pictures = _pictures(uow, context, one)
+    if not command.ok and not command.not_ok:
+        return Plan(effect=_look(found, one, detectors, pictures, context))
+    return _acknowledge(command, context, found, one, detectors)
+
+
+def _check(command: Spot) -> None:
+    if command.ok and command.not_ok:
+        raise UserInputError("--ok and --not-ok exclude each other", hint="give one of them")
+    if command.not_ok and not command.comment.strip():
+        raise UserInputError("--not-ok takes --comment: what was seen", hint="--comment 'stripes in detector 4'")
+    if command.redo_without and not command.not_ok:
+        raise UserInputError("--redo-without goes with --not-ok", hint="add --not-ok --comment TEXT")
+
+
+def _type(found: Standing, calib_type: str) -> TypeStanding:
+    one = next((one for one in found.types if one.calib_type == calib_type), None)
+    if one is None:
+        raise UserInputError(
+            f"{found.ticket} makes {', '.join(found.campaign.calib_types)}, not {calib_type}",
+            hint=f"cabstand campaign show {found.ticket}",
+            code="E-CALIBTYPE",
+        )
+    if not one.products:
+        raise WorkflowError(
+            f"{found.ticket} has no {calib_type} to look at yet",
+            hint=lines.generate_line(found, calib_type),
+            code="E-NOPRODUCT",
+        )
+    return one
+
+
+def _pictures(uow: "UnitOfWork", context: Context, one: TypeStanding) -> dict[str, str]:
+    run = uow.collections.get(one.run)
+    found = {}
+    for suffix in _PICTURES:
+        for dataset in uow.datasets.in_run(run, dataset_type=f"{one.calib_type}{suffix}"):
+            found[dataset.dataset_type] = str(context.absolute(dataset.path))
+    return found
+
+
+def _look(
+    found: Standing, one: TypeStanding, detectors: tuple[int, ...], pictures: dict[str, str], context: Context
+) -> Effect:
+    levels = [_level(one.products[detector]) for detector in detectors]
+    paths = [str(context.absolute(one.products[detector].path)) for detector in detectors]
+    told = [f"{name:<22} {path}" for name, path in pictures.items()] or ["no mosaic was made of this RUN"]
+    told += [
+        f"detector {detector:<3} amplifiers min {low}, median {middle}, max {high} {one.products[detector].unit}"
+        for detector, (low, middle, high) in zip(detectors, levels, strict=True)
+    ]
+    told += [f"exposures    {text}" for text in _numbered(one)]
+    told += [f"look at      {find_help('generate').look_at}"]
+    if one.spot is not None:
+        told.append(f"seen before  {'ok' if one.spot.is_ok else 'not ok'} {one.spot.comment}".rstrip())
+    ticket, calib_type = found.ticket, one.calib_type
+    return Effect(
+        summary=f"look at {one.run}",
+        lines=tuple(told),
+        native=retrieve_lines(context.root, one.run, calib_type, detectors),
+        next=(
+            to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
+            to_line(Spot(calib_type=calib_type, ticket=ticket, not_ok=True, comment="WHAT", redo_without=("NUMBER",))),
+        ),
+        data={
+            "run": one.run,
+            "pictures": pictures,
+            "detectors": [
+                {"detector": detector, "path": path, "min": low, "median": middle, "max": high}
+                for detector, path, (low, middle, high) in zip(detectors, paths, levels, strict=True)
+            ],
+            "exposures": list(_exposures(one)),
+        },
+        ticket=ticket,
+    )
+
+
+def _level(product: DatasetRecord) -> tuple[str, str, str]:
+    """Return the smallest, middle and largest median of a product's amplifiers."""
+    amplifiers = product.provenance.get("amplifiers")
+    medians = sorted(
+        float(values["median"])
+        for values in (amplifiers.values() if isinstance(amplifiers, dict) else ())
+        if isinstance(values, dict) and values.get("median") is not None
+    )
+    if not medians:
+        return "?", "?", "?"
+    return f"{medians[0]:.3g}", f"{medians[len(medians) // 2]:.3g}", f"{medians[-1]:.3g}"
+
+
+def _exposures(one: TypeStanding) -> tuple[int, ...]:
+    return one.built_from or (one.build.exposures if one.build else ())
+
+
+def _numbered(one: TypeStanding) -> list[str]:
+    """Return the build list with its numbers, four a line."""
+    words = [f"{number}:{exposure}" for number, exposure in enumerate(_exposures(one), start=1)]
+    return ["  ".join(words[start : start + 4]) for start in range(0, len(words), 4)]
+
+
+def _acknowledge(
+    command: Spot, context: Context, found: Standing, one: TypeStanding, detectors: tuple[int, ...]
+) -> Plan:
+    redo = tuple(sorted({_exposure(text, one) for text in command.redo_without}))
+    record = SpotCheckRecord(
+        ticket=found.ticket,
+        run=one.run,
+        dataset_type=one.calib_type,
+        detectors=detectors,
+        is_ok=command.ok,
+        comment=command.comment.strip(),
+        redo_without=redo,
+    )
+    warnings = []
+    if command.ok and one.missing_detectors:
+        missing = ", ".join(str(detector) for detector in one.missing_detectors)
+        warnings.append(f"W-INCOMPLETE {one.run} lacks detector {missing}")
+    told = [f"detectors looked at: {', '.join(str(detector) for detector in detectors)}"]
+    if command.not_ok:
+        told += [f"to be left out: {exposure}" for exposure in redo]
+        told.append(f"the next attempt goes to {lines.next_generation_run(found, one)}")
+    effect = Effect(
+        summary=f"{one.run}: {'ok' if command.ok else 'NOT ok'}" + (f", {record.comment}" if record.comment else ""),
+        lines=tuple(told),
+        warnings=tuple(warnings),
+        native=retrieve_lines(context.root, one.run, one.calib_type, detectors),
+        next=_next(command, found, one, redo),
+        data={"run": one.run, "is_ok": command.ok, "comment": record.comment, "redo_without": list(redo)},
+        ticket=found.ticket,
+        before={"spot_check": to_plain(one.spot) if one.spot else None},
+        after={"spot_check": to_plain(record)},
+    )
+    return Plan(effect=effect, apply=lambda uow, state: uow.campaigns.insert_spot_check(record, state=state))
+
+
+def _next(command: Spot, found: Standing, one: TypeStanding, redo: tuple[int, ...]) -> tuple[str, ...]:
+    if command.not_ok:
+        reason = " ".join(command.comment.split())
+        return (lines.rerun_line(found, one, tuple((exposure, reason) for exposure in redo)),)
+    if one.is_verifiable:
+        return (lines.verify_line(found, one.calib_type),)
+    others = [other for other in found.types if not other.products and other.calib_type != one.calib_type]
+    return tuple(lines.generate_line(found, other.calib_type) for other in others)
+
+
+def _exposure(text: str, one: TypeStanding) -> int:
+    """Return the exposure meant by an id or by its number in the build list."""
+    known = _exposures(one)
+    number = int(text) if text.isdecimal() else -1
+    if number in known:
+        return number
+    if 1 <= number <= len(known):
+        return known[number - 1]
+    raise UserInputError(
+        f"{one.run} was not built from exposure {text!r}",
+        hint=f"give an id, or its number in the list of {len(known)} exposures",
+        code="E-EXPOSURE",
+    )
+
+
+HANDLERS = {"spot": Handler(plan=_plan)}
