@@ -110,7 +110,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(bias_repo: Callable[..., A
     [
         (generate(where=f"{BIASES} and exposure.day_obs=20240101"), UserInputError, "E-EMPTY", "no exposure fits"),
         (generate(where="instrument='LATISS'"), UserInputError, "E-OBSTYPE", "dark"),
-        (generate(where=f"{BIASES} and exposure in (2025040800001..2025040800003)", n_sigma=3.0), UserInputError, "E-CLIP", "3 frames"),
+        (generate(where=f"{BIASES} and exposure in (2025040800001..2025040800003)"), UserInputError, "E-CLIP", "3 fr"),
         (generate(where=""), NotFoundError, "E-NOSELECTION", "no build selection"),
         (generate(exclude=("1",)), UserInputError, "E-EXCLUDE", "reason"),
         (generate(rerun="2025"), UserInputError, "", "2025"),

@@ -1,5 +1,7 @@
 """Jobs: who is alive is told by the lock, and what a resume or a cancel leaves behind."""
 
+import os
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -118,9 +120,6 @@ def test_a_product_that_was_deleted_is_made_again_with_the_same_bytes(submitted:
 
 
 def test_a_termination_between_two_quanta_cancels_cleanly(submitted: tuple[Any, str]) -> None:
-    import os
-    import signal
-
     repo, job_id = submitted
     assert work(repo, job_id, Watched("bias:0", lambda: os.kill(os.getpid(), signal.SIGTERM))) == 6
     view = view_job(repo.context, job_id)
@@ -166,8 +165,8 @@ def test_wrong_wishes_are_told(strict_repo: Any, command: Jobs, kind: type[Excep
 def test_ids_of_a_day_count_up_and_sort(submitted: tuple[Any, str]) -> None:
     repo, job_id = submitted
     ids = [job_id]
-    for _ in range(2):
-        ids.append(str(repo.do(Generate(calib_type="bias", ticket="DM-1", where=WHERE, detach=True)).data["job"]))
+    command = Generate(calib_type="bias", ticket="DM-1", where=WHERE, detach=True)
+    ids += [str(repo.do(command).data["job"]) for _ in range(2)]
     assert ids == ["20250601-0001", "20250601-0002", "20250601-0003"]
     assert _ids(repo.do(Jobs()).data["jobs"]) == ids
 
