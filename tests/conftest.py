@@ -167,7 +167,7 @@ def build_repo(path: Path, *, camera: str, kind: str, now: str = "2025-06-01T00:
     """Create a repository."""
     context = context_of(path, now)
     execute(Init(path=str(path), camera=(camera,), kind=kind), context)
-    return Repo(context, camera.split(":")[0])
+    return Repo(context, camera.split(":", maxsplit=1)[0])
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +192,7 @@ def make_repo(tmp_path: Path, fresh_stores: Callable[[str, str], Path]) -> Itera
         *, camera: str = "LATISS:mini", kind: str = "rehearsal", name: str = "repo", now: str = "2025-06-01T00:00:00"
     ) -> Repo:
         shutil.copytree(fresh_stores(camera, kind), tmp_path / name)
-        return Repo(context_of(tmp_path / name, now), camera.split(":")[0])
+        return Repo(context_of(tmp_path / name, now), camera.split(":", maxsplit=1)[0])
 
     yield make
     forget_engines()
@@ -214,3 +214,67 @@ def loose_repo(make_repo: Callable[..., Repo]) -> Repo:
 def comcam_repo(make_repo: Callable[..., Repo]) -> Repo:
     """A repository whose rules refuse (LSSTComCam, nine detectors)."""
     return make_repo(camera="LSSTComCam:mini", name="comcam")
+
+
+@pytest.fixture(scope="session")
+def simulated_biases(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Give folders of simulated bias frames of two nights, each made once; one amplifier is planted failing."""
+
+    @functools.cache
+    def simulate(camera: str, n_build: int, n_independent: int = 0, n_darks: int = 0) -> Path:
+        from calibstore.datastore.camera_file import load_camera
+        from calibstore.pipelines.rehearsal_plan import BUILD_NIGHT, INDEPENDENT_NIGHT, rehearsal_plan
+        from calibstore.pipelines.simulate_raws import simulate_raws
+
+        folder = tmp_path_factory.mktemp("raws")
+        plan = rehearsal_plan(load_camera(camera), 1, folder)
+        chosen = []
+        for night, kind, wanted in (
+            (BUILD_NIGHT, "bias", n_build),
+            (BUILD_NIGHT, "dark", n_darks),
+            (INDEPENDENT_NIGHT, "bias", n_independent),
+        ):
+            found = [one for one in plan.exposures if one.day_obs == night and one.observation_type == kind]
+            chosen += [one for one in found if one.fault is None][:wanted]
+        simulate_raws(replace(plan, exposures=tuple(chosen)))
+        return folder
+
+    return simulate
+
+
+@pytest.fixture
+def bias_repo(make_repo: Callable[..., Repo], simulated_biases: Callable[..., Path]) -> Callable[..., Repo]:
+    """Give a maker of repositories with simulated biases ingested and the campaign DM-1 (tag test) open."""
+
+    def make(
+        camera: str = "LATISS:mini", n_build: int = 6, n_independent: int = 0, n_darks: int = 0, **more: Any
+    ) -> Repo:
+        from calibstore.commands.raws import Ingest
+        from calibstore.model.campaign_records import CampaignRecord
+
+        repo = make_repo(camera=camera, **({"now": "2025-06-01T12:00:00"} | more))
+        repo.do(Ingest(paths=(str(simulated_biases(camera, n_build, n_independent, n_darks)),)))
+        campaign = CampaignRecord(
+            ticket="DM-1", instrument=repo.instrument, tag="test", calib_types=("biasBootstrap", "bias")
+        )
+        repo.write(lambda uow, state: uow.campaigns.insert_campaign(campaign, state=state))
+        return repo
+
+    return make
+
+
+@pytest.fixture
+def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make jobs run in this process, one quantum after the other, before the front end waits for them."""
+    from calibstore.engines.serial import SerialEngine
+    from calibstore.services import jobs, submission
+    from calibstore.services.job_work import run_job
+    from calibstore.services.runner import held_lock
+
+    def run(context: Context, job_id: str) -> int:
+        with held_lock(context, job_id):
+            run_job(context, job_id, SerialEngine())
+        return 0
+
+    monkeypatch.setattr(submission, "spawn_runner", run)
+    monkeypatch.setattr(jobs, "spawn_runner", run)

@@ -4,6 +4,7 @@ Writers begin IMMEDIATE and so wait for one another; readers begin deferred and 
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
     """
     if must_exist and not path.exists():
         raise NotFoundError(f"no repository at {path.parent}", hint=f"make one: cabstand init {path.parent}")
-    mode = "ro" if read_only else "rwc"
+    mode = _mode(path) if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
         # isolation_level None: Python's driver begins nothing on its own, so DDL rolls back too.
@@ -69,6 +70,12 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
     return engine
 
 
+def _mode(path: Path) -> str:
+    # WAL needs a file beside the store even to read it; where none can be made and none is there, nobody writes.
+    is_closed = not path.with_name(f"{path.name}-wal").exists()
+    return "ro&immutable=1" if is_closed and not os.access(path.parent, os.W_OK) else "ro"
+
+
 def _quoted(path: Path) -> str:
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
@@ -86,10 +93,14 @@ def check_version(engine: Engine) -> None:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     except sa.exc.DatabaseError as problem:
         raise StoreError(f"not a Cabstand store: {one_line(problem)}", hint="check -R/--repo") from problem
+    if found is None:
+        raise StoreError("not a Cabstand store: its schema was never finished", hint="check -R/--repo")
     if found != SCHEMA_VERSION:
         raise StoreError(
             f"the store has schema {found}, this Cabstand reads schema {SCHEMA_VERSION}",
-            hint="use the Cabstand release that wrote it, or install a newer one",
+            hint="a newer Cabstand wrote it: pip install --upgrade cabstand"
+            if found > SCHEMA_VERSION
+            else "an older Cabstand wrote it: use that release",
             code="E-SCHEMA",
         )
 
@@ -104,7 +115,11 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
         If the database is locked, full, read-only or damaged.
     """
     try:
-        with engine.connect().execution_options(cabstand_write=write) as connection, connection.begin() as begun:
+        with (
+            engine.connect().execution_options(cabstand_write=write) as connection,
+            _rolled_back(connection),
+            connection.begin() as begun,
+        ):
             yield connection
             if begun.is_active:
                 begun.rollback()
@@ -114,6 +129,17 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
         ) from problem
     except sa.exc.DBAPIError as problem:
         raise _store_error(problem) from problem
+
+
+@contextlib.contextmanager
+def _rolled_back(connection: Connection) -> Iterator[None]:
+    """End the driver's transaction where a COMMIT failed: SQLAlchemy gives it back to the pool still open."""
+    try:
+        yield
+    except BaseException:
+        if not connection.invalidated and not connection.closed:
+            connection.connection.rollback()
+        raise
 
 
 def _store_error(problem: sa.exc.DBAPIError) -> StoreError:

@@ -1,5 +1,6 @@
 """The repository's own row, its instruments, detectors, filters and dataset types."""
 
+import functools
 import json
 
 import sqlalchemy as sa
@@ -66,7 +67,7 @@ class Repository:
                 hint="give it when creating the repository: cabstand init PATH --camera NAME",
                 code="E-INSTRUMENT",
             )
-        return from_plain(Camera, json.loads(found))
+        return _camera(found)
 
     def register_camera(self, camera: Camera, *, state: int) -> bool:
         """Store a camera with its detectors and filters; True if it is new.
@@ -164,3 +165,9 @@ class Repository:
             )
         )
         return True
+
+
+@functools.lru_cache(maxsize=8)
+def _camera(text: str) -> Camera:
+    # 205 detectors take half a second to decode, and a camera never changes.
+    return from_plain(Camera, json.loads(text))

@@ -5,6 +5,7 @@ The law: ``from_plain(cls, to_plain(value)) == value`` for every dataclass of th
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import types
@@ -119,8 +120,13 @@ def _decode_tuple(args: tuple[Any, ...], plain: Any) -> tuple[Any, ...]:
     return tuple(_decode(arg, item) for arg, item in zip(args, plain, strict=True))
 
 
+@functools.cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
 def _decode_dataclass(cls: Any, plain: Any) -> Any:
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     unknown = set(plain) - set(hints)
     if unknown:
         raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")

@@ -250,7 +250,7 @@ def _completeness(made: _Certifying) -> tuple[list[str], list[str], tuple[int, .
     expected = len([one for one in made.camera.detectors if one.purpose != "GUIDER"])
     if not missing:
         return [f"  complete: all {expected} detectors of {made.camera.instrument}"], [], ()
-    fallbacks = [_fallback(made, detector) for detector in missing]
+    fallbacks = _fallbacks(made, missing)
     told = "; ".join(fallbacks[:4]) + (f" and {len(fallbacks) - 4} more" if len(fallbacks) > 4 else "")
     if made.is_strict and not made.command.allow_missing:
         raise WorkflowError(
@@ -263,17 +263,19 @@ def _completeness(made: _Certifying) -> tuple[list[str], list[str], tuple[int, .
     return lines, [f"W-INCOMPLETE {len(missing)} of {expected} detectors are missing: {told}"], missing
 
 
-def _fallback(made: _Certifying, detector: int) -> str:
+def _fallbacks(made: _Certifying, detectors: tuple[int, ...]) -> list[str]:
     template = dict(DataId.parse(made.batch[0].data_key))
-    key = str(DataId.of(**{**template, "detector": detector}))
     instant = Timespan(made.timespan.begin_tai_ns, made.timespan.begin_tai_ns + 1)
-    winners = (
-        made.after.segments([made.target.ticket_chain, made.top]).of(made.command.dataset_type, key).winners(instant)
-    )
-    falls = (
-        f"falls back to {winners[0].row.dataset_id[:8]} of {winners[0].member.name}" if winners else "has none at all"
-    )
-    return f"detector {detector} {falls}"
+    segments = made.after.segments([made.target.ticket_chain, made.top])
+    told = []
+    for detector in detectors:
+        key = str(DataId.of(**{**template, "detector": detector}))
+        winners = segments.of(made.command.dataset_type, key).winners(instant)
+        falls = "has none at all"
+        if winners:
+            falls = f"falls back to {winners[0].row.dataset_id[:8]} of {winners[0].member.name}"
+        told.append(f"detector {detector} {falls}")
+    return told
 
 
 def _shadowing(made: _Certifying) -> tuple[list[str], list[str]]:

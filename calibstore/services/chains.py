@@ -10,10 +10,11 @@ from calibstore.commands.store import CollectionChain
 from calibstore.datastore.atomic_files import write_atomically
 from calibstore.errors import ConflictError, NotFoundError, UserInputError, WorkflowError
 from calibstore.model.collections import CollectionType, did_you_mean, validate_collection_name
-from calibstore.model.names import CollectionName, NameKind, find_name, top_chain_of
+from calibstore.model.names import find_name, top_chain_of
 from calibstore.model.records import CollectionRecord
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.gates import require_adopted
 from calibstore.services.native import butler
 from calibstore.services.previews import Preview, preview_everywhere
 from calibstore.services.segments import View, load_view
@@ -178,7 +179,7 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
             for child in direct
         ]
         if change.is_strict:
-            _require_adopted(change, added, context, uow)
+            warnings += _require_adopted(change, added, context, uow)
     elif change.is_live and change.is_strict:
         raise WorkflowError(
             f"{command.parent} is live: its change would be live at once, before any decision on it",
@@ -189,20 +190,15 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
     return warnings
 
 
-def _require_adopted(change: _Change, added: Sequence[CollectionRecord], context: Context, uow: "UnitOfWork") -> None:
-    from calibstore.services.gates import require_adopted
-
+def _require_adopted(
+    change: _Change, added: Sequence[CollectionRecord], context: Context, uow: "UnitOfWork"
+) -> list[str]:
+    warnings = []
     for child in added:
-        parsed = find_name(child.name)
-        chain = child.name
-        if parsed is not None and parsed.kind is NameKind.CERTIFIED:
-            chain = CollectionName(
-                kind=NameKind.TICKET_CHAIN,
-                instrument=parsed.instrument,
-                ticket=parsed.ticket,
-                user_prefix=parsed.user_prefix,
-            ).text()
-        require_adopted(uow, chain, override=change.command.override, context=context)
+        decision = require_adopted(uow, child.name, override=change.command.override, context=context)
+        if decision is None:
+            warnings.append(f"W-OVERRIDE {child.name} goes live against the board's gate: {context.reason}")
+    return warnings
 
 
 def _live_tops(change: _Change) -> list[str]:

@@ -8,8 +8,8 @@ import pytest
 from calibstore.commands.store import Explain
 from calibstore.errors import ConflictError, NotFoundError
 from calibstore.model.collections import CollectionType
-from calibstore.model.timespan import Timespan
 from calibstore.model.times import parse_time
+from calibstore.model.timespan import Timespan
 from calibstore.services.lookup import Candidate, explain_lookup, find_first, segments
 
 OLD, NEW = "LATISS/calib/DM-100", "LATISS/calib/DM-200"
