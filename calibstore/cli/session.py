@@ -15,6 +15,7 @@ from typing import IO, Any
 import click
 
 from calibstore.commands.fields import Command, to_line
+from calibstore.commands.repository import Rehearse
 from calibstore.config import Config, find_repository, load_config
 from calibstore.errors import CabstandError, WorkflowError
 
@@ -122,10 +123,15 @@ class Session:
             answer = ask(command, context)
             self._print(answer.lines, answer.data, answer.warnings)
             return answer.exit_code
-        if command.verb == "rehearse":
+        if isinstance(command, Rehearse):
             from calibstore.services.rehearsal import rehearse
 
-            return rehearse(command, context, dry_run=bool(self.given.get("dry_run")))
+            return rehearse(
+                command,
+                context,
+                dry_run=bool(self.given.get("dry_run")),
+                emit=lambda text: click.echo(text, file=self.surroundings.out),
+            )
         if self.given.get("dry_run"):
             effect = execute(command, context, dry_run=True)
             self._print_effect(command, effect, is_dry_run=True)

@@ -1,0 +1,106 @@
+"""The rehearsal: the whole checklist on a simulated camera, each step explained and done by the ordinary commands."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from calibstore.commands.repository import Rehearse
+from calibstore.datastore.atomic_files import write_atomically
+from calibstore.errors import ConflictError
+from calibstore.services.context import Context, forget_engines
+from calibstore.services.rehearsal_steps import OPENING, STORY, prepare
+from calibstore.services.rehearsal_walk import HOME, Walk
+
+_MARK: Final = "THIS-IS-A-REHEARSAL.txt"
+_MARK_TEXT: Final = b"Made by `cabstand rehearse`; `cabstand rehearse --reset` throws this folder away.\n"
+_SEED: Final = 20250408
+
+
+def rehearse(command: Rehearse, context: Context, *, dry_run: bool, emit: Callable[[str], None]) -> int:
+    """Make a rehearsal and walk it.
+
+    Parameters
+    ----------
+    command : Rehearse
+        Where, which camera, and how far.
+    context : Context
+        Its root is the folder of the rehearsal.
+    dry_run : bool
+        Say what would be done.
+    emit : callable
+        Prints one line.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Raises
+    ------
+    ConflictError
+        If the folder holds something that is no rehearsal, or an earlier one and `reset` is not given.
+    """
+    root = context.root
+    is_earlier = _is_rehearsal(root)
+    if root.exists() and any(root.iterdir()) and not is_earlier:
+        raise ConflictError(f"{root} is not empty and is no rehearsal", hint="name another folder", code="E-EXISTS")
+    if is_earlier and not command.reset:
+        raise ConflictError(
+            f"there is a rehearsal at {root}",
+            hint=f"practise on it with -R {root / HOME}, or begin anew with --reset",
+            code="E-EXISTS",
+        )
+    if dry_run:
+        emit(f"Would make a rehearsal at {root} and walk {len(STORY)} steps. Nothing was written.")
+        return 0
+    if is_earlier:
+        forget_engines()
+        shutil.rmtree(root)
+    write_atomically(root / _MARK, _MARK_TEXT)
+    walk = Walk(root=root, context=context, emit=emit, n_steps=len(STORY) + 1)
+    for line in OPENING:
+        emit(line)
+    prepare(walk, camera=command.camera, is_full=command.full, seed=_SEED)
+    if not command.prepare_only:
+        for tell in STORY:
+            tell(walk)
+    _close(walk, command)
+    return 0
+
+
+def _is_rehearsal(root: Path) -> bool:
+    """Only a folder that we marked before anything else was put in it may be thrown away."""
+    return (root / _MARK).is_file()
+
+
+def _close(walk: Walk, command: Rehearse) -> None:
+    home = walk.root / HOME
+    size = sum(path.stat().st_size for path in walk.root.rglob("*") if path.is_file())
+    walk.emit("")
+    walk.emit("The rehearsal is ready." if command.prepare_only else "That was the whole way.")
+    walk.emit(f"  It stays at {walk.root} ({size / 1e6:.0f} MB). Practise on it:")
+    walk.emit("")
+    walk.emit(f"    export CABSTAND_REPO={home}")
+    tries: tuple[tuple[str, str], ...]
+    if command.prepare_only:
+        tries = (
+            ("cabstand exposures --events", "when did the camera change?"),
+            ("cabstand campaign new LATISS DM-99001 practice --why camera_change", "open a campaign"),
+            ("cabstand campaign show DM-99001 --explain", "the checklist, with help for every item"),
+        )
+    else:
+        tries = (
+            ("cabstand campaign show DM-99001 --explain", "the checklist, with help for every item"),
+            ("cabstand query-collections", "chains as trees, in search order"),
+            ("cabstand explain 2025042000001 0 bias", "which bias applies to a later exposure, and why"),
+            ("cabstand journal DM-99001 --markdown", "the record for the ticket"),
+            (
+                "cabstand collection-chain LATISS/calib LATISS/calib/DM-99001 --mode remove --dry-run",
+                "what would happen if it were taken out",
+            ),
+            ("cabstand rehearse --reset --prepare-only", "begin anew and walk it yourself"),
+        )
+    width = max(len(line) for line, _ in tries)
+    for line, what in tries:
+        walk.emit(f"    {line:<{width}}  # {what}")
