@@ -1,7 +1,7 @@
 """Building a combined calibration: everything is checked and resolved before the job is submitted."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.generation import Generate
 from calibstore.model.calib_types import find_calib_type
@@ -19,6 +19,9 @@ from calibstore.services.submission import next_job_id, run_submitted, submit
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+MEDIAN_LIMIT_E: Final = 5.0
+"""A combined bias of a camera with overscan has a median closer to zero than this [electron]."""
 
 
 def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
@@ -63,7 +66,10 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
 
     def after(done: Effect) -> Effect:
         effect, view = run_submitted(context, done, detach=command.detach)
-        return effect if view is None else replace(effect, lines=(*effect.lines, *product_lines(view.quanta)))
+        if view is None:
+            return effect
+        flagged = (*effect.warnings, *off_zero(view.quanta, command.calib_type))
+        return replace(effect, lines=(*effect.lines, *product_lines(view.quanta)), warnings=flagged)
 
     effect = replace(
         _effect(command, plan, chosen, coverage, job_id),
@@ -94,6 +100,29 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
             f"{details['units']}, {details['n_bad_pixels']} bad pixels ({quantum.wall_s or 0.0:.1f} s{peak})"
         )
     return tuple(lines)
+
+
+def off_zero(quanta: tuple[QuantumRecord, ...], calib_type: str) -> tuple[str, ...]:
+    """Return a warning for each detector whose bias is not about zero although it has an overscan.
+
+    Parameters
+    ----------
+    quanta : tuple of QuantumRecord
+        Of a job that is done.
+    calib_type : str
+        What was built; a bootstrap in adu is let pass.
+    """
+    if not find_calib_type(calib_type).is_certifiable:
+        return ()
+    medians = {
+        one.label: float(str(one.details["median_of_amplifiers"])) for one in quanta if one.details.get("has_overscan")
+    }
+    return tuple(
+        f"W-MEDIAN {label}: median {median:.1f} electron; after overscan correction a bias is within "
+        f"{MEDIAN_LIMIT_E:g} of zero"
+        for label, median in medians.items()
+        if abs(median) > MEDIAN_LIMIT_E
+    )
 
 
 def _effect(command: Generate, plan: JobPlan, chosen: ChosenExposures, coverage: Coverage, job_id: str) -> Effect:

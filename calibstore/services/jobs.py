@@ -201,7 +201,8 @@ def _resume(command: Jobs, context: Context, uow: "UnitOfWork") -> Plan:
         for one in view.quanta:
             if one.status != "done":
                 writing.jobs.set_quantum(job_id, replace(one, status="waiting", error=""))
-        writing.jobs.update(job_id, status="submitted", error="", finished_tai_ns=None)
+        # The dead runner's process id may belong to somebody else by now.
+        writing.jobs.update(job_id, status="submitted", error="", pid=None, finished_tai_ns=None)
 
     def after(done: Effect) -> Effect:
         spawn_runner(context, job_id)

@@ -1,5 +1,6 @@
 """Judging a verification by every tier and keeping what was said with the limits it was said by."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from calibstore.model.codec import canonical_json, to_plain
@@ -101,6 +102,7 @@ def scoreboard_lines(record: JudgementRecord) -> tuple[str, ...]:
     summary: dict[str, Any] = record.summary
     lines = [f"{record.profile}: {record.verdict}  ({summary['evidence']})"]
     lines += [f"  {reason}" for reason in summary["reasons"]]
+    lines += [f"  failing: {text}" for text in failing_places(record)]
     head = ("test", "exposures", "pass", "warn", "fail", "unkn", "worst", "limit", "counted")
     rows = [head, *(_row(line) for line in summary["scoreboard"])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
@@ -108,6 +110,23 @@ def scoreboard_lines(record: JudgementRecord) -> tuple[str, ...]:
         lines.append("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     lines += [f"  {note}" for note in summary["notes"]]
     return tuple(lines)
+
+
+def failing_places(record: JudgementRecord, most: int = 12) -> tuple[str, ...]:
+    """Return the places that failed a test, each with in how many exposures.
+
+    Parameters
+    ----------
+    record : JudgementRecord
+        A stored judgement.
+    most : int
+        Lines at most; the last one counts the rest.
+    """
+    summary: dict[str, Any] = record.summary
+    counts = Counter(text for texts in summary["failures"].values() for text in texts)
+    lines = [f"{place} ({n} exposure{'' if n == 1 else 's'})" for place, n in counts.most_common(most)]
+    rest = len(counts) - most
+    return (*lines, *([f"and {rest} more"] if rest > 0 else []))
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:

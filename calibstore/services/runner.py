@@ -220,10 +220,12 @@ def require_done(view: JobView) -> None:
     if view.status == "done" or not view.has_ended:
         return
     failed = [f"{one.label}: {one.error}" for one in view.quanta if one.status == "failed"]
-    told = view.record.error or "; ".join(failed[:3]) or ("its runner died" if view.status == "dead" else "")
+    died = "its runner died" if view.status == "dead" else ""
+    told = view.record.error or "; ".join(failed[:3]) or died
+    job_id = view.record.id
     raise ExecutionError(
-        f"job {view.record.id} {view.progress}: {told}",
-        hint=f"what was done is kept; cabstand jobs --resume {view.record.id}",
+        f"job {job_id} {view.progress}: {told}",
+        hint=f"what was done is kept; look: cabstand jobs {job_id} --log; go on: cabstand jobs --resume {job_id}",
         code="E-JOBDEAD" if view.status == "dead" else "E-JOB" + view.status.upper(),
     )
 

@@ -1,9 +1,12 @@
 """Workers, runners and single writes of `generate` killed: nothing finished is lost, nothing is half-written."""
 
+import dataclasses
 import errno
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,6 +136,44 @@ def test_a_killed_runner_leaves_no_worker_and_what_was_done_is_kept(running: tup
     assert not unfinished_files(repo)
 
 
+def test_cancelling_stops_runner_and_workers_and_keeps_what_was_done(running: tuple[Any, str]) -> None:
+    repo, job_id = running
+    view = begun(repo, job_id, 1)
+    assert view.record.pid is not None
+    family = children_of(view.record.pid)
+    repo = dataclasses.replace(repo, context=dataclasses.replace(repo.context, host=view.record.host))
+    effect = repo.do(Jobs(cancel=job_id))
+    assert effect.data["status"] == "cancelled"
+    _, alive = psutil.wait_procs(family, timeout=2.0)
+    assert alive == []
+    assert len(check_rows_and_files(repo)) >= 3
+    assert not unfinished_files(repo)
+    assert repo.do(Jobs(resume=job_id, wait=True)).data["status"] == "done"
+
+
+def test_a_job_goes_on_when_the_terminal_is_closed(bias_repo: Callable[..., Any], tmp_path: Path) -> None:
+    repo = bias_repo("LSSTComCam:mini", n_build=12)
+    words = [sys.executable, "-m", "calibstore.cli", "-R", str(repo.root), "generate", "bias", "DM-1"]
+    words += ["--where", "instrument='LSSTComCam' and exposure.observation_type='bias'", "--processes", "2"]
+    environment = os.environ | {"CABSTAND_CONFIG": str(tmp_path / "none.toml"), "XDG_STATE_HOME": str(tmp_path)}
+    front = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, env=environment, text=True)
+    try:
+        job_id = until(lambda: _only_job(repo), "the job submitted")
+        begun(repo, job_id, 1)
+    finally:
+        # What a closed terminal does to everything that belongs to it.
+        os.killpg(front.pid, signal.SIGHUP)
+        _, narration = front.communicate()
+    assert front.returncode == -signal.SIGHUP, narration
+    assert wait_for(repo.context, job_id).status == "done"
+    assert len(check_rows_and_files(repo)) == 9 * 3 + 3
+
+
+def _only_job(repo: Any) -> str:
+    jobs = repo.do(Jobs()).data["jobs"]
+    return str(jobs[0]["id"]) if jobs else ""
+
+
 def _products(repo: Any) -> list[Path]:
     with repo.context.unit_of_work() as uow:
         return [repo.root / one.path for one in uow.datasets.all_with_files() if one.dataset_type == "bias"]
@@ -222,8 +263,6 @@ def template(bias_repo: Callable[..., Any], jobs_here: None, monkeypatch: pytest
 
 
 def fresh_copy(repo: Any, name: str) -> Any:
-    import dataclasses
-
     path = repo.root.parent / name
     forget_engines()
     shutil.copytree(repo.root, path)

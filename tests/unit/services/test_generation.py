@@ -12,6 +12,8 @@ from calibstore.commands.generation import Generate, Jobs
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import CabstandError, ConflictError, ExecutionError, NotFoundError, UserInputError, WorkflowError
+from calibstore.model.job_records import QuantumRecord
+from calibstore.services.generation import off_zero
 from calibstore.services.products import products
 
 BIASES = "instrument='LATISS' and exposure.observation_type='bias'"
@@ -215,3 +217,19 @@ def test_a_quantum_that_fails_fails_the_job_and_keeps_the_others(bias_repo: Call
     with repo.context.unit_of_work() as uow:
         assert len(products(uow, "DM-1", "bias").datasets) == 9
     assert json.dumps(resumed.data)
+
+
+def test_a_bias_far_from_zero_is_flagged_where_there_is_an_overscan() -> None:
+    def quantum(number: int, median: float, *, has_overscan: bool) -> QuantumRecord:
+        details: dict[str, object] = {"median_of_amplifiers": median, "has_overscan": has_overscan}
+        return QuantumRecord(label=f"bias:{number}", position=number, status="done", details=details)
+
+    quanta = (
+        quantum(0, 4.9, has_overscan=True),
+        quantum(1, -5.1, has_overscan=True),
+        quantum(2, 990.0, has_overscan=False),
+        QuantumRecord(label="bias:mosaic", position=3, status="done"),
+    )
+    (warning,) = off_zero(quanta, "bias")
+    assert warning.startswith("W-MEDIAN bias:1: median -5.1 electron")
+    assert off_zero(quanta, "biasBootstrap") == ()
