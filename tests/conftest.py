@@ -99,6 +99,7 @@ class Repo:
         unit: str = "electron",
         pixels: str = "",
         provenance: dict[str, object] | None = None,
+        inputs: tuple[tuple[str, str], ...] = (),
     ) -> tuple[DatasetRecord, ...]:
         """Store products of one RUN; `pixels` stands for their content."""
         records = tuple(
@@ -114,6 +115,7 @@ class Repo:
                 provenance=provenance or {"gain_source": "CAMERA", "steps_not_applied": ["CROSSTALK"]},
                 path=f"{run}/{data_id['detector']}.fits",
                 sha256=hashlib.sha256(f"{run}{data_id}".encode()).hexdigest(),
+                inputs=inputs,
             )
             for data_id in (DataId.of(instrument=self.instrument, detector=number) for number in detectors)
         )
@@ -124,6 +126,25 @@ class Repo:
 
         self.write(change)
         return records
+
+    def add_raw(self, exposure: int, detector: int = 0) -> str:
+        """Store the raw frame of an exposure; return its dataset id."""
+        data_id = DataId.of(instrument=self.instrument, detector=detector, exposure=exposure)
+        record = DatasetRecord(
+            id=dataset_uuid("raw", f"{self.instrument}/raw/all", data_id),
+            dataset_type="raw",
+            run=f"{self.instrument}/raw/all",
+            data_key=str(data_id),
+            instrument=self.instrument,
+            detector=detector,
+            exposure=exposure,
+            unit="adu",
+            path=f"/raws/{exposure}.fits",
+            transfer="direct",
+            sha256=hashlib.sha256(str(data_id).encode()).hexdigest(),
+        )
+        self.write(lambda uow, state: uow.datasets.insert(uow.collections.get(record.run), (record,), state=state))
+        return record.id
 
     def add_chain(self, name: str, children: Iterable[str]) -> None:
         """Make a chain list some collections, whatever the rules of the verbs say."""

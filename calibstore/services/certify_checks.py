@@ -198,7 +198,7 @@ def split_batch(
             rows.append(f"{_place(one.data_key)}: {seen[one.data_key].id[:8]} and {one.id[:8]} are both in this batch")
         seen.setdefault(one.data_key, one)
     same: set[str] = set()
-    begins = ""
+    in_the_way = {one.data_key for one in batch if seen[one.data_key] is not one}
     for row in existing:
         new = seen.get(row.data_key)
         if new is None:
@@ -206,7 +206,7 @@ def split_batch(
         if row.dataset_id == new.id and row.timespan == timespan:
             same.add(new.data_key)
             continue
-        begins = begins or ns_to_iso(timespan.begin_tai_ns)
+        in_the_way.add(row.data_key)
         rows.append(
             f"{_place(row.data_key)}: {row.dataset_id[:8]} is certified for {timespan_text(row.timespan)}, "
             f"{new.id[:8]} would be for {timespan_text(timespan)}"
@@ -214,9 +214,9 @@ def split_batch(
     if rows:
         shown = "\n  ".join(rows[:SHOWN])
         more = f"\n  and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-        began = f" --begin-date {begins}" if timespan.is_bounded_begin else ""
+        began = f" --begin-date {ns_to_iso(timespan.begin_tai_ns)}" if timespan.is_bounded_begin else ""
         raise ConflictError(
-            f"{into}: {len(rows)} of {len(batch)} would overlap what is certified there\n  {shown}{more}",
+            f"{into}: {len(in_the_way)} of {len(seen)} data IDs would overlap what is certified there\n  {shown}{more}",
             hint=f"end the old range first: cabstand decertify {into} {batch[0].dataset_type}{began}; or certify "
             "into a collection of its own, which is then searched first",
             code="E-VALIDITY",

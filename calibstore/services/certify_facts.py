@@ -9,6 +9,7 @@ from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
 from calibstore.model.times import NS_PER_DAY, ns_to_iso
 from calibstore.model.timespan import Timespan
+from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -67,7 +68,7 @@ def how_verified(uow: "UnitOfWork", ticket: str, dataset_type: str, datasets: Se
     data: dict[str, object] = {
         "verification": record.id,
         "verdicts": verdicts,
-        "is_same": not other,
+        "uuids_match": not other,
         "n_in_build": record.n_in_build,
         "n_independent": record.n_independent,
     }
@@ -109,6 +110,33 @@ def camera_state(uow: "UnitOfWork", camera: Camera, built_from: Sequence[Exposur
     if mixed:
         warnings.append(f"W-MIXEDSTATE the build exposures themselves differ in {', '.join(mixed)}")
     return Facts((line,), tuple(warnings), {"other_state": n_other, "in_range": len(in_range), "keywords": others})
+
+
+def compare_parents(
+    uow: "UnitOfWork", datasets: Sequence[DatasetRecord], tops: Sequence[str], timespan: Timespan
+) -> Facts:
+    """Tell whether the calibrations used at build are those that apply at the begin."""
+    lines: list[str] = []
+    warnings: list[str] = []
+    data: list[dict[str, object]] = []
+    used = {one.id: [key for key, _ in uow.datasets.inputs(one.id)] for one in datasets}
+    parents = uow.datasets.by_ids(key for keys in used.values() for key in keys)
+    calibs = {key: one for key, one in parents.items() if one.exposure is None}
+    if not calibs:
+        return Facts((), (), {"parents": []})
+    segments = load_view(uow, tops, dataset_types=sorted({one.dataset_type for one in calibs.values()})).segments(tops)
+    instant = Timespan(timespan.begin_tai_ns, timespan.begin_tai_ns + 1)
+    for kind in sorted({one.dataset_type for one in calibs.values()}):
+        own = [one for one in calibs.values() if one.dataset_type == kind]
+        winners = {one.id: segments.of(kind, one.data_key).winners(instant) for one in own}
+        n_same = sum([won.row.dataset_id for won in winners[one.id]] == [one.id] for one in own)
+        lines.append(f"parents: {kind} used at build is the one that applies at the begin for {n_same} of {len(own)}")
+        data.append({"dataset_type": kind, "same": n_same, "of": len(own)})
+        if n_same < len(own):
+            warnings.append(
+                f"W-PARENTS {len(own) - n_same} of {len(own)} {kind} used at build differ from what applies"
+            )
+    return Facts(tuple(lines), tuple(warnings), {"parents": data})
 
 
 def is_early(built_from: Sequence[Exposure], timespan: Timespan) -> str:

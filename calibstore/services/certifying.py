@@ -25,7 +25,14 @@ from calibstore.services.certify_checks import (
     missing_detectors,
     split_batch,
 )
-from calibstore.services.certify_facts import build_exposures, camera_state, how_made, how_verified, is_early
+from calibstore.services.certify_facts import (
+    build_exposures,
+    camera_state,
+    compare_parents,
+    how_made,
+    how_verified,
+    is_early,
+)
 from calibstore.services.context import Context
 from calibstore.services.decertifying import plan_decertify
 from calibstore.services.native import butler
@@ -59,6 +66,11 @@ class _Certifying:
     def top(self) -> str:
         """Top chain of the instrument."""
         return top_chain_of(self.camera.instrument)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the top chain leads to the collection already, so that certifying is live at once."""
+        return self.top in self.after.tree.chains_above(self.target.name)
 
 
 def plan_certify(command: CertifyCalibrations, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
@@ -154,16 +166,19 @@ def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork") -> E
         )
         for title, top, after in _tops(made)
     ]
+    through = target.ticket_chain or target.name
     built_from = build_exposures(uow, made.batch)
     around = view_range(uow, made.camera, made.timespan, now_tai_ns=now)
     facts = [how_made(made.batch), how_verified(uow, target.ticket, kind, made.batch)]
     facts.append(camera_state(uow, made.camera, built_from, made.timespan))
+    facts.append(compare_parents(uow, made.batch, (through, made.top), made.timespan))
     early = is_early(built_from, made.timespan)
     shadow_lines, shadow_warnings = _shadowing(made)
-    through = target.ticket_chain or target.name
     counts = ticket_previews[0].counts
     lines = (
-        f"this does not make it live: it is found through {through} only",
+        f"this is live at once: {made.top} already leads to it"
+        if made.is_live
+        else f"this does not make it live: it is found through {through} only",
         *shadow_lines,
         f"{len(made.fresh)} {kind} of {made.run.name}",
         f"  into {target.name}",
@@ -178,6 +193,8 @@ def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork") -> E
     warnings += [told for preview in ticket_previews for told in preview.warnings()]
     if early:
         warnings.append(f"W-EARLY {early}; {counts.taken} exposures already taken get another answer")
+    if made.is_live:
+        warnings.append(f"W-LIVE {made.top} already leads to {target.name}: this is live at once, without a decision")
     if not target.ticket_chain:
         warnings.append(f"W-NOCHAIN the name tells no ticket, so no chain leads to {target.name} yet")
     return Effect(
@@ -195,7 +212,7 @@ def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork") -> E
             "is_same": False,
             "collection": target.name,
             "ticket_chain": target.ticket_chain,
-            "is_live": False,
+            "is_live": made.is_live,
             **around.data,
             "missing_detectors": list(missing),
             "dataset_ids": [one.id for one in made.fresh],
@@ -222,6 +239,8 @@ def _tops(made: _Certifying) -> list[tuple[str, str, View]]:
         return [(made.target.name, made.target.name, made.after)]
     found = [(f"{chain} (the ticket chain)", chain, made.after)]
     is_private = bool(made.target.parsed and made.target.parsed.user_prefix)
+    if made.is_live:
+        return [*found, (f"{made.top} (live)", made.top, made.after)]
     if made.top in made.before.tree.children and not is_private:
         rest = tuple(name for name in made.after.tree.children[made.top] if name != chain)
         found.append((f"{made.top}, once it is put live", made.top, made.after.with_children(made.top, (chain, *rest))))
@@ -229,13 +248,12 @@ def _tops(made: _Certifying) -> list[tuple[str, str, View]]:
 
 
 def _refuse_live(made: _Certifying) -> None:
-    live = [name for name in made.after.tree.chains_above(made.target.name) if name == made.top]
-    if live and made.is_strict:
+    if made.is_live and made.is_strict:
         through = made.target.ticket_chain or made.target.name
+        first = to_line(CollectionChain(parent=made.top, children=(through,), mode="remove"))
         raise WorkflowError(
             f"{made.top} already leads to {made.target.name}: certifying would be live at once, before any decision",
-            hint=f"use a new ticket, or take this one out first: cabstand collection-chain {made.top} {through} --mode "
-            "remove",
+            hint=f"use a new ticket, or take this one out first: {first}",
             code="E-LIVE",
         )
 
@@ -287,11 +305,11 @@ def _shadowing(made: _Certifying) -> tuple[list[str], list[str]]:
     own = orders.get(made.target.name, 0)
     lines, warnings = [], []
     for name, shared in shadows(after, keys, made.timespan, apart_from=made.target.name).items():
-        hides = own < orders[name]
-        text = f"{'hides' if hides else 'is hidden by'} {name} in {timespan_text(shared)}, which comes "
-        text += f"{'after' if hides else 'before'} it in {start}"
-        lines.append(f"shadowing: it {text}")
-        warnings.append(f"W-SHADOW {made.target.name} {text}")
+        is_first = own < orders[name]
+        verb, place = ("hides", "after") if is_first else ("is hidden by", "before")
+        when = f"in {timespan_text(shared)}, which stands {place} it in {start}"
+        lines += [f"shadowing: it {verb} {name}", f"  {when}"]
+        warnings.append(f"W-SHADOW {made.target.name} {verb} {name} {when}")
     return lines, warnings
 
 

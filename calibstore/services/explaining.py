@@ -299,14 +299,14 @@ def _elsewhere(
             if name in searched or row.data_key != key or _outside(row, timespan):
                 continue
             above = ", ".join(view.tree.chains_above(name))
-            place = f"reached from {above} only" if above else "in no chain"
-            reason = f"certified for this exposure, but {place}; nothing above leads to it"
+            place = f"only {above} leads to it" if above else "no chain lists it"
+            reason = f"would apply, but the search never comes here: {place}"
             made.append(_candidate(0, Member(name, view.tree.types[name]), row, NOT_SEARCHED, reason))
     for name, rows in sorted(view.rows.items()):
         if view.tree.types[name] is not CollectionType.RUN or name in searched:
             continue
         made += [
-            _candidate(0, Member(name, CollectionType.RUN), row, NOT_SEARCHED, "made, but not certified")
+            _candidate(0, Member(name, CollectionType.RUN), row, NOT_SEARCHED, "made, but certified nowhere")
             for row in rows
             if row.data_key == key and row.dataset_id not in certified
         ]

@@ -146,7 +146,7 @@ def explain(command: Explain, context: Context) -> Answer:
         f"  search begins at {top}",
         "",
         *_verdict_lines(found, top),
-        "",
+        *([""] if found.candidates else []),
     ]
     lines += [line for candidate in found.candidates for line in describe_candidate(candidate)]
     if found.elsewhere:
@@ -315,6 +315,14 @@ def _other(path: str, names: list[str], context: Context) -> dict[str, Hashes]:
     configured = context.config.repositories.get(path, path)
     other = replace(context, root=Path(configured).expanduser().absolute(), is_read_only=True)
     with other.unit_of_work() as uow:
+        known = {one.name for one in uow.collections.list()}
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise NotFoundError(
+                f"{other.root} has no collection {', '.join(missing)}",
+                hint=f"cabstand -R {other.root} query-collections lists what it has; name one that both have",
+                code="E-COLLECTION",
+            )
         return {name: fingerprint(uow, name) for name in names}
 
 

@@ -155,6 +155,9 @@ def test_a_failed_statement_rolls_ddl_back_too(tmp_path: Path) -> None:
 def test_a_folder_that_nobody_may_write_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_engines()
     gc.collect()
+    raw = sqlite3.connect(path)
+    raw.execute("pragma wal_checkpoint(truncate)")
+    raw.close()
     for other in path.parent.glob(f"{path.name}-*"):
         other.unlink()
     monkeypatch.setattr("os.access", lambda _path, _mode: False)

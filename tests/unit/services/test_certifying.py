@@ -12,6 +12,7 @@ from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.records import CertificationRecord
 from calibstore.model.times import parse_time
 from calibstore.model.timespan import MAX_TAI_NS, Timespan
+from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.services.certify_checks import split_batch
 
 BASE = "LATISS/calib/DM-48520"
@@ -189,7 +190,7 @@ def test_overlap_names_detectors_both_datasets_and_both_ranges(comcam_repo: Any)
         comcam_repo.certify(f"{base}/biasGen.20250101b", f"{base}/bias.20250101a", "2025-02-01")
     assert caught.value.code == "E-VALIDITY"
     message = caught.value.message
-    assert "9 of 9 would overlap" in message
+    assert "9 of 9 data IDs would overlap" in message
     assert "detector 0" in message
     assert "detector 5" in message
     assert first[0][:8] in message
@@ -321,6 +322,74 @@ def test_certifying_below_a_live_chain_is_refused(repo: Any) -> None:
         repo.do(certify())
     assert caught.value.code == "E-LIVE"
     assert "--mode remove" in caught.value.hint
+
+
+def test_below_a_live_chain_a_test_repository_says_live_at_once(loose_repo: Any) -> None:
+    loose_repo.add_run(RUN, [0])
+    loose_repo.add_chain(BASE, [])
+    loose_repo.add_chain("LATISS/calib", [BASE])
+    effect = loose_repo.do(certify())
+    assert effect.lines[0].startswith("this is live at once")
+    assert effect.data["is_live"] is True
+    assert any(one.startswith("W-LIVE") for one in effect.warnings)
+
+
+def test_parents_used_at_build_are_compared_with_what_applies(repo: Any) -> None:
+    parents = {
+        letter: repo.add_run(f"{BASE}/DP1/biasBootstrapGen.20250101{letter}/run1", [0], dataset_type="biasBootstrap")[0]
+        for letter in "ab"
+    }
+    run = f"{BASE}/DP1/biasGen.20250207c"
+    repo.add_run(run, [0], inputs=((parents["a"].id, "biasBootstrap"),))
+    repo.add_chain("LATISS/calib", [parents["b"].run])
+    effect = repo.do(certify(run=run), dry_run=True)
+    assert any(one.startswith("W-PARENTS 1 of 1 biasBootstrap") for one in effect.warnings)
+    repo.add_chain("LATISS/calib", [parents["a"].run])
+    effect = repo.do(certify(run=run), dry_run=True)
+    assert not any(one.startswith("W-PARENTS") for one in effect.warnings)
+    assert effect.data["parents"] == [{"dataset_type": "biasBootstrap", "same": 1, "of": 1}]
+
+
+def test_camera_state_counts_exposures_with_another_one(repo: Any) -> None:
+    repo.add_exposures(["2025-02-06T03:00:00"], camera_state={"SEQNAME": "old"})
+    built = repo.add_exposures(["2025-02-08T03:00:00"], camera_state={"SEQNAME": "new"})
+    repo.add_exposures(["2025-03-08T03:00:00", "2025-03-08T03:01:00"], camera_state={"SEQNAME": "other"})
+    raw = repo.add_raw(built[0])
+    run = f"{BASE}/DP1/biasGen.20250207c"
+    repo.add_run(run, [0], inputs=((raw, "raw"),))
+    effect = repo.do(certify(run=run), dry_run=True)
+    assert (effect.data["other_state"], effect.data["in_range"]) == (2, 3)
+    assert any(one.startswith("W-STATE 2 of 3") for one in effect.warnings)
+
+
+def test_verification_of_other_uuids_is_pointed_out(repo: Any) -> None:
+    (product,) = repo.add_run(RUN, [0])
+    other = f"{BASE}/DP1/biasGen.20250207b"
+    repo.add_run(other, [0])
+
+    def verify(uow: Any, state: int) -> None:
+        record = VerificationRecord(
+            ticket="DM-48520",
+            calib_type="bias",
+            candidate_run=RUN,
+            verify_run=f"{BASE}/DP1/verifyBias.20250207a",
+            job_id="j",
+            candidates={0: product.id},
+            exposures={1: True},
+        )
+        number = uow.verifications.insert(record, state=state)
+        judged = JudgementRecord(
+            verification_id=number, profile="strict", profile_sha256="", profile_json="{}", verdict="PASS"
+        )
+        uow.verifications.insert_judgement(judged, state=state)
+
+    assert any(one.startswith("W-UNVERIFIED") for one in repo.do(certify(), dry_run=True).warnings)
+    repo.write(verify)
+    same = repo.do(certify(), dry_run=True)
+    assert same.data["uuids_match"] is True
+    assert same.data["verdicts"] == {"strict": "PASS"}
+    assert any(one.startswith("W-INSAMPLE") for one in same.warnings)
+    assert any(one.startswith("W-UUID") for one in repo.do(certify(run=other), dry_run=True).warnings)
 
 
 def test_decertify_shortens_splits_and_ends(repo: Any) -> None:
