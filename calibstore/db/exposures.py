@@ -24,10 +24,11 @@ class Exposures:
 
     def insert(self, records: Sequence[Exposure], *, state: int, is_type_by_operator: bool) -> int:
         """Store exposures that are new; return how many were."""
-        fresh = {record.id: record for record in records}
+        fresh = {(record.instrument, record.id): record for record in records}
         for instrument in {record.instrument for record in records}:
-            for known in self.ids(instrument, list(fresh)):
-                fresh.pop(known, None)
+            wanted = [number for name, number in fresh if name == instrument]
+            for known in self.ids(instrument, wanted):
+                del fresh[instrument, known]
         if fresh:
             self._connection.execute(
                 sa.insert(exposure),

@@ -27,7 +27,7 @@ from calibstore.services.raw_comparison import (
     identity_of,
     raw_run,
 )
-from calibstore.services.raw_intake import find_files, read_raw
+from calibstore.services.raw_intake import find_files, printable, read_raw
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -54,7 +54,7 @@ class _Batch:
 
     def refuse(self, path: str, reason: str) -> None:
         """Leave a file out, for a reason that need not repeat its name."""
-        self.refused.append(Refusal(path, reason))
+        self.refused.append(Refusal(printable(path), reason))
 
     def discard(self) -> None:
         """Remove the copies: their rows were not written."""
@@ -97,9 +97,9 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
 
 
 def _without_name(message: str, path: Path) -> str:
-    for shown in (f"{path.name}: ", f"{path}: "):
+    for shown in (f"{printable(path.name)}: ", f"{path}: "):
         message = message.removeprefix(shown)
-    return " ".join(message.split())
+    return " ".join(message.splitlines())
 
 
 def _bring_in(batch: _Batch, taken: Sequence[RawFile], transfer: str, context: Context) -> None:

@@ -97,6 +97,14 @@ def read_raw(path: Path, cameras: Sequence[Camera], *, observation_type: str = "
     )
 
 
+def printable(text: str) -> str:
+    """Return a path so that it can be printed and stored whatever bytes it has."""
+    if text.isprintable() and _is_utf8(text):
+        return text
+    shown = text.encode("ascii", "backslashreplace").decode("ascii")
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
+
+
 def recognise(headers: RawHeaders, cameras: Sequence[Camera], observation_type: str = "") -> tuple[Exposure, int]:
     """Translate a file's headers by the camera they are of.
 
@@ -166,10 +174,8 @@ def _check_place(path: Path) -> None:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise UserInputError(f"{path.name}: is no regular file", hint="leave it out", code="E-RAW-READ")
         return
-    shown = path.name.encode("ascii", "backslashreplace").decode("ascii")
-    shown = "".join(letter if letter.isprintable() else "?" for letter in shown)
     raise UserInputError(
-        f"{shown}: its path has characters that cannot be stored or printed",
+        f"{printable(path.name)}: its path has characters that cannot be stored or printed",
         hint="rename the file",
         code="E-RAW-NAME",
     )

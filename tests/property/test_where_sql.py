@@ -122,6 +122,21 @@ def row_of(one: Exposure) -> dict[str, object]:
     }
 
 
+def bare_exposure(number: int, physical_filter: str) -> Exposure:
+    return Exposure(
+        instrument="LATISS",
+        id=number,
+        obs_id="",
+        day_obs=1,
+        seq_num=1,
+        physical_filter=physical_filter,
+        observation_type="flat",
+        exposure_time_s=1.0,
+        dark_time_s=1.0,
+        timespan=Timespan(1, 2),
+    )
+
+
 @given(expressions, st.lists(exposures, max_size=6, unique_by=lambda one: (one.instrument, one.id)))
 def test_the_store_selects_what_the_reference_selects(
     connection: Connection, expression: Expression, stored: list[Exposure]
@@ -138,19 +153,21 @@ def test_the_store_selects_what_the_reference_selects(
     assert sorted(found, key=repr) == sorted(expected, key=repr)
 
 
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+def test_a_range_holds_its_ends_and_its_steps_only(connection: Connection, stride: int) -> None:
+    rows = Exposures(connection)
+    connection.execute(sa.delete(exposure))
+    rows.insert([bare_exposure(number, "g_01") for number in range(-6, 20)], state=1, is_type_by_operator=False)
+    for begin, end in ((0, 12), (-5, 4), (3, 3), (19, 40)):
+        chosen = Membership(Identifier("exposure"), (Range(begin, end, stride),))
+        assert [one.id for one in rows.select(chosen)] == [n for n in range(begin, end + 1, stride) if n < 20]
+
+
 def test_an_unknown_band_neither_holds_nor_fails(connection: Connection) -> None:
     rows = Exposures(connection)
     connection.execute(sa.delete(exposure))
-    frame = {"obs_id": "", "day_obs": 1, "seq_num": 1, "observation_type": "flat", "exposure_time_s": 1.0}
     rows.insert(
-        [
-            Exposure(
-                instrument="LATISS", id=number, physical_filter=name, dark_time_s=1.0, timespan=Timespan(1, 2), **frame
-            )
-            for number, name in enumerate(FILTERS)
-        ],
-        state=1,
-        is_type_by_operator=False,
+        [bare_exposure(number, name) for number, name in enumerate(FILTERS)], state=1, is_type_by_operator=False
     )
     band = Identifier("band")
     assert [one.physical_filter for one in rows.select(Comparison(band, "=", Text("g")))] == ["g_01"]
