@@ -21,7 +21,7 @@ from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.quantum import RawInput
 from kernels.arrays import Image
 from kernels.assembly import AmplifierPlacement, oriented, row_bands
-from kernels.combine import ClippedMeanCombiner, Combined
+from kernels.combine import SMALLEST_SIGMA, ClippedMeanCombiner, Combined
 from kernels.errors import ClipCannotRejectError, KernelError, NotEnoughDataError
 from kernels.overscan import PARALLEL, SERIAL, OverscanLevels, OverscanRule, overscan_levels
 
@@ -385,9 +385,11 @@ def read_assembled(
 def as_user_error(fault: KernelError) -> CabstandError:
     """Return a kernel's refusal as an error for people."""
     if isinstance(fault, ClipCannotRejectError):
+        can_clip = fault.bound_sigma > SMALLEST_SIGMA
+        looser = f", or clip below {fault.bound_sigma:.2f} sigma" if can_clip else ""
         return UserInputError(
             str(fault),
-            hint=f"select at least {fault.needed_frames} exposures, or clip below {fault.bound_sigma:.2f} sigma",
+            hint=f"select at least {fault.needed_frames} exposures" + looser,
             code="E-CLIP",
         )
     return UserInputError(str(fault), hint="check the selection and the clip", code="E-COMBINE")

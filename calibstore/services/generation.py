@@ -72,7 +72,7 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
         return replace(effect, lines=(*effect.lines, *product_lines(view.quanta)), warnings=flagged)
 
     effect = replace(
-        _effect(command, plan, chosen, coverage, job_id),
+        _effect(command, plan, chosen, coverage, job_id=job_id, next_lines=_next_lines(command, campaign, uow)),
         warnings=warnings,
         native=batch_lines(
             campaign, f"bps_{command.calib_type}.yaml", _variables(command, rerun, chosen), context.root
@@ -125,7 +125,27 @@ def off_zero(quanta: tuple[QuantumRecord, ...], calib_type: str) -> tuple[str, .
     )
 
 
-def _effect(command: Generate, plan: JobPlan, chosen: ChosenExposures, coverage: Coverage, job_id: str) -> Effect:
+def _next_lines(command: Generate, campaign: CampaignRecord, uow: "UnitOfWork") -> tuple[str, ...]:
+    """Return what to type next; a selection is spelled out where none is stored."""
+    is_final = find_calib_type(command.calib_type).is_certifiable
+    verb, calib_type, purpose = ("verify", command.calib_type, "verify") if is_final else ("generate", "bias", "build")
+    line = f"cabstand {verb} {calib_type} {command.ticket}"
+    if uow.campaigns.selection(command.ticket, calib_type, purpose) is None:
+        observed = find_calib_type(calib_type).observation_type
+        line += f" --where \"instrument='{campaign.instrument}' and exposure.observation_type='{observed}'\""
+    spot = f"cabstand spot {command.calib_type} {command.ticket}  # look at the mosaic, say whether it is ok"
+    return spot, line
+
+
+def _effect(
+    command: Generate,
+    plan: JobPlan,
+    chosen: ChosenExposures,
+    coverage: Coverage,
+    *,
+    job_id: str,
+    next_lines: tuple[str, ...],
+) -> Effect:
     n_detectors, n_exposures = len(coverage.detectors), len(chosen.exposures)
     facts: dict[str, object] = {
         "job": job_id,
@@ -136,8 +156,6 @@ def _effect(command: Generate, plan: JobPlan, chosen: ChosenExposures, coverage:
         "n_sigma": command.n_sigma,
         "max_iter": command.max_iter,
     }
-    verify = f"cabstand verify {command.calib_type} {command.ticket} --where SELECTION"
-    is_final = find_calib_type(command.calib_type).is_certifiable
     return Effect(
         summary=f"generate {command.calib_type} for {command.ticket}: {n_detectors} detector(s), "
         f"{n_exposures} exposures",
@@ -151,10 +169,7 @@ def _effect(command: Generate, plan: JobPlan, chosen: ChosenExposures, coverage:
             *(f"note        {text}" for text in chosen.notes),
         ),
         ticket=command.ticket,
-        next=(
-            f"cabstand spot {command.calib_type} {command.ticket}  # look at the mosaic, say whether it is ok",
-            verify if is_final else f"cabstand generate bias {command.ticket}",
-        ),
+        next=next_lines,
         data=facts,
         after=facts,
     )

@@ -66,7 +66,7 @@ def _plan(command: Verify, context: Context, uow: "UnitOfWork", _prepared: objec
     subject = _Subject(
         product=product, chosen=chosen, coverage=cover_detectors(uow, camera, chosen.exposures), camera=camera
     )
-    warnings = [*chosen.warnings, *_complaints(subject, uow, context)]
+    warnings = [*chosen.warnings, *_complaints(subject, uow, context), *_left_out(command, subject, uow)]
     rerun, unusual = choose_rerun(
         uow, campaign, command.calib_type, NameKind.VERIFICATION, given=command.rerun, now_tai_ns=context.clock()
     )
@@ -126,6 +126,17 @@ def _complaints(subject: _Subject, uow: "UnitOfWork", context: Context) -> list[
     if not subject.n_independent:
         warnings.append("W-NOINDEPENDENT no independent exposure is among these: they support no validity range")
     return warnings
+
+
+def _left_out(command: Verify, subject: _Subject, uow: "UnitOfWork") -> list[str]:
+    """Name exposures that were kept out of the build for a reason and are judged here all the same."""
+    stored = uow.campaigns.selection(command.ticket, command.calib_type, "build")
+    chosen = set(subject.chosen.ids) - set(subject.product.exposures)
+    return [
+        f"W-EXCLUDED exposure {exposure} was left out of the build ({reason}); here it counts as independent"
+        for exposure, reason in (stored.exclusions if stored else ())
+        if exposure in chosen
+    ]
 
 
 def _job_plan(command: Verify, context: Context, subject: _Subject, run: str) -> JobPlan:

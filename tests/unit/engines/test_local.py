@@ -23,7 +23,7 @@ def run(quantum):
     place = pathlib.Path(quantum.parameters["folder"])
     match quantum.task:
         case "echo":
-            details = {"pid": os.getpid(), "threads": os.environ["OPENBLAS_NUM_THREADS"]}
+            details = {"pid": os.getpid(), "threads": os.environ["OPENBLAS_NUM_THREADS"], "numpy": "numpy" in sys.modules}
             return Outcome(label=quantum.label, is_done=True, details=details)
         case "raise":
             raise ValueError("planted\\nfault")
@@ -78,6 +78,7 @@ def test_every_quantum_gives_one_outcome_from_another_process(engine: LocalEngin
     assert os.getpid() not in pids
     assert len(pids) <= 2
     assert {outcome.details["threads"] for outcome in found.values()} == {"1"}
+    assert not any(outcome.details["numpy"] for outcome in found.values())  # so the variable is read in time
 
 
 def test_a_fault_of_one_quantum_is_its_outcome(engine: LocalEngine, tmp_path: Path) -> None:

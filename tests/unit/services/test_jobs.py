@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from calibstore.engines.serial import SerialEngine
 from calibstore.errors import ConflictError, ExecutionError, NotFoundError, UserInputError
 from calibstore.pipelines.quantum import Outcome, Quantum
 from calibstore.pipelines.run_quantum import run_quantum
-from calibstore.services import submission
+from calibstore.services import runner, submission
 from calibstore.services.job_work import run_job
-from calibstore.services.runner import held_lock, is_alive, view_job
+from calibstore.services.runner import held_lock, is_alive, view_job, wait_for
 
 WHERE = "instrument='LATISS' and exposure.observation_type='bias'"
 
@@ -146,6 +147,31 @@ def test_unfinished_files_of_a_killed_worker_are_swept(submitted: tuple[Any, str
     left.write_bytes(b"half")
     work(repo, job_id)
     assert not left.exists()
+
+
+def test_a_key_press_ends_the_waiting_not_the_job(submitted: tuple[Any, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    repo, job_id = submitted
+    told: list[str] = []
+    context = replace(repo.context, narrate=told.append)
+
+    def press(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner.time, "sleep", press)
+    with held_lock(repo.context, job_id):
+        view = wait_for(context, job_id)
+        runner.require_done(view)
+        assert not view.has_ended
+    assert f"job {job_id} submitted 0/2" in told[0]
+    assert "goes on without you" in told[-1]
+
+
+def test_a_dead_job_is_an_error_that_says_how_to_go_on(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    with pytest.raises(ExecutionError) as caught:
+        runner.require_done(wait_for(repo.context, job_id))
+    assert caught.value.code == "E-JOBDEAD"
+    assert f"cabstand jobs --resume {job_id}" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,9 @@ def test_the_newest_rerun_is_the_candidate(built: Any) -> None:
     assert effect.data["candidate_run"].endswith("biasGen.20250601b")
     assert effect.data["n_in_build"] == N_BUILD - 1
     assert effect.data["n_independent"] == N_INDEPENDENT + 1
+    assert any(
+        "W-EXCLUDED exposure 2025040800002 was left out of the build (planted)" in one for one in effect.warnings
+    )
 
 
 def test_without_a_product_or_a_selection_there_is_nothing_to_verify(bias_repo: Callable[..., Any]) -> None:
