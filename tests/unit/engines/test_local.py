@@ -15,7 +15,7 @@ from calibstore.engines.local import LocalEngine
 from calibstore.pipelines.quantum import Outcome, Quantum
 
 TASKS = """
-import os, pathlib, signal, time
+import os, pathlib, signal, sys
 from calibstore.pipelines.quantum import Outcome
 
 
@@ -23,7 +23,8 @@ def run(quantum):
     place = pathlib.Path(quantum.parameters["folder"])
     match quantum.task:
         case "echo":
-            details = {"pid": os.getpid(), "threads": os.environ["OPENBLAS_NUM_THREADS"], "numpy": "numpy" in sys.modules}
+            details = {"pid": os.getpid(), "threads": os.environ["OPENBLAS_NUM_THREADS"]}
+            details["numpy"] = "numpy" in sys.modules
             return Outcome(label=quantum.label, is_done=True, details=details)
         case "raise":
             raise ValueError("planted\\nfault")
