@@ -1,0 +1,82 @@
+"""The spot check: one verdict a look, a reason for "not ok", and the next attempt prefilled."""
+
+from typing import Any
+
+import pytest
+
+from calibstore.commands.campaigns import CampaignInputs
+from calibstore.commands.generation import Spot
+from calibstore.errors import UserInputError, WorkflowError
+
+TICKET = "DM-48520"
+BIASES = "instrument='LATISS' and exposure.observation_type='bias'"
+
+
+def spot(**more: Any) -> Spot:
+    return Spot(calib_type="bias", ticket=TICKET, **more)
+
+
+def test_there_is_nothing_to_look_at_before_a_product(campaign: Any) -> None:
+    error = campaign.choose().refusal(spot(ok=True))
+    assert isinstance(error, WorkflowError)
+    assert error.hint == "cabstand generate bias DM-48520"
+
+
+def test_looking_tells_paths_levels_and_numbers_and_writes_nothing(campaign: Any) -> None:
+    campaign.choose()
+    campaign.reruns = 1
+    amplifiers = {"C00": {"median": -0.5}, "C01": {"median": 0.25}, "C02": {"median": 2.0}}
+    campaign.repo.add_run(campaign.run, [0], provenance={"amplifiers": amplifiers})
+    campaign.repo.add_run(campaign.run, [0], dataset_type="biasMosaic8")
+    state = campaign.state()
+    effect = campaign.do(spot())
+    assert campaign.state() == state
+    (row,) = effect.data["detectors"]
+    assert (row["min"], row["median"], row["max"]) == ("-0.5", "0.25", "2")
+    assert effect.data["pictures"]["biasMosaic8"].startswith(str(campaign.repo.root))
+    assert any(f"6:{campaign.build[5]}" in line for line in effect.lines)
+    assert any("retrieve-artifacts" in line and "biasMosaic8" in line for line in effect.native)
+    assert effect.next[0] == "cabstand spot bias DM-48520 --ok"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ok": True, "not_ok": True, "comment": "x"},
+        {"not_ok": True},
+        {"ok": True, "redo_without": ("1",)},
+        {"not_ok": True, "comment": "x", "redo_without": ("9",)},
+        {"not_ok": True, "comment": "x", "redo_without": ("six",)},
+    ],
+)
+def test_half_a_verdict_is_refused(campaign: Any, more: dict[str, Any]) -> None:
+    campaign.choose().generate()
+    assert isinstance(campaign.refusal(spot(**more)), UserInputError)
+
+
+def test_an_id_and_its_number_mean_the_same_exposure(campaign: Any) -> None:
+    campaign.choose().generate()
+    by_id = campaign.do(spot(not_ok=True, comment="ghost", redo_without=(str(campaign.build[5]),)))
+    by_number = campaign.do(spot(not_ok=True, comment="ghost", redo_without=("6",)))
+    assert by_id.data["redo_without"] == by_number.data["redo_without"] == [campaign.build[5]]
+    assert by_id.next == by_number.next
+    assert any("biasGen.20250601b" in line for line in by_id.lines)
+
+
+def test_earlier_exclusions_stay_in_the_next_attempt(campaign: Any) -> None:
+    first, second = campaign.build[0], campaign.build[5]
+    where = f"{BIASES} and exposure.day_obs=20250408"
+    campaign.do(CampaignInputs(ticket=TICKET, calib_type="bias", where=where, exclude=(f"{first}=lamp on",)))
+    campaign.generate()
+    effect = campaign.do(spot(not_ok=True, comment="two  ghosts", redo_without=(str(second),)))
+    left_out = f"--exclude '{first}=lamp on' --exclude '{second}=two ghosts'"
+    assert effect.next == (f"cabstand generate bias DM-48520 {left_out} --rerun 20250601b",)
+
+
+def test_a_verdict_is_of_one_run_only(campaign: Any) -> None:
+    campaign.choose().generate().look().generate()
+    assert "nobody has looked" in " ".join(campaign.item("generate")["missing"])
+    with campaign.repo.context.unit_of_work() as uow:
+        (seen,) = uow.campaigns.spot_checks(TICKET)
+    assert seen.run.endswith("biasGen.20250601a")
+    assert seen.detectors == (0,)
