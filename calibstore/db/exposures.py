@@ -157,28 +157,41 @@ class Exposures:
 
         An exposure whose header lacks a keyword says nothing about it.
         """
-        query = (
-            sa.select(exposure.c.id, exposure.c.begin_tai_ns, exposure.c.camera_state_json)
+        in_time = (exposure.c.begin_tai_ns, exposure.c.id)
+        every = (
+            sa.select(
+                exposure.c.id,
+                exposure.c.begin_tai_ns,
+                exposure.c.camera_state_json,
+                sa.func.lag(exposure.c.id).over(order_by=in_time).label("before_id"),
+                sa.func.lag(exposure.c.camera_state_json).over(order_by=in_time).label("before_json"),
+            )
             .where(exposure.c.instrument == instrument)
-            .order_by(exposure.c.begin_tai_ns, exposure.c.id)
+            .subquery()
+        )
+        # Only exposures that state something else than the one before are fetched: few of a night's hundreds.
+        query = (
+            sa.select(every)
+            .where(every.c.before_json != every.c.camera_state_json)
+            .order_by(every.c.begin_tai_ns, every.c.id)
         )
         last: dict[str, tuple[str, int]] = {}
         events: list[CameraEvent] = []
         for row in self._connection.execute(query):
-            for keyword, value in json.loads(row.camera_state_json).items():
-                if keyword in last and last[keyword][0] != value:
-                    events.append(
-                        CameraEvent(
-                            instrument=instrument,
-                            at_tai_ns=row.begin_tai_ns,
-                            keyword=keyword,
-                            old_value=last[keyword][0],
-                            new_value=value,
-                            exposure_before=last[keyword][1],
-                            exposure_after=row.id,
-                        )
-                    )
-                last[keyword] = (value, row.id)
+            last.update((key, (value, row.before_id)) for key, value in json.loads(row.before_json).items())
+            events += [
+                CameraEvent(
+                    instrument=instrument,
+                    at_tai_ns=row.begin_tai_ns,
+                    keyword=keyword,
+                    old_value=last[keyword][0],
+                    new_value=value,
+                    exposure_before=last[keyword][1],
+                    exposure_after=row.id,
+                )
+                for keyword, value in json.loads(row.camera_state_json).items()
+                if keyword in last and last[keyword][0] != value
+            ]
         self._connection.execute(sa.delete(camera_event).where(camera_event.c.instrument == instrument))
         if events:
             self._connection.execute(

@@ -1,5 +1,6 @@
 """Exposures as rows: what is there, in time order, and where the camera's state changed."""
 
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -137,6 +138,24 @@ class TestCameraEvents:
         assert self.events(rows) == [("SEQFILE", "a", "b", 1, 9)]
         add(rows, [exposure_of(5, camera_state={"SEQFILE": "b"})])
         assert self.events(rows) == [("SEQFILE", "a", "b", 1, 5)]
+
+    def test_it_is_what_reading_every_header_in_turn_finds(self, rows: Exposures) -> None:
+        rng = random.Random(3)
+        states = [
+            {key: str(rng.randrange(3)) for key in ("SEQFILE", "ODP", "TEMP_SET") if rng.random() < 0.7}
+            for _ in range(150)
+        ]
+        states = [state for state in states for _ in range(rng.randrange(3))]  # runs of equal ones, too
+        add(rows, [exposure_of(number, camera_state=state) for number, state in enumerate(states)])
+        last: dict[str, tuple[str, int]] = {}
+        expected = []
+        for number, state in enumerate(states):
+            for key, value in sorted(state.items()):
+                if key in last and last[key][0] != value:
+                    expected.append((key, last[key][0], value, last[key][1], number))
+                last[key] = (value, number)
+        assert len(expected) > 50
+        assert self.events(rows) == expected
 
     def test_another_camera_has_its_own(self, rows: Exposures) -> None:
         add(rows, [exposure_of(1, camera_state={"SEQFILE": "a"})])
