@@ -31,7 +31,10 @@ def how_made(datasets: Sequence[DatasetRecord]) -> Facts:
     """Tell units, source of the gains and the steps that were not applied."""
     units = sorted({one.unit or "unknown" for one in datasets})
     gains = sorted({str(one.provenance.get("gain_source") or "not recorded") for one in datasets})
-    steps = sorted({str(step) for one in datasets for step in _listed(one.provenance.get("steps_not_applied"))})
+    # In the order in which the processing applies them.
+    steps = list(
+        dict.fromkeys(str(step) for one in datasets for step in _listed(one.provenance.get("steps_not_applied")))
+    )
     lines = [f"units {', '.join(units)}; gains from {', '.join(gains)}"]
     if steps:
         lines.append(f"steps not applied: {', '.join(steps)}")
@@ -50,11 +53,20 @@ def how_verified(uow: "UnitOfWork", ticket: str, dataset_type: str, datasets: Se
     verdicts = {one.profile: one.verdict for one in uow.verifications.judgements(record.id)}
     told = ", ".join(f"{profile} {verdict}" for profile, verdict in verdicts.items()) or "not judged"
     other = [one.detector for one in datasets if record.candidates.get(one.detector or 0) != one.id]
+    independent = [key for key, in_build in record.exposures.items() if not in_build]
+    nights = {one.day_obs for one in uow.exposures.by_ids(datasets[0].instrument, independent)}
+    reports = [one for one in uow.campaigns.reports(ticket) if record.id in one.verification_ids]
     lines = [
         f"verified in {record.verify_run}: {told}",
-        f"  {record.n_in_build} exposures used in the build, {record.n_independent} independent",
+        f"  {record.n_in_build} exposures used in the build, {record.n_independent} independent "
+        f"({len(nights)} night{'' if len(nights) == 1 else 's'})",
+        f"  report {reports[-1].sha256}" if reports else "  no report of it yet",
     ]
-    warnings = []
+    warnings = [
+        f"W-VERDICT {profile} tier{' (does not decide)' if profile.startswith('peer') else ''}: {verdict}"
+        for profile, verdict in verdicts.items()
+        if verdict != "PASS"
+    ]
     if other:
         lines.append(f"  the verified UUIDs are others for detector {', '.join(str(one) for one in other)}")
         warnings.append(
@@ -71,6 +83,8 @@ def how_verified(uow: "UnitOfWork", ticket: str, dataset_type: str, datasets: Se
         "uuids_match": not other,
         "n_in_build": record.n_in_build,
         "n_independent": record.n_independent,
+        "n_independent_nights": len(nights),
+        "report_sha256": reports[-1].sha256 if reports else None,
     }
     return Facts(tuple(lines), tuple(warnings), data)
 

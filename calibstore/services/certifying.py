@@ -267,7 +267,8 @@ def _completeness(made: _Certifying) -> tuple[list[str], list[str], tuple[int, .
     missing = missing_detectors(made.camera, {one.data_key for one in made.batch} | kept)
     expected = len([one for one in made.camera.detectors if one.purpose != "GUIDER"])
     if not missing:
-        return [f"  complete: all {expected} detectors of {made.camera.instrument}"], [], ()
+        every = "the one detector" if expected == 1 else f"all {expected} detectors"
+        return [f"  complete: {every} of {made.camera.instrument}"], [], ()
     fallbacks = _fallbacks(made, missing)
     told = "; ".join(fallbacks[:4]) + (f" and {len(fallbacks) - 4} more" if len(fallbacks) > 4 else "")
     if made.is_strict and not made.command.allow_missing:

@@ -94,7 +94,8 @@ def _read(command: CollectionChain, uow: "UnitOfWork") -> _Change:
         )
     children = tuple(uow.collections.get(name) for name in dict.fromkeys(command.children))
     tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
-    before = load_view(uow, [*tops, command.parent, *(child.name for child in children)])
+    listing = [chain.name for chain in uow.collections.parents(parent)] if parent else []
+    before = load_view(uow, [*tops, *listing, command.parent, *(child.name for child in children)])
     old = before.tree.children.get(command.parent, ())
     new = _new_list(command, old, tuple(child.name for child in children))
     return _Change(

@@ -55,8 +55,8 @@ def plan_decertify(command: Decertify, context: Context, uow: "UnitOfWork", _pre
     inverse = _inverse(into, command, [(made[row.dataset_id].run, row.timespan) for row in rows], taken)
     shortened = len({row.id for row, _ in pieces})
     lines = [
-        f"{len(rows)} certified entries overlap {timespan_text(taken)}: "
-        f"{len(rows) - shortened} end altogether, {shortened} keep {len(pieces)} remaining ranges",
+        f"{len(rows)} certified {'entry overlaps' if len(rows) == 1 else 'entries overlap'} {timespan_text(taken)}",
+        f"  {len(rows) - shortened} taken out altogether, {shortened} shortened or split into {len(pieces)}",
         *around.lines,
         *(line for preview in previews for line in preview.lines()),
         "the Butler has no command for this; the native line calls its Python interface",
@@ -129,7 +129,8 @@ def _views(
     taken: Timespan,
 ) -> tuple[View, View]:
     tops = [f"{instrument}/calib" for instrument in uow.repository.instruments()]
-    before = load_view(uow, [*tops, into.name], dataset_types=[dataset_type])
+    listing = [chain.name for chain in uow.collections.parents(into)]
+    before = load_view(uow, [*tops, *listing, into.name], dataset_types=[dataset_type])
     ids = {row.id for row in closing}
     kept: list[Association] = []
     for row in before.rows.get(into.name, ()):

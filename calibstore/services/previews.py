@@ -79,7 +79,9 @@ class Preview:
         if len(self.changes) > SHOWN:
             lines.append(f"  and {len(self.changes) - SHOWN} more stretches")
         lines.append(f"  exposures that get another answer: {self.counts.text()}")
-        lines += [f"  no longer reachable: {name} ({n} entries)" for name, n in self.unreachable]
+        lines += [
+            f"  no longer reachable: {name} ({n} {'entry' if n == 1 else 'entries'})" for name, n in self.unreachable
+        ]
         return tuple(lines)
 
     def warnings(self) -> tuple[str, ...]:
@@ -151,7 +153,7 @@ def preview_change(
 def preview_everywhere(
     uow: "UnitOfWork", before: View, after: View, *, changed: str, now_tai_ns: int
 ) -> tuple[Preview, ...]:
-    """Compare two views through the changed collection itself and through every top chain that leads to it.
+    """Compare two views through the changed collection, the chains that list it, and every top chain above it.
 
     Parameters
     ----------
@@ -169,11 +171,14 @@ def preview_everywhere(
     The top chains come last; where none leads there, nothing that is live changes.
     """
     previews = []
+    tops = {top_chain_of(instrument) for instrument in uow.repository.instruments()}
+    listing = sorted(chain for chain, children in before.tree.children.items() if changed in children)
     above = {*before.tree.chains_above(changed), *after.tree.chains_above(changed)}
     for instrument in uow.repository.instruments():
         offset_h = uow.repository.camera(instrument).day_obs_offset_h
         top = top_chain_of(instrument)
-        for name in dict.fromkeys([changed, *([top] if top in above else [])]):
+        starts = [name for name in (changed, *listing) if name not in tops or name == top]
+        for name in dict.fromkeys([*starts, *([top] if top in above else [])]):
             old, new = before.segments([name]), after.segments([name])
             if name != top and not _mentions(instrument, old, new):
                 continue

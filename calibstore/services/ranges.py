@@ -143,4 +143,5 @@ def _told(exposure: Exposure | None) -> str:
     if exposure is None:
         return "no exposure"
     begin, end = (ns_to_iso(ns, 0) for ns in (exposure.timespan.begin_tai_ns, exposure.timespan.end_tai_ns))
-    return f"exposure {exposure.id} {exposure.observation_type}, {begin} to {end[11:]} TAI"
+    until = f" to {end[11:]}" if end != begin else ""
+    return f"exposure {exposure.id} {exposure.observation_type}, {begin}{until} TAI"

@@ -1,5 +1,6 @@
 """Certifying checks, previews and closes; it never makes anything live by itself."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -428,6 +429,20 @@ def test_inverse_of_decertify_restores_what_applies(repo: Any) -> None:
         assert fingerprint(uow, BASE).effective == before
 
 
+def test_decertify_previews_through_the_ticket_chain_what_takes_over(repo: Any) -> None:
+    repo.do(certify())
+    second, newer = f"{BASE}/DP1/biasGen.20250207b", INTO[:-1] + "b"
+    repo.add_run(second, [0])
+    repo.do(certify(run=second, collection=newer, begin_date="20250301"))
+    repo.add_exposures(["2025-04-01T03:00:00"])
+    effect = repo.do(Decertify(collection=newer, dataset_type="bias"), dry_run=True)
+    own, ticket = effect.data["previews"]
+    assert [(one["before"], one["after"]) for one in own["changes"]] == [(newer, None)]
+    assert [(one["before"], one["after"]) for one in ticket["changes"]] == [(newer, INTO)]
+    assert ticket["exposures"]["past"] == 1
+    assert effect.confirm == ""
+
+
 def test_decertify_of_nothing_shows_what_is_there(repo: Any) -> None:
     repo.do(certify())
     with pytest.raises(NotFoundError) as caught:
@@ -453,3 +468,24 @@ def test_query_datasets_shows_ranges(repo: Any) -> None:
     assert [one["run"] for one in answer.data] == [RUN]
     assert answer.data[0]["certified"][0]["collection"] == INTO
     assert "  certified [2025-02-07T12:00:00, ∞)" in answer.lines
+
+
+def test_of_two_writers_at_once_one_is_refused(repo: Any) -> None:
+    second = f"{BASE}/DP1/biasGen.20250207b"
+    repo.add_run(second, [0])
+    outcomes: list[str] = []
+
+    def write(run: str) -> None:
+        try:
+            repo.do(certify(run=run))
+            outcomes.append("done")
+        except ConflictError as refused:
+            outcomes.append(refused.code)
+
+    threads = [threading.Thread(target=write, args=(run,)) for run in (RUN, second)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(outcomes) == ["E-VALIDITY", "done"]
+    assert len(rows_of(repo, INTO)) == 1
