@@ -1,40 +1,35 @@
 """The observatory's own way to run a job: exported variables and a `bps submit` of a published template."""
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from calibstore.model.campaign_records import CampaignRecord
+from calibstore.services.native_campaign import environment_lines, export_line
+
+BUILD_TEMPLATES: Final = "$CP_PIPE_DIR/bps/templates"
+VERIFY_TEMPLATES: Final = "$CP_VERIFY_DIR/bps/templates"
+
+_SCRATCH: Final = 'export SCRATCH="${SCRATCH:-$PWD}"'
+"""Where bps keeps what it submits; an unset variable would stay a literal ``${SCRATCH}`` in a template."""
 
 
-def batch_lines(campaign: CampaignRecord, template: str, more: Mapping[str, str], root: Path) -> tuple[str, ...]:
+def batch_lines(
+    campaign: CampaignRecord, root: Path, *, template: str, selection: tuple[str, str], rerun: str
+) -> tuple[str, ...]:
     """Return the shell lines that run a template of the calibration pipelines.
 
     Parameters
     ----------
     campaign : CampaignRecord
         Instrument, ticket, tag, prefix.
-    template : str
-        File name, e.g. ``bps_bias.yaml``.
-    more : mapping of str to str
-        Variables of this template: selection, rerun.
     root : Path
         The repository.
-
-    Notes
-    -----
-    Every variable is exported: an unset one stays a literal ``${X}`` in bps.
+    template : str
+        Path of the template; may hold variables of the pipelines' set-up.
+    selection : tuple of str
+        Name of the template's selection variable, and the selection.
+    rerun : str
+        Date and letter.
     """
-    names = campaign.names
-    variables = {
-        "REPO": str(root),
-        "INSTRUMENT": campaign.instrument,
-        "TICKET": campaign.ticket,
-        "TAG": campaign.tag,
-        "USER_CALIB_PREFIX": campaign.user_prefix,
-        "RAW_COLLECTION": names.raw,
-        "CALIB_COLLECTIONS": names.top_chain,
-        **more,
-    }
-    exports = tuple(f"export {name}={shlex.quote(value)}" for name, value in variables.items())
-    return (*exports, f"bps submit $CP_PIPE_DIR/bps/templates/{template}")
+    environment = environment_lines(campaign, root, rerun=rerun)
+    return (*environment, _SCRATCH, export_line(*selection), f"bps submit {template}")

@@ -10,7 +10,7 @@ from calibstore.model.job_records import QuantumRecord
 from calibstore.model.names import NameKind
 from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
-from calibstore.services.batch_native import batch_lines
+from calibstore.services.batch_native import BUILD_TEMPLATES, batch_lines
 from calibstore.services.context import Context
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan, bias_plan
@@ -75,7 +75,11 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
         _effect(command, plan, chosen, coverage, job_id=job_id, next_lines=_next_lines(command, campaign, uow)),
         warnings=warnings,
         native=batch_lines(
-            campaign, f"bps_{command.calib_type}.yaml", _variables(command, rerun, chosen), context.root
+            campaign,
+            context.root,
+            template=f"{BUILD_TEMPLATES}/bps_{command.calib_type}.yaml",
+            selection=(_selection_variable(command.calib_type), chosen.query),
+            rerun=rerun,
         ),
     )
     return Plan(effect=effect, apply=apply, after=after)
@@ -188,10 +192,8 @@ def _not_applied(calib_type: str) -> tuple[str, ...]:
     return (f"W-NOTAPPLIED no {', '.join(wants)} yet: recorded as not applied{gains}",) if wants else ()
 
 
-def _variables(command: Generate, rerun: str, chosen: ChosenExposures) -> dict[str, str]:
-    if find_calib_type(command.calib_type).names.is_bootstrap:
-        return {"SELECTION_BIAS_BOOTSTRAP": chosen.query, "RERUN": rerun, "BOOTSTRAP_RUN_NUMBER": "1"}
-    return {"SELECTION_BIAS": chosen.query, "RERUN": rerun}
+def _selection_variable(calib_type: str) -> str:
+    return "SELECTION_BIAS_BOOTSTRAP" if find_calib_type(calib_type).names.is_bootstrap else "SELECTION_BIAS"
 
 
 HANDLERS = {"generate": Handler(plan=_plan)}

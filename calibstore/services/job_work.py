@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -17,7 +18,7 @@ from calibstore.config import Config
 from calibstore.datastore.atomic_files import TEMPORARY_MARK
 from calibstore.engines.local import RETRIED, LocalEngine
 from calibstore.engines.protocol import Engine
-from calibstore.errors import CabstandError, StoreError
+from calibstore.errors import CabstandError, ExecutionError, StoreError
 from calibstore.model.job_records import JobRecord, QuantumRecord
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.times import utc_text, utc_to_tai_ns
@@ -82,6 +83,10 @@ def run_job(context: Context, job_id: str, engine: Engine | None = None) -> int:
         context.narrate(f"error [{problem.code}]: {problem.message}")
         work.end("failed", f"[{problem.code}] {problem.message}")
         return problem.exit_code
+    except Exception as problem:  # a fault of ours: its traceback is for the log, one line for people
+        traceback.print_exc()
+        work.end("failed", " ".join(f"{type(problem).__name__}: {problem}".split()))
+        return ExecutionError.exit_code
     finally:
         signal.signal(signal.SIGTERM, previous)
         work.engine.cancel()

@@ -14,7 +14,7 @@ from calibstore.model.verdicts import Overall
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.pipelines.quantum import Quantum
 from calibstore.services.actions import Effect, Handler, Plan
-from calibstore.services.batch_native import batch_lines
+from calibstore.services.batch_native import VERIFY_TEMPLATES, batch_lines
 from calibstore.services.context import Context
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan, calib_input, output_of, raw_inputs
@@ -94,8 +94,13 @@ def _plan(command: Verify, context: Context, uow: "UnitOfWork", _prepared: objec
         effect, view = run_submitted(context, done, detach=command.detach)
         return effect if view is None else _with_verdicts(command, context, effect)
 
-    variables = {"SELECTION_BIAS_V": chosen.query, "VERIFY_RERUN": rerun}
-    native = batch_lines(campaign, f"bps_verify_{command.calib_type}.yaml", variables, context.root)
+    native = batch_lines(
+        campaign,
+        context.root,
+        template=f"{VERIFY_TEMPLATES}/bps_verify_{command.calib_type}.yaml",
+        selection=(f"SELECTION_{command.calib_type.upper()}_V", chosen.query),
+        rerun=rerun,
+    )
     effect = replace(
         _effect(command, subject, plan, job_id),
         warnings=(*warnings, *unusual),

@@ -130,6 +130,18 @@ def test_a_termination_between_two_quanta_cancels_cleanly(submitted: tuple[Any, 
     assert work(repo, job_id) == 0
 
 
+def test_a_fault_of_ours_ends_the_job_with_one_line(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+
+    def broken() -> None:
+        raise ZeroDivisionError("planted")
+
+    assert work(repo, job_id, Watched("bias:0", broken)) == ExecutionError.exit_code
+    view = view_job(repo.context, job_id)
+    assert (view.status, view.record.error) == ("failed", "ZeroDivisionError: planted")
+    assert work(repo, job_id) == 0
+
+
 def test_cancelling_a_dead_job_ends_it_and_an_ended_one_is_refused(submitted: tuple[Any, str]) -> None:
     repo, job_id = submitted
     effect = repo.do(Jobs(cancel=job_id))
