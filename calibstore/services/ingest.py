@@ -52,9 +52,9 @@ class _Batch:
     places: dict[str, str] = field(default_factory=dict)
     """Path as found -> path as stored."""
 
-    def refuse(self, path: str, reason: str) -> None:
+    def refuse(self, path: str, reason: str, code: str, hint: str) -> None:
         """Leave a file out, for a reason that need not repeat its name."""
-        self.refused.append(Refusal(printable(path), reason))
+        self.refused.append(Refusal(printable(path), reason, code, hint))
 
     def discard(self) -> None:
         """Remove the copies: their rows were not written."""
@@ -76,7 +76,7 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
         try:
             raw = read_raw(path, cameras, observation_type=command.observation_type, reason=context.reason)
         except CabstandError as problem:
-            batch.refuse(str(path), _without_name(problem.message, path))
+            batch.refuse(str(path), _without_name(problem.message, path), problem.code, problem.hint)
             continue
         first = seen.setdefault(identity_of(raw), raw)
         if first is raw:
@@ -84,7 +84,8 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
         elif first.sha256 == raw.sha256:
             batch.n_repeated += 1
         else:
-            batch.refuse(raw.path, f"{frame_of(raw)} is in this batch with other content: {first.path}")
+            reason = f"{frame_of(raw)} is in this batch with other content: {first.path}"
+            batch.refuse(raw.path, reason, "E-RAW-CONTENT", "leave out the one that is not the original")
     with context.unit_of_work() as uow:
         fresh = compare(uow, batch.read, command.observation_type)
     if not dry_run:
@@ -118,7 +119,7 @@ def _bring_in(batch: _Batch, taken: Sequence[RawFile], transfer: str, context: C
         reason = _transferred(raw, target, transfer)
         if reason:
             remove_brought(target, below=context.root)
-            batch.refuse(raw.path, reason)
+            batch.refuse(raw.path, reason, "E-READ", "ingest it again when it is complete and readable")
             lost.add(raw.path)
     batch.read = [raw for raw in batch.read if raw.path not in lost]
 
@@ -153,7 +154,7 @@ def _transferred(raw: RawFile, target: Path, transfer: str) -> str:
         if problem.code != "E-READ":
             raise
         return _without_name(problem.message, source)
-    return "" if copied == raw.sha256 else "changed while it was being copied; ingest it again when it is complete"
+    return "" if copied == raw.sha256 else "changed while it was being copied"
 
 
 def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -> Plan:
@@ -180,7 +181,10 @@ def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -
             ],
             "known": found.n_known + batch.n_repeated,
             "retyped": _retyped(found),
-            "refused": [{"file": one.name, "path": one.path, "reason": one.reason} for one in refused],
+            "refused": [
+                {"file": one.name, "path": one.path, "code": one.code, "reason": one.reason, "hint": one.hint}
+                for one in refused
+            ],
         },
         before={"types": _retyped(found)} if found.retyped else {},
         after={
@@ -217,6 +221,10 @@ def _lines(batch: _Batch, found: SortedFiles, refused: Sequence[Refusal]) -> Ite
     often = {name for name, count in Counter(one.name for one in refused).items() if count > 1}
     told = [f"refused {one.path if one.name in often else one.name}: {one.reason}" for one in refused]
     yield from _capped(told, "more refused; --json lists all")
+    remedies: dict[str, str] = {}
+    for one in refused:
+        remedies.setdefault(one.code, one.hint)
+    yield from (f"what to do: {hint}" for hint in dict.fromkeys(remedies.values()) if hint)
     yield from (f"no FITS files in {text}" for text in batch.fruitless)
     nights = sorted({raw.exposure.day_obs for raw in found.taken})
     if len(nights) == 1:

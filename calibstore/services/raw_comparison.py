@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _SAME_BEGIN_NS: Final = 1_000_000_000
 """Detectors of one exposure may differ by this much in what they call its begin."""
 
+_OTHER_CONTENT: Final = "a recorded frame does not change; find out which of the two files is the original"
+_OTHER_EXPOSURE: Final = "two exposures cannot share a number; look at OBSID, DAYOBS and SEQNUM in the headers"
+
 ExposureKey: TypeAlias = tuple[str, int]
 """Instrument and exposure id."""
 
@@ -26,6 +29,9 @@ class Refusal:
     path: str
     reason: str
     """One line that need not repeat the name."""
+    code: str = ""
+    hint: str = ""
+    """What to do."""
 
     @property
     def name(self) -> str:
@@ -65,21 +71,21 @@ def compare(uow: "UnitOfWork", read: Sequence[RawFile], observation_type: str) -
         known = stored.get(identity_of(raw))
         if known is not None and known.sha256 != raw.sha256:
             reason = f"{frame_of(raw)} is recorded with other content: {known.path}"
-            found.refused.append(Refusal(raw.path, reason))
+            found.refused.append(Refusal(raw.path, reason, "E-RAW-CONTENT", _OTHER_CONTENT))
             continue
         key = (raw.exposure.instrument, raw.exposure.id)
         # The first detector of a new exposure speaks for all of it.
         exposure = exposures.setdefault(key, raw.exposure)
         if exposure.obs_id != raw.exposure.obs_id:
             reason = f"exposure {exposure.id} is {exposure.obs_id}, this file says {raw.exposure.obs_id}"
-            found.refused.append(Refusal(raw.path, reason))
+            found.refused.append(Refusal(raw.path, reason, "E-RAW-EXPOSURE", _OTHER_EXPOSURE))
             continue
         if exposure.observation_type != raw.exposure.observation_type and observation_type:
             if key not in used:
                 used[key] = _user_of(uow, key)
             if used[key]:
                 reason = f"exposure {exposure.id} stays {exposure.observation_type}: {used[key]} was built from it"
-                found.refused.append(Refusal(raw.path, reason))
+                found.refused.append(Refusal(raw.path, reason, "E-USED", "leave that file out"))
                 continue
             found.retyped[key] = exposure.observation_type
         elif known is None:

@@ -63,6 +63,9 @@ def test_bad_files_are_named_and_the_rest_is_ingested(loose_repo: Repo, frames: 
     }
     assert told["truncated.fits"].startswith("truncated file: HDU ")
     assert all(f"refused {name}: {reason}" in effect.lines for name, reason in told.items())
+    remedies = [line for line in effect.lines if line.startswith("what to do: ")]
+    assert "what to do: fetch the file again from where it came from" in remedies
+    assert len(remedies) == len(set(remedies)) < 5
 
 
 def test_names_that_cannot_be_stored_are_refused_readably(loose_repo: Repo, frames: list[Path], tmp_path: Path) -> None:
