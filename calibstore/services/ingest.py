@@ -41,14 +41,14 @@ _NARRATED: Final = 50
 class _Batch:
     """What the files turned out to be, before anything is written."""
 
-    root: Path
+    context: Context
     read: list[RawFile] = field(default_factory=list)
     n_repeated: int = 0
     """Files met again under another name, with the same content."""
     refused: list[Refusal] = field(default_factory=list)
     fruitless: tuple[str, ...] = ()
-    brought: list[Path] = field(default_factory=list)
-    """Copies and links made in the repository."""
+    brought: dict[Path, str] = field(default_factory=dict)
+    """Copies and links made in the repository -> dataset ids."""
     places: dict[str, str] = field(default_factory=dict)
     """Path as found -> path as stored."""
 
@@ -57,9 +57,15 @@ class _Batch:
         self.refused.append(Refusal(printable(path), reason, code, hint))
 
     def discard(self) -> None:
-        """Remove the copies: their rows were not written."""
-        for path in self.brought:
-            remove_brought(path, below=self.root)
+        """Remove the copies no row points at; another ingest may have recorded them meanwhile."""
+        try:
+            with self.context.unit_of_work() as uow:
+                rows = uow.datasets.by_ids(self.brought.values())
+        except CabstandError:
+            return  # better a file too many than one too few: `doctor` names files without a row
+        recorded = {self.context.absolute(row.path) for row in rows.values()}
+        for path in self.brought.keys() - recorded:
+            remove_brought(path, below=self.context.root)
 
 
 def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
@@ -68,7 +74,7 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
         names = (command.instrument,) if command.instrument else uow.repository.instruments()
         cameras = tuple(uow.repository.camera(name) for name in names)
     found = find_files(command.paths)
-    batch = _Batch(root=context.root, fruitless=found.fruitless)
+    batch = _Batch(context=context, fruitless=found.fruitless)
     seen: dict[str, RawFile] = {}
     for number, path in enumerate(found.files, start=1):
         if number % _NARRATED == 0:
@@ -115,7 +121,7 @@ def _bring_in(batch: _Batch, taken: Sequence[RawFile], transfer: str, context: C
         batch.places[raw.path] = str(target.relative_to(context.root))
         if is_there:
             continue
-        batch.brought.append(target)
+        batch.brought[target] = identity_of(raw)
         reason = _transferred(raw, target, transfer)
         if reason:
             remove_brought(target, below=context.root)
@@ -160,6 +166,7 @@ def _transferred(raw: RawFile, target: Path, transfer: str) -> str:
 def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -> Plan:
     # Compared again inside the transaction: another ingest may have come first.
     found = compare(uow, batch.read, command.observation_type)
+    _check_there(batch, found.taken)
     refused = [*batch.refused, *found.refused]
     effect = Effect(
         summary=_summary(command, batch, found, len(refused)),
@@ -203,7 +210,23 @@ def _plan(command: Ingest, context: Context, uow: "UnitOfWork", batch: _Batch) -
         for instrument, exposure in sorted(found.retyped):
             uow.exposures.correct_type(instrument, exposure, command.observation_type)
 
-    return Plan(effect=effect, apply=apply if found.taken or found.retyped else None)
+    def after(effect: Effect) -> Effect:
+        if len(batch.brought) > len(found.taken):
+            batch.discard()
+        return effect
+
+    return Plan(effect=effect, apply=apply if found.taken or found.retyped else None, after=after)
+
+
+def _check_there(batch: _Batch, taken: Sequence[RawFile]) -> None:
+    for raw in taken:
+        place = batch.places.get(raw.path)  # none in a dry run
+        if place and not batch.context.absolute(place).exists():
+            raise StoreError(
+                f"{batch.context.absolute(place)} vanished before it was recorded",
+                hint="repeat the ingest",
+                code="E-READ",
+            )
 
 
 def _summary(command: Ingest, batch: _Batch, found: SortedFiles, n_refused: int) -> str:

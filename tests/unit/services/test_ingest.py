@@ -231,6 +231,46 @@ def test_a_full_disk_stops_the_ingest_and_leaves_nothing(
     assert tree(loose_repo.root) == before
 
 
+def test_giving_up_spares_what_another_ingest_recorded_meanwhile(loose_repo: Repo, folder: Path) -> None:
+    command = Ingest(paths=(str(folder),), transfer="copy")
+    slower = ingest_module._prepare(command, loose_repo.context, False)
+    assert loose_repo.do(command).summary == "4 files recorded (3 bias, 1 dark)"
+    slower.discard()
+    assert all(loose_repo.context.absolute(record.path).is_file() for record in stored(loose_repo))
+
+
+def test_copies_of_what_another_ingest_recorded_elsewhere_go_again(
+    loose_repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ingest_module._bring_in
+
+    def bring_late(batch: Any, *given: Any) -> None:
+        real(batch, *given)
+        monkeypatch.undo()
+        loose_repo.do(Ingest(paths=(str(folder),)))
+
+    monkeypatch.setattr(ingest_module, "_bring_in", bring_late)
+    effect = loose_repo.do(Ingest(paths=(str(folder),), transfer="copy"))
+    assert (effect.state, effect.summary) == (None, "0 files recorded, 4 known already")
+    assert not (loose_repo.root / "data").exists()
+
+
+def test_a_copy_that_another_ingest_took_back_is_not_recorded(
+    loose_repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ingest_module._bring_in
+
+    def bring_and_lose(batch: Any, *given: Any) -> None:
+        real(batch, *given)
+        next(iter(batch.brought)).unlink()
+
+    monkeypatch.setattr(ingest_module, "_bring_in", bring_and_lose)
+    with pytest.raises(StoreError, match=r"AT_O_.* vanished") as caught:
+        loose_repo.do(Ingest(paths=(str(folder),), transfer="copy"))
+    assert caught.value.hint == "repeat the ingest"
+    assert stored(loose_repo) == []
+
+
 class TestTheOperatorsWord:
     """What a header says is overruled with a reason only, and never once something was built."""
 
