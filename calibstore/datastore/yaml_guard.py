@@ -92,41 +92,54 @@ def check_events(text: str, *, name: str, tags: Collection[str] | None) -> None:
 
 
 def _check(text: str, name: str, tags: Collection[str] | None) -> None:
-    opened: list[_Open] = []
-    repeatable: dict[str, bool] = {}
-    n_documents = 0
+    nesting, n_documents = _Nesting(), 0
     for event in yaml.parse(text, Loader=FastSafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.DocumentStartEvent):
-            n_documents += 1
-            if n_documents > 1:
-                raise _refused(f"{name}:{line}: a second document begins; one is read")
+        where = f"{name}:{event.start_mark.line + 1 if event.start_mark else 0}"
+        n_documents += isinstance(event, yaml.DocumentStartEvent)
+        if n_documents > 1:
+            raise _refused(f"{where}: a second document begins; one is read")
         tag = getattr(event, "tag", None)
         if tag is not None and tags is not None and tag not in tags:
-            raise _refused(f"{name}:{line}: tag {tag} is not known; known: {', '.join(sorted(tags))}")
-        if isinstance(event, yaml.AliasEvent):
-            _check_alias(event, repeatable, f"{name}:{line}")
-        if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent) and opened:
-            opened[-1].n_values += 1
-        if isinstance(event, yaml.ScalarEvent) and event.anchor:
-            repeatable[event.anchor] = True
+            raise _refused(f"{where}: tag {tag} is not known; known: {', '.join(sorted(tags))}")
+        nesting.take(event, where)
+
+
+class _Nesting:
+    """What is open at one place of a document, and what an alias may repeat."""
+
+    def __init__(self) -> None:
+        self._opened: list[_Open] = []
+        self._flat: dict[str, bool] = {}
+        self._scalars: set[str] = set()
+
+    def take(self, event: Any, where: str) -> None:
+        """Follow one event."""
         if isinstance(event, yaml.CollectionStartEvent):
-            if opened:
-                opened[-1].is_flat = False
-            opened.append(_Open(event.anchor))
-            if len(opened) > MAX_DEPTH:
-                raise _refused(f"{name}:{line}: nested more than {MAX_DEPTH} deep")
-        if isinstance(event, yaml.CollectionEndEvent):
-            closed = opened.pop()
+            self._begin(event, where)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            closed = self._opened.pop()
             if closed.anchor:
-                repeatable[closed.anchor] = closed.is_flat and closed.n_values <= MAX_ALIASED
+                self._flat[closed.anchor] = closed.is_flat and closed.n_values <= MAX_ALIASED
+        elif isinstance(event, yaml.ScalarEvent):
+            self._value(is_scalar=True)
+            if event.anchor:
+                self._scalars.add(event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._scalars and not self._flat.get(event.anchor, False):
+                raise _refused(f"{where}: alias *{event.anchor} repeats more than a flat list of {MAX_ALIASED} values")
+            self._value(is_scalar=event.anchor in self._scalars)
 
+    def _begin(self, event: Any, where: str) -> None:
+        if self._opened:
+            self._opened[-1].is_flat = False
+        self._opened.append(_Open(event.anchor))
+        if len(self._opened) > MAX_DEPTH:
+            raise _refused(f"{where}: nested more than {MAX_DEPTH} deep")
 
-def _check_alias(event: Any, repeatable: dict[str, bool], where: str) -> None:
-    if not repeatable.get(event.anchor, False):
-        raise _refused(
-            f"{where}: alias *{event.anchor} repeats more than a flat list or mapping of {MAX_ALIASED} values"
-        )
+    def _value(self, *, is_scalar: bool) -> None:
+        if self._opened:
+            self._opened[-1].n_values += 1
+            self._opened[-1].is_flat &= is_scalar
 
 
 def _refused(message: str) -> UserInputError:
