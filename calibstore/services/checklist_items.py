@@ -176,8 +176,11 @@ def _certify(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> Item
     is_stale = False
     for one in standing.certifiable:
         if one.is_certified:
-            ranges = sorted({(row.collection, row.timespan) for row in one.certified})
-            done += [f"{short(standing, name)} valid {timespan_text(timespan)} TAI" for name, timespan in ranges]
+            ranges = sorted({(row.collection, row.timespan, row.opened_state) for row in one.certified})
+            done += [
+                f"{short(standing, name)} valid {timespan_text(timespan)} TAI ({when(standing, state)})"
+                for name, timespan, state in ranges
+            ]
             continue
         if one.certified_otherwise and one.products:
             is_stale = True

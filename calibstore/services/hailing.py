@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from calibstore.commands.campaigns import Hail
 from calibstore.commands.fields import to_line
 from calibstore.commands.store import CollectionChain
+from calibstore.datastore.atomic_files import write_atomically
 from calibstore.errors import WorkflowError
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import HailingRecord
@@ -24,6 +25,7 @@ from calibstore.services.gates import require_ready_to_hail
 from calibstore.services.going_live import going_live
 from calibstore.services.judged import judgements_of
 from calibstore.services.native import butler
+from calibstore.services.report_data import REPORTS_FOLDER
 from calibstore.services.standing import Standing, TypeStanding, standing
 from calibstore.services.waiver_proposals import proposed_waivers
 
@@ -49,6 +51,7 @@ def _hail(command: Hail, context: Context, uow: "UnitOfWork", _prepared: object)
         ticket=found.ticket, key=command.key, report_id=found.report.id, text=hailing_text(data), slot_tai_ns=slot
     )
     link = found.links.get("hailing")
+    path = context.root / REPORTS_FOLDER / found.ticket / f"hailing.{command.key}.md"
     warnings = list(data.warnings)
     if not command.key.startswith("TAXICAB-"):
         warnings.append(f"W-TICKET {command.key} does not look like a hailing ticket")
@@ -56,7 +59,7 @@ def _hail(command: Hail, context: Context, uow: "UnitOfWork", _prepared: object)
         summary=f"{command.key}: {title_of(data)} is {HailingState.FLAGGED} for {data.meeting}",
         lines=tuple(record.text.rstrip("\n").split("\n")),
         warnings=tuple(warnings),
-        next=(lines.decide_line(found), *_decide_with_waivers(found, data)),
+        next=(f"# paste {path} into {command.key}", lines.decide_line(found), *_decide_with_waivers(found, data)),
         data={
             "ticket": found.ticket,
             "key": command.key,
@@ -66,6 +69,7 @@ def _hail(command: Hail, context: Context, uow: "UnitOfWork", _prepared: object)
             "meeting": data.meeting,
             "report_sha256": found.report.sha256,
             "text": record.text,
+            "file": str(path),
         },
         ticket=found.ticket,
         before={"state": str(found.state), "hailing": link.key if link else None},
@@ -76,6 +80,8 @@ def _hail(command: Hail, context: Context, uow: "UnitOfWork", _prepared: object)
         if link is None or link.key != command.key:
             uow.campaigns.insert_link(found.ticket, "hailing", command.key, state=state)
         uow.campaigns.insert_hailing(record, state=state)
+        # Before the commit, and kept when it fails: the same text is written again by the next try.
+        write_atomically(path, record.text.encode())
 
     return Plan(effect=effect, apply=apply)
 

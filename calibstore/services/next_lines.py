@@ -1,6 +1,8 @@
 """The exact lines a campaign's people type next, filled in with real names from the store."""
 
 import shlex
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from calibstore.commands.campaigns import CampaignInputs, CampaignTicket, Decide, Hail
@@ -10,6 +12,7 @@ from calibstore.commands.sites import Deploy, Prove
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.commands.verification import Report, Verify
 from calibstore.model.calib_types import find_calib_type
+from calibstore.model.exposure import Exposure
 from calibstore.model.names import NameKind, find_name, next_rerun
 from calibstore.model.reruns import validate_rerun
 from calibstore.model.times import ns_to_iso, utc_text
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 HAILING_KEY = "TAXICAB-NUMBER"
 DEPLOYMENT_KEY = "DM-NUMBER"
 PERSON = "NAME"
+MOST_NIGHTS = 12
+"""Nights named in a proposed selection, the newest ones."""
 
 
 def today_of(now_tai_ns: int) -> str:
@@ -30,29 +35,39 @@ def today_of(now_tai_ns: int) -> str:
 
 
 def inputs_line(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose: str = "build") -> str:
-    """Return the line that selects exposures: the fullest night to build, every night to verify."""
+    """Return the line that selects exposures: the fullest night to build, every night like it to verify."""
     instrument = standing.campaign.instrument
     wanted = find_calib_type(calib_type).observation_type
-    nights: dict[int, int] = {}
-    for exposure in uow.exposures.in_timespan(instrument, Timespan(), observation_types=(wanted,)):
-        nights[exposure.day_obs] = nights.get(exposure.day_obs, 0) + 1
-    where = f"instrument='{instrument}' and exposure.observation_type='{wanted}'"
-    if nights and purpose == "build":
-        where += f" and exposure.day_obs={max(nights, key=lambda night: (nights[night], night))}"
-    elif nights:
-        where += f" and exposure.day_obs in ({_nights(sorted(nights))})"
-    # What was left out of the build is no independent evidence: it is proposed to be left out again.
+    known = uow.exposures.in_timespan(instrument, Timespan(), observation_types=(wanted,))
     build = next((one.build for one in standing.types if one.calib_type == calib_type), None)
-    excluded = build.exclusions if build is not None and purpose == "verify" else ()
+    where = f"instrument='{instrument}' and exposure.observation_type='{wanted}'"
+    exclude: tuple[str, ...] = ()
+    if purpose == "build":
+        counts = Counter(exposure.day_obs for exposure in known)
+        if counts:
+            where += f" and exposure.day_obs={max(counts, key=lambda night: (counts[night], night))}"
+    else:
+        used = frozenset(build.exposures) if build is not None else frozenset()
+        nights = _like_the_build(known, used, standing.camera.state_keywords)
+        where += f" and exposure.day_obs in ({', '.join(str(night) for night in nights)})" if nights else ""
+        # What was left out of the build is no independent evidence: it is proposed to be left out again.
+        exclude = tuple(f"{exposure}={reason}" for exposure, reason in (build.exclusions if build is not None else ()))
     return to_line(
-        CampaignInputs(
-            ticket=standing.ticket,
-            calib_type=calib_type,
-            where=where,
-            purpose=purpose,
-            exclude=tuple(f"{exposure}={reason}" for exposure, reason in excluded),
-        )
+        CampaignInputs(ticket=standing.ticket, calib_type=calib_type, where=where, purpose=purpose, exclude=exclude)
     )
+
+
+def _like_the_build(known: Sequence[Exposure], used: frozenset[int], keywords: tuple[str, ...]) -> list[int]:
+    """Return the nights in which the camera was in no other state than in the build."""
+
+    def state(exposure: Exposure) -> tuple[str, ...]:
+        return tuple(exposure.camera_state.get(keyword, "") for keyword in keywords)
+
+    wanted = {state(exposure) for exposure in known if exposure.id in used}
+    unlike = {exposure.day_obs for exposure in known if wanted and state(exposure) not in wanted}
+    built_in = {exposure.day_obs for exposure in known if exposure.id in used}
+    nights = sorted(({exposure.day_obs for exposure in known} - unlike) | built_in)
+    return nights if len(nights) <= MOST_NIGHTS else nights[-MOST_NIGHTS:]
 
 
 def generate_line(standing: Standing, calib_type: str) -> str:
@@ -179,10 +194,6 @@ def take_out_line(standing: Standing) -> str:
 def at_repository(line: str, location: str) -> str:
     """Return a line aimed at another repository."""
     return line.replace("cabstand", f"cabstand -R {shlex.quote(location)}", 1)
-
-
-def _nights(nights: list[int]) -> str:
-    return ", ".join(str(night) for night in nights) if len(nights) <= 6 else f"{nights[0]}..{nights[-1]}"
 
 
 def _range(uow: "UnitOfWork", standing: Standing, one: TypeStanding) -> tuple[str, str]:

@@ -17,6 +17,8 @@ from calibstore.services.standing import Standing, TypeStanding
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
+REPORTS_FOLDER = "reports"
+"""Inside the repository: reports and hailing texts, a folder a ticket."""
 _STATISTIC = "clipped_mean"
 _PICTURES = ("Thumbnail", "Mosaic8", "Mosaic64")
 

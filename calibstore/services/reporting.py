@@ -17,14 +17,12 @@ from calibstore.services.checklist_gates import evidence_warnings, product_gates
 from calibstore.services.context import Context
 from calibstore.services.gates import next_line
 from calibstore.services.native_campaign import report_line
-from calibstore.services.report_data import report_data
+from calibstore.services.report_data import REPORTS_FOLDER, report_data
 from calibstore.services.standing import Standing, TypeStanding, standing
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-REPORTS_FOLDER = "reports"
-"""Inside the repository."""
 EXIT_VERDICT = 8
 
 

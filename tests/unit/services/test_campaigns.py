@@ -90,6 +90,15 @@ def test_a_selection_is_kept_with_its_exclusions_and_findings(campaign: Any) -> 
     assert bad not in stored.exposures
 
 
+def test_a_known_camera_change_may_have_few_inputs(new_campaign: Callable[..., Any]) -> None:
+    campaign = new_campaign(why="camera_change")
+    effect = campaign.do(inputs(f"{BIASES} and exposure.day_obs=20250408"))
+    assert not [warning for warning in effect.warnings if warning.startswith("W-COUNT")]
+    (finding,) = [one for one in effect.data["findings"] if one["rule"] == "W-COUNT"]
+    assert finding["severity"] == "note"
+    assert "monitoring" in finding["text"]
+
+
 def test_a_replaced_selection_is_closed_and_stays_readable(campaign: Any) -> None:
     first = campaign.do(inputs())
     second = campaign.do(inputs(f"{BIASES} and exposure.day_obs=20250408"))

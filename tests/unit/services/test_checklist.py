@@ -48,6 +48,8 @@ def test_every_step_moves_the_checklist_and_names_the_next_line(campaign: Any) -
         "blocked",
     )
     assert "--purpose verify" in following(campaign)
+    # The night before the new sequencer is no evidence on it.
+    assert "exposure.day_obs in (20250408, 20250411)" in following(campaign)
     campaign.verify()
     assert following(campaign) == "cabstand report DM-48520"
     campaign.report()

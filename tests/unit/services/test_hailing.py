@@ -45,6 +45,7 @@ def test_the_text_holds_what_the_board_needs_and_is_stored_as_printed(campaign: 
         assert uow.campaigns.links(TICKET)["hailing"].key == "TAXICAB-23"
     assert stored.text == text
     assert "\n".join(effect.lines) == text.rstrip("\n")
+    assert (campaign.repo.root / "reports" / TICKET / "hailing.TAXICAB-23.md").read_text() == text
     title = "LATISS: bias calibs DP1 valid from 2025-04-08T12:00:00 TAI"
     for part in (
         title,
