@@ -59,7 +59,7 @@ def _hail(command: Hail, context: Context, uow: "UnitOfWork", _prepared: object)
         summary=f"{command.key}: {title_of(data)} is {HailingState.FLAGGED} for {data.meeting}",
         lines=tuple(record.text.rstrip("\n").split("\n")),
         warnings=tuple(warnings),
-        next=(f"# paste {path} into {command.key}", lines.decide_line(found), *_decide_with_waivers(found, data)),
+        next=(f"# paste {path} into {command.key}", _decide_line(found, data)),
         data={
             "ticket": found.ticket,
             "key": command.key,
@@ -224,9 +224,9 @@ def _rollback(found: Standing, context: Context) -> tuple[str, ...]:
     return (f"here: {remove}", f"here, without Cabstand: {native}", "at every other repository the same two lines")
 
 
-def _decide_with_waivers(found: Standing, data: HailingData) -> tuple[str, ...]:
+def _decide_line(found: Standing, data: HailingData) -> str:
     waivers = tuple(waiver for one in data.types for waiver in one.proposed_waivers)
-    return (lines.decide_line(found, "adopt_with_waivers", waivers),) if waivers else ()
+    return lines.decide_line(found, "adopt_with_waivers" if waivers else "adopt", waivers)
 
 
 HANDLERS = {"hail": Handler(plan=_hail), "decide": Handler(plan=decide)}

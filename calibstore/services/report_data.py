@@ -116,7 +116,7 @@ def _steps(one: TypeStanding) -> tuple[ReportStep, ...]:
     for product in one.products.values():
         steps = product.provenance.get("steps_not_applied")
         for step in steps if isinstance(steps, list) else ():
-            told[str(step)] = ReportStep(name=str(step), is_applied=False, note="no calibration for it exists yet")
+            told[str(step)] = ReportStep(name=str(step), is_applied=False)
     return tuple(told.values())
 
 

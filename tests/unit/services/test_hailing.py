@@ -70,6 +70,9 @@ def test_the_text_holds_what_the_board_needs_and_is_stored_as_printed(campaign: 
         assert part in text, part
     assert not [word for word in FORBIDDEN_WORDS if word in text.lower()]
     assert not [warning for warning in effect.warnings if "W-DEPLOYMENT" in warning]
+    assert effect.next[-1].startswith(
+        "cabstand decide DM-48520 adopt_with_waivers --people NAME --waive test=noise_ratio"
+    )
 
 
 def test_without_independent_exposures_or_deployment_ticket_it_warns(campaign: Any) -> None:
