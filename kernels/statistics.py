@@ -94,6 +94,35 @@ def percentiles(values: NDArray[np.floating], percents: Sequence[float] = DISTRI
     return np.array([_sorted_percentile(ordered, percent) for percent in percents])
 
 
+def stands_apart(values: Vector, *, n_sigma: float = 10.0, least: float = 2.0) -> NDArray[np.bool_]:
+    """Tell which of a few values are unlike the others.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,), float64
+        For example the mean level of each frame; values that are not finite stand apart.
+    n_sigma : float
+        Distance from the median that is too much, in units of 1.4826 times the median absolute deviation [1].
+    least : float
+        Smallest distance that counts, in the unit of `values`: a drift of a fraction of an adu is no fault of a frame.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+
+    Examples
+    --------
+    >>> stands_apart(np.array([1.0, 1.2, 0.9, 40.0, 1.1])).tolist()
+    [False, False, False, True, False]
+    """
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return np.ones(values.shape, dtype=np.bool_)
+    center = np.median(finite)
+    limit = max(n_sigma * 1.4826 * float(np.median(np.abs(finite - center))), least)
+    return ~(np.abs(values - center) <= limit)
+
+
 def streamed_median(bands: Callable[[], Iterable[Image]]) -> float:
     """Return the exact lower median of the finite values of an image given in bands.
 

@@ -212,10 +212,10 @@ def to_line(command: Command, *, reason: str = "") -> str:
     if reason:
         at = words.index("--") if "--" in words else len(words)
         words[at:at] = [f"--reason={reason}"] if reason.startswith("-") else ["--reason", reason]
-    return " ".join(_quoted(word) for word in ("cabstand", *words))
+    return " ".join(quoted(word) for word in ("cabstand", *words))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Quote a word for a shell so that people can read it: a selection's own quotes stand inside double ones."""
     if "'" in word and not set(word) & set('"$`\\!'):
         return f'"{word}"'

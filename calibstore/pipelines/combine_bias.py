@@ -20,7 +20,7 @@ from calibstore.pipelines.kept_outputs import kept_file
 from calibstore.pipelines.quantum import Outcome, OutputFile, Quantum, WrittenFile
 from kernels.arrays import MASK_PLANES, Image, plane_bit
 from kernels.combine import Combined
-from kernels.statistics import percentiles, streamed_median
+from kernels.statistics import percentiles, stands_apart, streamed_median
 
 UNITS: Final = {"biasBootstrap": ADU, "bias": ELECTRON}
 """Unit of each product this pipeline makes."""
@@ -64,7 +64,8 @@ def combine_bias(quantum: Quantum) -> Outcome:
     -------
     Outcome
         Files in the order of the outputs; details: n_inputs, units, gain_source, steps_not_applied, n_bad_pixels,
-        state_differs, amplifiers (median and 16-84 per cent half width), kept (dataset types not made again).
+        state_differs, frames_apart (exposures whose mean level is unlike the others'), amplifiers (median and 16-84
+        per cent half width), kept (dataset types not made again).
 
     Raises
     ------
@@ -245,7 +246,17 @@ def _facts(frames: list[DetectorFrame], units: str, n_bad: Mapping[str, int]) ->
         "n_bad_pixels": sum(n_bad.values()),
         "has_overscan": all(levels.serial is not None for levels in frames[0].levels),
         "state_differs": differing_state([frame.raw for frame in frames]),
+        "frames_apart": _frames_apart(frames),
     }
+
+
+def _frames_apart(frames: list[DetectorFrame]) -> list[dict[str, object]]:
+    """Name the frames whose mean level is not like that of the others: a person should look at them."""
+    means = np.array([frame.mean_so_far_adu for frame in frames])
+    return [
+        {"exposure": frames[i].raw.exposure, "mean_adu": float(means[i]), "median_adu": float(np.median(means))}
+        for i in np.flatnonzero(stands_apart(means))
+    ]
 
 
 def _plane_bands(writer: ProductWriter, name: str, height: int) -> Iterator[Image]:

@@ -73,6 +73,7 @@ class DetectorFrame:
     ) -> None:
         self.raw = raw
         self._detector = detector
+        self._sum, self._n_read = 0.0, 0
         _require_unchanged(raw, verify_checksum=verify_checksum)
         self._reader = PixelReader(Path(raw.path))
         try:
@@ -96,6 +97,11 @@ class DetectorFrame:
     def is_quantised(self) -> bool:
         """Whether the stored values are whole numbers of adu."""
         return all(np.dtype(plane.dtype).kind in "iu" and plane.scale == 1.0 for plane in self._planes)
+
+    @property
+    def mean_so_far_adu(self) -> float:
+        """Mean of the imaging pixels read until now, overscan subtracted [adu]: tells a frame unlike the others."""
+        return self._sum / self._n_read if self._n_read else float("nan")
 
     def read_data(self, index: int, y0: int, y1: int, *, out: Image) -> Image:
         """Read rows of an amplifier's imaging pixels, overscan subtracted, in readout order [adu].
@@ -125,6 +131,8 @@ class DetectorFrame:
         columns = self._column_offsets[index]
         if columns is not None:
             np.subtract(out, columns, out=out)
+        self._sum += float(np.add.reduce(out, axis=None))
+        self._n_read += out.size
         return out
 
     def _plane(self, amplifier: Amplifier) -> ImagePlane:

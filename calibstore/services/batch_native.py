@@ -14,7 +14,13 @@ _SCRATCH: Final = 'export SCRATCH="${SCRATCH:-$PWD}"'
 
 
 def batch_lines(
-    campaign: CampaignRecord, root: Path, *, template: str, selection: tuple[str, str], rerun: str
+    campaign: CampaignRecord,
+    root: Path,
+    *,
+    template: str,
+    selection: tuple[str, str],
+    rerun: str,
+    run_number: int | None = None,
 ) -> tuple[str, ...]:
     """Return the shell lines that run a template of the calibration pipelines.
 
@@ -30,6 +36,8 @@ def batch_lines(
         Name of the template's selection variable, and the selection.
     rerun : str
         Date and letter.
+    run_number : int, optional
+        Attempt at a bootstrap.
     """
-    environment = environment_lines(campaign, root, rerun=rerun)
+    environment = environment_lines(campaign, root, rerun=rerun, run_number=run_number or 1)
     return (*environment, _SCRATCH, export_line(*selection), f"bps submit {template}")

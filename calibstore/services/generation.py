@@ -7,14 +7,13 @@ from calibstore.commands.generation import Generate
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.job_records import QuantumRecord
-from calibstore.model.names import NameKind
 from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.batch_native import BUILD_TEMPLATES, batch_lines
 from calibstore.services.context import Context
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan, bias_plan
-from calibstore.services.products import choose_rerun
+from calibstore.services.products import choose_generation_run
 from calibstore.services.submission import next_job_id, run_submitted, submit
 
 if TYPE_CHECKING:
@@ -34,13 +33,13 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
     coverage = cover_detectors(uow, camera, chosen.exposures)
     missing = coverage.complaints(uow, context)
     coverage.require_files(context)
-    rerun, unusual = choose_rerun(
-        uow, campaign, command.calib_type, NameKind.GENERATION, given=command.rerun, now_tai_ns=context.clock()
+    name, unusual = choose_generation_run(
+        uow, campaign, command.calib_type, given=command.rerun, now_tai_ns=context.clock()
     )
     plan = bias_plan(
         calib_type=command.calib_type,
         ticket=command.ticket,
-        run=campaign.names.generation(command.calib_type, rerun),
+        run=name.text(),
         camera=camera,
         detectors=coverage.detectors,
         raws=coverage.raws,
@@ -79,7 +78,8 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
             context.root,
             template=f"{BUILD_TEMPLATES}/bps_{command.calib_type}.yaml",
             selection=(_selection_variable(command.calib_type), chosen.query),
-            rerun=rerun,
+            rerun=name.rerun,
+            run_number=name.run_number,
         ),
     )
     return Plan(effect=effect, apply=apply, after=after)
@@ -103,7 +103,23 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
             f"{quantum.label:<12}{details['n_inputs']} frames, median {details.get('median_of_amplifiers', 0.0):.3f} "
             f"{details['units']}, {details['n_bad_pixels']} bad pixels ({quantum.wall_s or 0.0:.1f} s{peak})"
         )
+        lines += [f"{quantum.label:<12}look at {text}" for text in apart_lines(details)]
     return tuple(lines)
+
+
+def apart_lines(details: dict[str, object]) -> list[str]:
+    """Return one line for each frame whose level is unlike that of the others.
+
+    Parameters
+    ----------
+    details : dict
+        Of a build: its ``frames_apart``.
+    """
+    apart = details.get("frames_apart")
+    return [
+        f"exposure {one['exposure']}: mean {one['mean_adu']:.1f} adu, the others {one['median_adu']:.1f}"
+        for one in (apart if isinstance(apart, list) else [])
+    ]
 
 
 def off_zero(quanta: tuple[QuantumRecord, ...], calib_type: str) -> tuple[str, ...]:

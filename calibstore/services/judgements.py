@@ -1,6 +1,8 @@
 """Judging a verification by every tier and keeping what was said with the limits it was said by."""
 
+import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from calibstore.model.codec import canonical_json, to_plain
@@ -98,18 +100,35 @@ def summary_of(judgement: Judgement) -> dict[str, object]:
 
 
 def scoreboard_lines(record: JudgementRecord) -> tuple[str, ...]:
-    """Return a stored judgement as lines: verdict, reasons, and one row a test and kind of evidence."""
+    """Return a stored judgement as lines of at most 76 columns: verdict, reasons, one row a test and kind of evidence.
+
+    What is counted and the limit stand under a row that did not pass throughout; the report has all of them.
+    """
     summary: dict[str, Any] = record.summary
-    lines = [f"{record.profile}: {record.verdict}  ({summary['evidence']})"]
+    lines = [f"{record.profile}: {record.verdict}", *_wrapped(summary["evidence"], "  ")]
     lines += [f"  {reason}" for reason in summary["reasons"]]
     lines += [f"  failing: {text}" for text in failing_places(record)]
-    head = ("test", "exposures", "pass", "warn", "fail", "unkn", "worst", "limit", "counted")
-    rows = [head, *(_row(line) for line in summary["scoreboard"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        lines.append("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    lines += [f"  {note}" for note in summary["notes"]]
+    rows = [_row(line) for line in summary["scoreboard"]]
+    heads = ("test", "on", "pass", "warn", "fail", "unkn", "worst")
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    lines.append(_columns(heads, widths))
+    for line, row in zip(summary["scoreboard"], rows, strict=True):
+        lines.append(_columns(row, widths))
+        if line["n_warn"] or line["n_fail"] or line["n_unknown"]:
+            lines += _wrapped(f"limit {line['limit']}; counted: {line['counted']}", "      ")
+    lines += [text for note in summary["notes"] for text in _wrapped(note, "  ")]
     return tuple(lines)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, 76, initial_indent=indent, subsequent_indent=indent)
+
+
+def _columns(row: Sequence[str], widths: Sequence[int]) -> str:
+    # Names stand left, numbers right, so that they can be compared down a column.
+    pairs = list(zip(row, widths, strict=True))
+    cells = [text.ljust(width) for text, width in pairs[:2]] + [text.rjust(width) for text, width in pairs[2:]]
+    return ("  " + "  ".join(cells)).rstrip()
 
 
 def failing_places(record: JudgementRecord, most: int = 12) -> tuple[str, ...]:
@@ -130,12 +149,12 @@ def failing_places(record: JudgementRecord, most: int = 12) -> tuple[str, ...]:
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:
-    kinds = {"in_build": "build", "independent": "independent", "product": "-"}
-    unit = "" if line["unit"] == "1" else f" {line['unit']}"
+    kinds = {"in_build": "build", "independent": "indep", "product": "-"}
+    unit = {"1": "", "electron": " e"}.get(line["unit"], f" {line['unit']}")
     worst = "-" if line["worst"] is None else f"{line['worst']:.3g}{unit}"
     name = line["test"] + ("" if line["is_gating"] else " (info)")
     counts = tuple(str(line[key]) for key in ("n_pass", "n_warn", "n_fail", "n_unknown"))
-    return (name, kinds[line["evidence"]], *counts, worst, line["limit"], line["counted"])
+    return (name, kinds[line["evidence"]], *counts, worst)
 
 
 def _instrument(uow: "UnitOfWork", verification: VerificationRecord) -> str:

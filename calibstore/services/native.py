@@ -1,7 +1,8 @@
 """Lines of the observatory's own tools, quoted for a shell: every change can be done without Cabstand."""
 
-import shlex
 from pathlib import Path
+
+from calibstore.commands.fields import quoted
 
 
 def butler(subcommand: str, repository: Path | str, *words: str) -> str:
@@ -16,4 +17,4 @@ def butler(subcommand: str, repository: Path | str, *words: str) -> str:
     *words : str
         Options and arguments after it.
     """
-    return shlex.join(["butler", subcommand, str(repository), *words])
+    return " ".join(quoted(word) for word in ("butler", subcommand, str(repository), *words))

@@ -1,8 +1,8 @@
 """Environment of the observatory's own templates, and its tools' lines, for what a campaign does."""
 
-import shlex
 from pathlib import Path
 
+from calibstore.commands.fields import quoted
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.services.native import butler
 
@@ -11,10 +11,12 @@ _SELECTION = {"bias": "SELECTION_BIAS", "biasBootstrap": "SELECTION_BIAS_BOOTSTR
 
 def export_line(name: str, value: str) -> str:
     """Return a shell line that sets a variable for the templates."""
-    return f"export {name}={shlex.quote(value)}"
+    return f"export {name}={quoted(value)}"
 
 
-def environment_lines(campaign: CampaignRecord, repository: Path | str, *, rerun: str) -> tuple[str, ...]:
+def environment_lines(
+    campaign: CampaignRecord, repository: Path | str, *, rerun: str, run_number: int = 1
+) -> tuple[str, ...]:
     """Return the variables that name everything the campaign makes.
 
     Parameters
@@ -25,6 +27,8 @@ def environment_lines(campaign: CampaignRecord, repository: Path | str, *, rerun
         The repository.
     rerun : str
         Date and letter of the first attempt; also proposed for certification and verification.
+    run_number : int
+        Attempt at the bootstraps, whose RUNs carry no time stamp.
     """
     names = campaign.names
     pairs = (
@@ -36,7 +40,7 @@ def environment_lines(campaign: CampaignRecord, repository: Path | str, *, rerun
         ("CALIB_COLLECTIONS", f"{names.ticket_chain},{names.top_chain}"),
         ("TAG", campaign.tag),
         ("RERUN", rerun),
-        ("BOOTSTRAP_RUN_NUMBER", "1"),
+        ("BOOTSTRAP_RUN_NUMBER", str(run_number)),
         ("CERT_RERUN", rerun),
         ("VERIFY_RERUN", rerun),
     )
@@ -74,4 +78,4 @@ def report_line(
     words += ["--do_overwrite"] if overwrite else []
     for run in (*sorted(verify_runs), *sorted(runs)):
         words += ["-c", run]
-    return shlex.join(words)
+    return " ".join(quoted(word) for word in words)

@@ -13,7 +13,7 @@ from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.commands.verification import Report, Verify
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.exposure import Exposure
-from calibstore.model.names import NameKind, find_name, next_rerun
+from calibstore.model.names import CollectionName, NameKind, find_name, next_rerun
 from calibstore.model.reruns import validate_rerun
 from calibstore.model.times import ns_to_iso, utc_text
 from calibstore.model.timespan import Timespan
@@ -99,16 +99,28 @@ def rerun_line(standing: Standing, one: TypeStanding, exclude: tuple[tuple[int, 
 
 
 def next_generation_rerun(standing: Standing, one: TypeStanding) -> str:
-    """Return the rerun of the next attempt: today's date and the first letter that no attempt has."""
-    taken = [name.rerun for run in one.runs if (name := find_name(run)) is not None]
-    if one.generate_job is not None and (name := find_name(one.generate_job.run)) is not None:
-        taken.append(name.rerun)
-    return next_rerun(taken, today_of(standing.now_tai_ns))
+    """Return the rerun of the next attempt; a bootstrap keeps its rerun and counts its run number up."""
+    names = _generation_names(one)
+    if _is_bootstrap(one) and names:
+        return names[-1].rerun
+    return next_rerun([name.rerun for name in names], today_of(standing.now_tai_ns))
 
 
 def next_generation_run(standing: Standing, one: TypeStanding) -> str:
     """Return the RUN the next attempt goes to."""
-    return standing.campaign.names.generation(one.calib_type, next_generation_rerun(standing, one))
+    rerun, number = next_generation_rerun(standing, one), None
+    if _is_bootstrap(one):
+        number = 1 + max((name.run_number or 0 for name in _generation_names(one) if name.rerun == rerun), default=0)
+    return standing.campaign.names.generation(one.calib_type, rerun, run_number=number)
+
+
+def _generation_names(one: TypeStanding) -> list[CollectionName]:
+    runs = [*one.runs, *([one.generate_job.run] if one.generate_job is not None else [])]
+    return [name for run in runs if (name := find_name(run)) is not None]
+
+
+def _is_bootstrap(one: TypeStanding) -> bool:
+    return find_calib_type(one.calib_type).names.is_bootstrap
 
 
 def spot_lines(standing: Standing, one: TypeStanding) -> tuple[str, ...]:

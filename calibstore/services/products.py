@@ -4,10 +4,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calibstore.errors import ConflictError, NotFoundError
+from calibstore.model.calib_types import find_calib_name
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.collections import CollectionType
 from calibstore.model.job_records import JobRecord
-from calibstore.model.names import CollectionName, NameKind, find_name, next_rerun, rerun_warnings, validate_rerun
+from calibstore.model.names import (
+    CollectionName,
+    NameKind,
+    find_name,
+    next_rerun,
+    parse_name,
+    rerun_warnings,
+    validate_rerun,
+)
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.times import utc_text
 
@@ -120,6 +129,44 @@ def choose_rerun(
             code="E-RUNEXISTS",
         )
     return given, tuple(f"W-RERUN {text}" for text in rerun_warnings(given, taken, today))
+
+
+def choose_generation_run(
+    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, *, given: str, now_tai_ns: int
+) -> tuple[CollectionName, tuple[str, ...]]:
+    """Return the name of the RUN to build in and what is unusual about it.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        The repository.
+    campaign : CampaignRecord
+        The campaign.
+    calib_type : str
+        Calibration type.
+    given : str
+        The rerun asked for; empty for the next free one.
+    now_tai_ns : int
+        The clock.
+
+    Raises
+    ------
+    UserInputError, ConflictError
+        As `choose_rerun`.
+
+    Notes
+    -----
+    The RUN of a bootstrap carries no time stamp: another attempt keeps the rerun and counts its run number up.
+    """
+    before = [name for _, name in generation_runs(uow, campaign.ticket, calib_type)]
+    if not (find_calib_name(calib_type).is_bootstrap and before):
+        rerun, unusual = choose_rerun(
+            uow, campaign, calib_type, NameKind.GENERATION, given=given, now_tai_ns=now_tai_ns
+        )
+        return parse_name(campaign.names.generation(calib_type, rerun)), unusual
+    rerun = validate_rerun(given) if given else before[-1].rerun
+    number = 1 + max((name.run_number or 0 for name in before if name.rerun == rerun), default=0)
+    return parse_name(campaign.names.generation(calib_type, rerun, run_number=number)), ()
 
 
 def _runs(

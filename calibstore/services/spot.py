@@ -12,6 +12,7 @@ from calibstore.model.records import DatasetRecord
 from calibstore.services import next_lines as lines
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.generation import apart_lines
 from calibstore.services.native_campaign import retrieve_lines
 from calibstore.services.standing import Standing, TypeStanding, standing
 
@@ -84,6 +85,8 @@ def _look(
         for detector, (low, middle, high) in zip(detectors, levels, strict=True)
     ]
     told += [f"exposures    {text}" for text in _numbered(one)]
+    apart = [text for detector in detectors for text in apart_lines(one.products[detector].provenance)]
+    told += [f"apart        {text}" for text in dict.fromkeys(apart)]
     told += [f"look at      {find_help('generate').look_at}"]
     if one.spot is not None:
         told.append(f"seen before  {'ok' if one.spot.is_ok else 'not ok'} {one.spot.comment}".rstrip())
