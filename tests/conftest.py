@@ -299,3 +299,41 @@ def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(submission, "spawn_runner", run)
     monkeypatch.setattr(jobs, "spawn_runner", run)
+
+
+@pytest.fixture
+def real_product() -> Callable[..., DatasetRecord]:
+    """Give a maker of products that have a real file: one bias of detector 0."""
+
+    def make(repo: Repo, run: str, *, pixel: float = 1.0) -> DatasetRecord:
+        import numpy as np
+
+        from calibstore.datastore.product_fits import write_image
+
+        path = repo.root / "data" / f"{run.replace('/', '_')}.fits"
+        image = np.full((4, 5), pixel, np.float32)
+        sums = write_image(path, image, cards={"OBSTYPE": "bias"}, unit="electron")
+        data_id = DataId.of(instrument=repo.instrument, detector=0)
+        record = DatasetRecord(
+            id=dataset_uuid("bias", run, data_id),
+            dataset_type="bias",
+            run=run,
+            data_key=str(data_id),
+            instrument=repo.instrument,
+            detector=0,
+            unit="electron",
+            content_sha256=sums.content_sha256,
+            provenance={"gain_source": "CAMERA", "steps_not_applied": ["CROSSTALK"]},
+            path=f"data/{path.name}",
+            size_bytes=sums.size_bytes,
+            sha256=sums.sha256,
+        )
+
+        def change(uow: Any, state: int) -> None:
+            into = uow.collections.register(run, CollectionType.RUN, state=state)
+            uow.datasets.insert(into, (record,), state=state)
+
+        repo.write(change)
+        return record
+
+    return make

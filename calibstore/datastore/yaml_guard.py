@@ -125,7 +125,7 @@ class _Nesting:
             if event.anchor:
                 self._scalars.add(event.anchor)
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self._scalars and not self._flat.get(event.anchor, False):
+            if event.anchor not in self._scalars and not self._flat.get(str(event.anchor), False):
                 raise _refused(f"{where}: alias *{event.anchor} repeats more than a flat list of {MAX_ALIASED} values")
             self._value(is_scalar=event.anchor in self._scalars)
 

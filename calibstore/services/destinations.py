@@ -218,13 +218,11 @@ def _view(
     if instrument not in one.instruments:
         return DestinationView(destination=one, state=SiteState.NOT_APPLICABLE, why=f"no {instrument} there")
     own = [row for row in deployments if one.method == "copy" or row.destination == one.name]
-    last = own[-1] if own else None
+    # A later bundle takes away nothing that was done with an earlier one.
+    last = next((row for row in reversed(own) if row.step is not DeployStep.EXPORTED), own[-1] if own else None)
     state = _OF_STEP[last.step] if last else SiteState.PENDING
     if one.is_home:
         state = SiteState.LIVE if is_live_here else SiteState.REMOVED if _was_live(own) else SiteState.PENDING
-    elif last is not None and last.step is DeployStep.EXPORTED and _was_live(own):
-        # A later bundle for anywhere does not take away what is live there.
-        state = SiteState.LIVE
     since = max((row.opened_state for row in own if row.step is DeployStep.LIVE), default=0)
     proof = proving(proofs, is_strict=is_strict, since_state=since)
     if proof is not None and state is not SiteState.REMOVED and (is_live_here or not one.is_home):

@@ -240,9 +240,15 @@ def template_path(
     """
     flat_run = run.replace("/", "_").replace(".", "_")
     parts = [dataset_type, instrument, band, physical_filter, detector_name, flat_run]
-    name = "_".join(part.replace("/", "_") for part in parts if part) + suffix
-    folders = [part.replace("/", "_") for part in (band, physical_filter) if part]
+    name = "_".join(_folder(part) for part in parts if part) + suffix
+    folders = [_folder(part) for part in (band, physical_filter) if part]
     return str(PurePosixPath(run, dataset_type, *folders, name))
+
+
+def _folder(part: str) -> str:
+    """Return a value as one folder name, which cannot lead anywhere else."""
+    flat = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in part)
+    return flat.replace(".", "_") if set(flat) == {"."} else flat
 
 
 def _unfit(message: str) -> UserInputError:

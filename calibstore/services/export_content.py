@@ -1,0 +1,284 @@
+"""What an export of some collections holds: gathered from the rows, with what Cabstand knows beyond the Butler.
+
+A chain brings its members; a member brings its certified datasets and their RUNs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from calibstore.datastore.bundle import FileCopy
+from calibstore.errors import StoreError, UserInputError
+from calibstore.model.codec import sha256_of, to_plain
+from calibstore.model.collections import CollectionType
+from calibstore.model.data_id import DataId
+from calibstore.model.names import NameKind, find_name
+from calibstore.model.records import CertificationRecord, CollectionRecord, DatasetRecord
+from calibstore.services.fingerprinting import fingerprint
+from calibstore.sites.butler_exchange import (
+    FORMATTERS,
+    DetectorRow,
+    Exchange,
+    ExchangeCollection,
+    ExchangeDataset,
+    FilterRow,
+    InstrumentRow,
+    grouped_ranges,
+    sorted_collections,
+    template_path,
+)
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+FACTS_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportContent:
+    """Everything a bundle will hold."""
+
+    exchange: Exchange
+    copies: tuple[FileCopy, ...]
+    facts: dict[str, object]
+    """What cabstand.json says."""
+    collections: tuple[str, ...]
+    instruments: tuple[str, ...]
+    ticket: str
+    """The one ticket of the collections, or empty."""
+    warnings: tuple[str, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files [byte]."""
+        return sum(one.size_bytes for one in self.copies)
+
+
+def gather(uow: "UnitOfWork", root: Path, names: Sequence[str]) -> ExportContent:
+    """Return what an export of some collections holds.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        A transaction.
+    root : Path
+        Folder of the repository.
+    names : sequence of str
+        CHAINED or CALIBRATION collections.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    UserInputError
+        If a collection is of another type, or nothing is certified in any.
+    StoreError
+        If a certified dataset is not in the store.
+    """
+    given = [uow.collections.get(name) for name in dict.fromkeys(names)]
+    for one in given:
+        if one.type not in (CollectionType.CHAINED, CollectionType.CALIBRATION):
+            raise UserInputError(
+                f"{one.name} is a {one.type} collection; what is certified is exported",
+                hint="give a ticket chain, or a CALIBRATION collection",
+                code="E-COLLECTIONTYPE",
+            )
+    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]] = {}
+    for one in given:
+        _expand(uow, one, found)
+    certified = [record for record, _ in found.values() if record.type is CollectionType.CALIBRATION]
+    rows = uow.certifications.in_collections(certified)
+    if not rows:
+        raise UserInputError(
+            f"nothing is certified in {', '.join(one.name for one in given)}",
+            hint="cabstand query-collections shows what is there",
+            code="E-EMPTY",
+        )
+    datasets = _datasets(uow, rows)
+    tickets = {parsed.ticket for one in given if (parsed := find_name(one.name)) is not None and parsed.ticket}
+    exchange, paths = _exchange(uow, found, datasets, rows)
+    return ExportContent(
+        exchange=exchange,
+        copies=tuple(
+            FileCopy(source=root / one.path, path=paths[one.id], size_bytes=one.size_bytes, sha256=one.sha256)
+            for one in datasets
+        ),
+        facts=_facts(uow, given, found, datasets),
+        collections=tuple(one.name for one in given),
+        instruments=tuple(sorted({one.instrument for one in datasets})),
+        ticket=tickets.pop() if len(tickets) == 1 else "",
+        warnings=_warnings(given, found),
+    )
+
+
+def _expand(
+    uow: "UnitOfWork", at: CollectionRecord, found: dict[str, tuple[CollectionRecord, tuple[str, ...]]]
+) -> None:
+    if at.name in found:
+        return
+    children = uow.collections.children(at)
+    found[at.name] = (at, tuple(one.name for one in children))
+    for child in children:
+        _expand(uow, child, found)
+
+
+def _datasets(uow: "UnitOfWork", rows: Sequence[CertificationRecord]) -> tuple[DatasetRecord, ...]:
+    known = uow.datasets.by_ids(row.dataset_id for row in rows)
+    for row in rows:
+        if row.dataset_id not in known:
+            raise StoreError(
+                f"{row.collection} certifies dataset {row.dataset_id}, which is not in the store",
+                hint="cabstand doctor",
+            )
+    return tuple(sorted(known.values(), key=lambda one: (one.dataset_type, one.run, one.detector or 0, one.data_key)))
+
+
+def _exchange(
+    uow: "UnitOfWork",
+    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]],
+    datasets: Sequence[DatasetRecord],
+    rows: Sequence[CertificationRecord],
+) -> tuple[Exchange, dict[str, str]]:
+    """Return the exchange and the path of every dataset's file in the bundle."""
+    cameras = {name: uow.repository.camera(name) for name in sorted({one.instrument for one in datasets})}
+    bands = {(name, physical): band for name in cameras for physical, band in uow.repository.filters(name)}
+    types = uow.repository.dataset_types()
+    exported: list[ExchangeDataset] = []
+    detectors: dict[tuple[str, int], DetectorRow] = {}
+    filters: dict[tuple[str, str], FilterRow] = {}
+    for one in datasets:
+        detector_name, band = "", ""
+        if one.detector is not None:
+            detector = cameras[one.instrument].detector(one.detector)
+            detector_name = detector.full_name
+            detectors[one.instrument, one.detector] = DetectorRow(
+                instrument=one.instrument,
+                id=detector.id,
+                full_name=detector.full_name,
+                raft=detector.raft,
+                name_in_raft=detector.name_in_raft,
+                purpose=detector.purpose,
+            )
+        if one.physical_filter is not None:
+            band = bands.get((one.instrument, one.physical_filter), "")
+            filters[one.instrument, one.physical_filter] = FilterRow(
+                instrument=one.instrument, name=one.physical_filter, band=band
+            )
+        exported.append(
+            ExchangeDataset(
+                id=one.id,
+                dataset_type=one.dataset_type,
+                run=one.run,
+                data_id=DataId.parse(one.data_key),
+                path=template_path(
+                    run=one.run,
+                    dataset_type=one.dataset_type,
+                    instrument=one.instrument,
+                    detector_name=detector_name,
+                    band=band,
+                    physical_filter=one.physical_filter or "",
+                    suffix="".join(PurePosixPath(one.path).suffixes[-1:]),
+                ),
+                formatter=FORMATTERS.get(types[one.dataset_type].storage_class, ""),
+            )
+        )
+    exchange = Exchange(
+        instruments=tuple(
+            InstrumentRow(
+                name=name,
+                visit_max=camera.visit_max,
+                exposure_max=camera.exposure_max,
+                detector_max=max(detector.id for detector in camera.detectors) + 1,
+                class_name=camera.class_name,
+            )
+            for name, camera in cameras.items()
+        ),
+        detectors=tuple(detectors[key] for key in sorted(detectors)),
+        filters=tuple(filters[key] for key in sorted(filters)),
+        collections=_collections(found, datasets),
+        dataset_types=tuple(types[name] for name in sorted({one.dataset_type for one in datasets})),
+        datasets=tuple(exported),
+        ranges=grouped_ranges(tuple((row.collection, row.timespan, row.dataset_id) for row in rows)),
+    )
+    return exchange, {one.id: one.path for one in exported}
+
+
+def _collections(
+    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]], datasets: Sequence[DatasetRecord]
+) -> tuple[ExchangeCollection, ...]:
+    described = {
+        name: ExchangeCollection(name=name, type=record.type, children=children, doc=record.doc)
+        for name, (record, children) in found.items()
+    }
+    for run in sorted({one.run for one in datasets}):
+        described.setdefault(run, ExchangeCollection(name=run, type=CollectionType.RUN))
+    return sorted_collections(tuple(described.values()))
+
+
+def _facts(
+    uow: "UnitOfWork",
+    given: Sequence[CollectionRecord],
+    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]],
+    datasets: Sequence[DatasetRecord],
+) -> dict[str, object]:
+    record = uow.repository.record()
+    types = uow.repository.dataset_types()
+    prints = {one.name: fingerprint(uow, one.name) for one in given}
+    tickets = sorted(
+        parsed.ticket
+        for name in found
+        if (parsed := find_name(name)) is not None and parsed.kind is NameKind.TICKET_CHAIN
+    )
+    latest = [decisions[-1] for ticket in tickets if (decisions := uow.campaigns.decisions(ticket))]
+    return {
+        "format": FACTS_FORMAT,
+        "repository": {"id": record.id, "name": record.name, "kind": record.kind, "site": record.site},
+        "state": uow.journal.last_state(),
+        "collections": [one.name for one in given],
+        "fingerprints": {
+            name: {"structural": one.structural, "effective": one.effective} for name, one in prints.items()
+        },
+        "cameras": {
+            name: {
+                "variant": camera.variant,
+                "simulated": camera.simulated,
+                "sha256": sha256_of(camera),
+            }
+            for name in sorted({one.instrument for one in datasets})
+            for camera in (uow.repository.camera(name),)
+        },
+        "dataset_types": [to_plain(types[name]) for name in sorted({one.dataset_type for one in datasets})],
+        "datasets": [
+            {
+                "id": one.id,
+                "sha256": one.sha256,
+                "size_bytes": one.size_bytes,
+                "content_sha256": one.content_sha256,
+                "unit": one.unit,
+                "created_tai_ns": one.created_tai_ns,
+                "provenance": one.provenance,
+                "inputs": [list(pair) for pair in uow.datasets.inputs(one.id)],
+            }
+            for one in datasets
+        ],
+        "decisions": [to_plain(one) for one in latest],
+    }
+
+
+def _warnings(
+    given: Sequence[CollectionRecord], found: dict[str, tuple[CollectionRecord, tuple[str, ...]]]
+) -> tuple[str, ...]:
+    warnings = []
+    single = [one.name for one in given if one.type is CollectionType.CALIBRATION]
+    if single:
+        parsed = find_name(single[0])
+        chain = f"{parsed.instrument}/calib/{parsed.ticket}" if parsed is not None and parsed.ticket else "ticket chain"
+        warnings.append(
+            f"W-SINGLE {', '.join(single)} exported without its ticket chain: export {chain} so that the other site "
+            "gets the same chain"
+        )
+    runs = [name for name, (record, _) in found.items() if record.type in (CollectionType.RUN, CollectionType.TAGGED)]
+    if runs:
+        warnings.append(f"W-RUNMEMBER {', '.join(runs)}: only certified datasets are exported, not all that lie there")
+    return tuple(warnings)

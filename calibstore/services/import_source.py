@@ -1,0 +1,237 @@
+"""A bundle as it is found: read, checked file by file, and turned into the rows it would become here."""
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from calibstore.datastore.bundle import EXPORT_FILE, FACTS_FILE, FileCopy, file_problem, read_manifest
+from calibstore.datastore.checksums import sha256_of_file
+from calibstore.datastore.product_fits import product_checksums
+from calibstore.datastore.yaml_guard import read_text
+from calibstore.errors import CabstandError, NotFoundError, UserInputError
+from calibstore.model.camera import Camera
+from calibstore.model.campaign_records import DecisionRecord
+from calibstore.model.codec import from_plain
+from calibstore.model.records import DatasetRecord
+from calibstore.services.export_content import FACTS_FORMAT
+from calibstore.sites.butler_exchange import Exchange, ExchangeDataset, template_path
+from calibstore.sites.butler_yaml_reader import read_export
+
+DATA_FOLDER: Final = "data"
+IMPORTED: Final = "imported"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What a bundle of ours says of a dataset."""
+
+    id: str
+    sha256: str
+    size_bytes: int
+    content_sha256: str
+    unit: str
+    created_tai_ns: int
+    provenance: dict[str, object] = field(default_factory=dict)
+    inputs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A bundle that was read."""
+
+    folder: Path
+    exchange: Exchange
+    repository: str
+    """Name of the repository it comes from."""
+    datasets: dict[str, DatasetFacts]
+    """By id; empty for an export that is not ours."""
+    decisions: tuple[DecisionRecord, ...]
+    cameras: dict[str, dict[str, object]]
+    fingerprints: dict[str, str]
+    """Effective fingerprint by collection, as at the source."""
+    problems: tuple[str, ...]
+    """Files that are missing or not what they should be."""
+
+
+def read_source(folder: Path, export_file: str) -> Source:
+    """Read a bundle and check every file of it.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+    export_file : str
+        Another YAML file than its own; empty for its own.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such folder, or no export file in it.
+    UserInputError
+        If the export file or cabstand.json is wrong.
+    """
+    if not folder.is_dir():
+        raise NotFoundError(f"no bundle at {folder}", hint="give the folder with export.yaml", code="E-NOBUNDLE")
+    yaml_path = Path(export_file).expanduser().absolute() if export_file else folder / EXPORT_FILE
+    if not yaml_path.is_file():
+        raise NotFoundError(f"no {yaml_path.name} at {yaml_path.parent}", hint="--export-file FILE", code="E-NOBUNDLE")
+    exchange = read_export(yaml_path)
+    manifest = read_manifest(folder)
+    facts = _read_facts(folder)
+    known = {one.id: one for one in facts.datasets}
+    return Source(
+        folder=folder,
+        exchange=exchange,
+        repository=facts.repository or "a Butler",
+        datasets=known,
+        decisions=facts.decisions,
+        cameras=facts.cameras,
+        fingerprints=facts.fingerprints,
+        problems=_problems(folder, exchange, known, manifest, is_own_yaml=not export_file),
+    )
+
+
+def dataset_record(
+    one: ExchangeDataset, source: Source, camera: Camera, band: str, *, transfer: str, now_tai_ns: int
+) -> DatasetRecord:
+    """Return the row a dataset of a bundle becomes.
+
+    Parameters
+    ----------
+    one : ExchangeDataset
+        The dataset.
+    source : Source
+        Its bundle, whose files were found whole.
+    camera : Camera
+        Its instrument here.
+    band : str
+        Band of its filter, or empty.
+    transfer : str
+        copy or direct.
+    now_tai_ns : int
+        Creation time of what does not tell its own [TAI ns].
+    """
+    detector = one.data_id.get("detector")
+    physical_filter = one.data_id.get("physical_filter")
+    place = source.folder / one.path
+    facts = source.datasets.get(one.id) or _facts_of(one.id, place, now_tai_ns)
+    stored = template_path(
+        run=one.run,
+        dataset_type=one.dataset_type,
+        instrument=camera.instrument,
+        detector_name=camera.detector(int(detector)).full_name if detector is not None else "",
+        band=band,
+        physical_filter=str(physical_filter or ""),
+        suffix="".join(PurePosixPath(one.path).suffixes[-1:]),
+    )
+    return DatasetRecord(
+        id=one.id,
+        dataset_type=one.dataset_type,
+        run=one.run,
+        data_key=str(one.data_id),
+        instrument=camera.instrument,
+        detector=None if detector is None else int(detector),
+        physical_filter=None if physical_filter is None else str(physical_filter),
+        unit=facts.unit,
+        origin=IMPORTED,
+        content_sha256=facts.content_sha256,
+        provenance={**facts.provenance, "imported_from": source.repository},
+        created_tai_ns=facts.created_tai_ns,
+        path=str(place) if transfer == "direct" else f"{DATA_FOLDER}/{stored}",
+        transfer=transfer,
+        size_bytes=facts.size_bytes,
+        sha256=facts.sha256,
+        inputs=facts.inputs,
+    )
+
+
+def file_copy(record: DatasetRecord, one: ExchangeDataset, source: Source) -> FileCopy:
+    """Return how a dataset's file comes into the repository."""
+    return FileCopy(
+        source=source.folder / one.path, path=record.path, size_bytes=record.size_bytes, sha256=record.sha256
+    )
+
+
+def _facts_of(dataset_id: str, place: Path, now_tai_ns: int) -> DatasetFacts:
+    """Return what a file of somebody else's export tells of itself."""
+    content = ""
+    # A file that is no FITS image has no checksum of pixels; it still has one of its own.
+    with contextlib.suppress(CabstandError):
+        content = product_checksums(place).content_sha256
+    return DatasetFacts(
+        id=dataset_id,
+        sha256=sha256_of_file(place),
+        size_bytes=place.stat().st_size,
+        content_sha256=content,
+        unit="",
+        created_tai_ns=now_tai_ns,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    repository: str = ""
+    datasets: tuple[DatasetFacts, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
+    cameras: dict[str, dict[str, object]] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+
+
+def _read_facts(folder: Path) -> _Facts:
+    path = folder / FACTS_FILE
+    if not path.exists():
+        return _Facts()
+    try:
+        plain = json.loads(read_text(path))
+        if not isinstance(plain, dict) or plain.get("format") != FACTS_FORMAT:
+            raise ValueError(f"format {plain.get('format') if isinstance(plain, dict) else plain!r} is not known")
+        return _Facts(
+            repository=str(plain["repository"]["name"]),
+            datasets=tuple(from_plain(DatasetFacts, one) for one in plain["datasets"]),
+            decisions=tuple(from_plain(DecisionRecord, one) for one in plain["decisions"]),
+            cameras={str(name): dict(one) for name, one in plain["cameras"].items()},
+            fingerprints={str(name): str(one["effective"]) for name, one in plain["fingerprints"].items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
+        raise UserInputError(
+            f"{path}: is not what Cabstand writes: {' '.join(str(fault).split())}",
+            hint="fetch the bundle again",
+            code="E-FACTS",
+        ) from fault
+
+
+def _problems(
+    folder: Path,
+    exchange: Exchange,
+    known: Mapping[str, DatasetFacts],
+    manifest: Mapping[str, str],
+    *,
+    is_own_yaml: bool,
+) -> tuple[str, ...]:
+    found = [
+        file_problem(folder, name, size_bytes=None, sha256=manifest[name])
+        for name in (EXPORT_FILE, FACTS_FILE)
+        if name in manifest and (is_own_yaml or name != EXPORT_FILE)
+    ]
+    for one in exchange.datasets:
+        facts = known.get(one.id)
+        if facts is None and known:
+            found.append(f"{one.path}: dataset {one.id} is in export.yaml and not in {FACTS_FILE}")
+            continue
+        if facts is not None and not _SHA256.fullmatch(facts.sha256):
+            found.append(f"{one.path}: {FACTS_FILE} gives it no sha256")
+            continue
+        listed = manifest.get(one.path, "")
+        if facts is not None and listed and listed != facts.sha256:
+            found.append(f"{one.path}: manifest and {FACTS_FILE} disagree on its sha256")
+            continue
+        sha256 = facts.sha256 if facts is not None else listed
+        size = facts.size_bytes if facts is not None else None
+        found.append(file_problem(folder, one.path, size_bytes=size, sha256=sha256))
+    return tuple(one for one in found if one)

@@ -1,0 +1,233 @@
+"""Importing a bundle: everything or nothing, and a second time changes nothing.
+
+Files are copied under unfinished names first and take their names just before the rows are durable; a crash leaves
+at most files that nothing refers to, which the next import overwrites.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calibstore.commands.sites import Import
+from calibstore.datastore.atomic_files import sync_directory, temporary_path
+from calibstore.datastore.bundle import copy_file
+from calibstore.errors import ConflictError, StoreError
+from calibstore.model.collections import CollectionType
+from calibstore.model.names import NameKind, find_name
+from calibstore.model.records import CertificationRecord, DatasetRecord
+from calibstore.services.actions import Effect, Handler, Plan
+from calibstore.services.context import Context
+from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.import_differences import Differences, compare, told
+from calibstore.services.import_source import IMPORTED, Source, file_copy, read_source
+from calibstore.services.native import butler
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+_SKIPPED = ("instrument", "detector", "physical_filter")
+
+
+class _Staged:
+    """A bundle whose new files lie in the repository under unfinished names."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._waiting: list[Path] = []
+        self._moved: list[Path] = []
+
+    def copy(self, found: Differences, context: Context) -> None:
+        """Copy the files of new datasets."""
+        by_id = {one.id: one for one in self.source.exchange.datasets}
+        for record in found.datasets:
+            target = context.absolute(record.path)
+            self._waiting.append(target)
+            copy_file(file_copy(record, by_id[record.id], self.source), target)
+
+    def covers(self, records: Sequence[DatasetRecord], context: Context) -> bool:
+        """Tell whether exactly these datasets were copied."""
+        return {context.absolute(one.path) for one in records} == set(self._waiting)
+
+    def move(self) -> None:
+        """Give the files their names."""
+        for target in self._waiting:
+            self._moved.append(target)
+            os.replace(temporary_path(target), target)  # noqa: PTH105  as in atomic_files
+        for folder in {target.parent for target in self._waiting}:
+            sync_directory(folder)
+
+    def discard(self) -> None:
+        """Remove what was copied; nothing refers to it."""
+        for target in self._waiting:
+            temporary_path(target).unlink(missing_ok=True)
+        for target in self._moved:
+            target.unlink(missing_ok=True)
+        for target in self._waiting:
+            _remove_empty(target.parent)
+
+
+def _remove_empty(folder: Path) -> None:
+    while folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _prepare(command: Import, context: Context, dry_run: bool) -> _Staged:
+    folder = Path(command.directory).expanduser().absolute()
+    context.narrate(f"reading {folder}")
+    staged = _Staged(read_source(folder, command.export_file))
+    if dry_run or command.transfer == "direct":
+        return staged
+    with context.unit_of_work() as uow:
+        found = compare(uow, staged.source, transfer=command.transfer, now_tai_ns=context.clock())
+    if found.conflicts or staged.source.problems:
+        return staged
+    try:
+        staged.copy(found, context)
+    except BaseException:
+        staged.discard()
+        raise
+    return staged
+
+
+def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged) -> Plan:
+    source = staged.source
+    found = compare(uow, source, transfer=command.transfer, now_tai_ns=context.clock())
+    _refuse(source, found)
+    effect = _effect(command, context, source, found)
+    if found.is_empty:
+        return Plan(effect=effect)
+    if uow.is_write and command.transfer == "copy" and not staged.covers(found.datasets, context):
+        raise ConflictError("the repository changed meanwhile", hint="repeat the import", code="E-CHANGED")
+
+    def apply(uow: "UnitOfWork", state: int) -> None:
+        _write(uow, source, found, state=state)
+        _check_result(uow, source)
+        # Last before the commit: until then nothing has its final name.
+        if command.transfer == "copy":
+            staged.move()
+
+    return Plan(effect=effect, apply=apply)
+
+
+def _refuse(source: Source, found: Differences) -> None:
+    if source.problems:
+        raise StoreError(
+            told(source.problems, found.conflicts),
+            hint="fetch the bundle again; nothing was imported",
+            code="E-BUNDLE",
+        )
+    if found.conflicts:
+        raise ConflictError(
+            told((), found.conflicts), hint="; ".join(found.hints) or "nothing was imported", code="E-IMPORT"
+        )
+
+
+def _effect(command: Import, context: Context, source: Source, found: Differences) -> Effect:
+    chains = [one.name for one in source.exchange.collections if one.type is CollectionType.CHAINED]
+    tickets = {
+        parsed.ticket
+        for one in source.exchange.collections
+        if (parsed := find_name(one.name)) is not None and parsed.ticket
+    }
+    data = {
+        "directory": str(source.folder),
+        "from": source.repository,
+        "new_datasets": len(found.datasets),
+        "new_collections": [one.name for one in found.collections],
+        "new_ranges": len(found.certified),
+        "new_decisions": len(found.decisions),
+        "same": found.n_same,
+        "is_same": found.is_empty,
+    }
+    if found.is_empty:
+        return Effect(
+            summary=f"nothing to do: everything of {source.folder.name} is here already",
+            warnings=tuple(found.warnings),
+            data=data,
+        )
+    skips = [word for element in _SKIPPED for word in ("-s", element)]
+    file = ["--export-file", command.export_file] if command.export_file else []
+    return Effect(
+        summary=f"import {len(found.datasets)} datasets and {len(found.certified)} ranges from {source.repository} "
+        "(not live until chained)",
+        lines=found.lines(),
+        warnings=tuple(found.warnings),
+        native=(butler("import", context.root, str(source.folder), *file, "--transfer", command.transfer, *skips),),
+        next=tuple(
+            f"cabstand collection-chain {parsed.user_prefix}{parsed.instrument}/calib {name} --mode prepend"
+            for name in chains
+            if (parsed := find_name(name)) is not None and parsed.kind is NameKind.TICKET_CHAIN
+        ),
+        data=data,
+        ticket=tickets.pop() if len(tickets) == 1 else "",
+        after=data,
+    )
+
+
+def _write(uow: "UnitOfWork", source: Source, found: Differences, *, state: int) -> None:
+    for known in found.dataset_types:
+        uow.repository.register_dataset_type(known, state=state)
+    for one in found.filters:
+        uow.repository.register_filter(one.instrument, one.name, one.band)
+    for described in found.collections:
+        uow.collections.register(described.name, described.type, state=state, doc=described.doc, origin=IMPORTED)
+    for run in sorted({record.run for record in found.datasets}):
+        own = [record for record in found.datasets if record.run == run]
+        uow.datasets.insert(uow.collections.get(run), own, state=state)
+    for described in found.collections:
+        if described.type is CollectionType.CHAINED:
+            members = tuple(uow.collections.get(name) for name in described.children)
+            uow.collections.set_children(uow.collections.get(described.name), members, state=state)
+    for collection in sorted({name for name, _, _ in found.certified}):
+        into = uow.collections.get(collection)
+        for timespan in sorted({span for name, span, _ in found.certified if name == collection}):
+            rows = [
+                (record.dataset_type, record.data_key, record.id)
+                for name, span, record in found.certified
+                if (name, span) == (collection, timespan)
+            ]
+            uow.certifications.insert(into, rows, timespan, state=state)
+    for decision in found.decisions:
+        uow.campaigns.insert_decision(decision, state=state, origin=f"imported from {source.repository}")
+
+
+def _check_result(uow: "UnitOfWork", source: Source) -> None:
+    """Refuse a result that would answer otherwise than the source did."""
+    for name, effective in source.fingerprints.items():
+        collection = source.exchange.collection(name)
+        if collection is None or _has_other_members(source, name):
+            continue
+        here = fingerprint(uow, name).effective
+        if here != effective:
+            raise ConflictError(
+                f"{name} would answer otherwise than in {source.repository}: fingerprint {here[:12]} here, "
+                f"{effective[:12]} there",
+                hint=_hint_of_extra(uow, source, name),
+                code="E-FINGERPRINT",
+            )
+
+
+def _has_other_members(source: Source, name: str) -> bool:
+    """Tell whether uncertified datasets of RUN members count there, which no bundle brings."""
+    collection = source.exchange.collection(name)
+    if collection is None:
+        return True
+    if collection.type is CollectionType.CHAINED:
+        return any(_has_other_members(source, child) for child in collection.children)
+    return collection.type is not CollectionType.CALIBRATION
+
+
+def _hint_of_extra(uow: "UnitOfWork", source: Source, name: str) -> str:
+    ids = {one.id for one in source.exchange.datasets}
+    members = [record for _, record in uow.collections.walk(uow.collections.get(name))]
+    extra: list[CertificationRecord] = [
+        row for row in uow.certifications.in_collections(members) if row.dataset_id not in ids
+    ]
+    if extra:
+        return f"{extra[0].collection} holds more here: dataset {extra[0].dataset_id}; decertify it, or export again"
+    return "export again there, or compare the ranges: cabstand query-datasets"
+
+
+HANDLERS = {"import": Handler(plan=_plan, prepare=_prepare)}
