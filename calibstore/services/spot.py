@@ -36,7 +36,7 @@ def _plan(command: Spot, context: Context, uow: "UnitOfWork", _prepared: object)
     pictures = _pictures(uow, context, one)
     if not command.ok and not command.not_ok:
         return Plan(effect=_look(found, one, detectors, pictures, context))
-    return _acknowledge(command, context, found, one, detectors)
+    return _acknowledge(uow, command, context, found=found, one=one, detectors=detectors)
 
 
 def _check(command: Spot) -> None:
@@ -136,7 +136,13 @@ def _numbered(one: TypeStanding) -> list[str]:
 
 
 def _acknowledge(
-    command: Spot, context: Context, found: Standing, one: TypeStanding, detectors: tuple[int, ...]
+    uow: "UnitOfWork",
+    command: Spot,
+    context: Context,
+    *,
+    found: Standing,
+    one: TypeStanding,
+    detectors: tuple[int, ...],
 ) -> Plan:
     redo = tuple(sorted({_exposure(text, one) for text in command.redo_without}))
     record = SpotCheckRecord(
@@ -161,20 +167,24 @@ def _acknowledge(
         lines=tuple(told),
         warnings=tuple(warnings),
         native=retrieve_lines(context.root, one.run, one.calib_type, detectors),
-        next=_next(command, found, one, redo),
+        next=_next(uow, command, found, one, redo),
         data={"run": one.run, "is_ok": command.ok, "comment": record.comment, "redo_without": list(redo)},
         ticket=found.ticket,
         before={"spot_check": to_plain(one.spot) if one.spot else None},
         after={"spot_check": to_plain(record)},
     )
-    return Plan(effect=effect, apply=lambda uow, state: uow.campaigns.insert_spot_check(record, state=state))
+    return Plan(effect=effect, apply=lambda writing, state: writing.campaigns.insert_spot_check(record, state=state))
 
 
-def _next(command: Spot, found: Standing, one: TypeStanding, redo: tuple[int, ...]) -> tuple[str, ...]:
+def _next(
+    uow: "UnitOfWork", command: Spot, found: Standing, one: TypeStanding, redo: tuple[int, ...]
+) -> tuple[str, ...]:
     if command.not_ok:
         reason = " ".join(command.comment.split())
         return (lines.rerun_line(found, one, tuple((exposure, reason) for exposure in redo)),)
     if one.is_verifiable:
+        if one.verify is None:
+            return (lines.inputs_line(uow, found, one.calib_type, "verify"), lines.verify_line(found, one.calib_type))
         return (lines.verify_line(found, one.calib_type),)
     others = [other for other in found.types if not other.products and other.calib_type != one.calib_type]
     return tuple(lines.generate_line(found, other.calib_type) for other in others)
