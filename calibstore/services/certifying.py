@@ -25,7 +25,9 @@ from calibstore.services.certify_checks import (
     missing_detectors,
     split_batch,
 )
+from calibstore.services.certify_difference import Differences, measure_differences, what_goes_stale
 from calibstore.services.certify_facts import (
+    Facts,
     build_exposures,
     camera_state,
     compare_parents,
@@ -73,14 +75,16 @@ class _Certifying:
         return self.top in self.after.tree.chains_above(self.target.name)
 
 
-def plan_certify(command: CertifyCalibrations, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
+def plan_certify(
+    command: CertifyCalibrations, context: Context, uow: "UnitOfWork", prepared: Differences | None
+) -> Plan:
     """Plan a certification; see `calibstore.services.actions.Handler`."""
     made = _read(command, uow)
     target = made.target
     if not made.fresh and (made.is_chained or not target.ticket_chain):
         same = f"nothing to do: {len(made.batch)} {command.dataset_type} are certified exactly so in {target.name}"
         return Plan(effect=Effect(summary=same, ticket=target.ticket, data={"certified": 0, "is_same": True}))
-    effect = _certify_effect(made, context, uow)
+    effect = _certify_effect(made, context, uow, prepared.facts if prepared else Facts())
 
     def apply(uow: "UnitOfWork", state: int) -> None:
         into = uow.collections.register(target.name, CollectionType.CALIBRATION, state=state, origin=made.run.origin)
@@ -149,7 +153,7 @@ def _read_timespan(command: CertifyCalibrations, camera: Camera) -> Timespan:
     return timespan
 
 
-def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork") -> Effect:
+def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork", differences: Facts) -> Effect:
     command, target, kind = made.command, made.target, made.command.dataset_type
     now, offset_h = context.clock(), made.camera.day_obs_offset_h
     _refuse_live(made)
@@ -172,6 +176,7 @@ def _certify_effect(made: _Certifying, context: Context, uow: "UnitOfWork") -> E
     facts = [how_made(made.batch), how_verified(uow, target.ticket, kind, made.batch)]
     facts.append(camera_state(uow, made.camera, built_from, made.timespan))
     facts.append(compare_parents(uow, made.batch, (through, made.top), made.timespan))
+    facts += [differences, what_goes_stale(kind)]
     early = is_early(built_from, made.timespan)
     shadow_lines, shadow_warnings = _shadowing(made)
     counts = ticket_previews[0].counts
@@ -356,6 +361,6 @@ def _association(one: DatasetRecord, collection: str, timespan: Timespan) -> Ass
 
 
 HANDLERS = {
-    "certify-calibrations": Handler(plan=plan_certify),
+    "certify-calibrations": Handler(plan=plan_certify, prepare=measure_differences),
     "decertify": Handler(plan=plan_decertify),
 }
