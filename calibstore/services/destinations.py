@@ -188,17 +188,14 @@ def destination_views(
 
 
 def proving(proofs: Iterable[ProofRecord], *, is_strict: bool, since_state: int = 0) -> ProofRecord | None:
-    """Return the newest proof that closes the deployment gate, or None.
+    """Return the proof that closes the deployment gate, or None.
 
-    A self-check never does on a main or rehearsal repository, and a proof from before the change of the chain proves
-    nothing about it.
+    The newest one decides: a file that shows another calibration opens the gate again, whatever was proved before. A
+    self-check counts for nothing on a main or rehearsal repository, and neither does a proof from before the change of
+    the chain.
     """
-    good = [
-        one
-        for one in proofs
-        if one.is_same and one.opened_state >= since_state and not (one.is_self_check and is_strict)
-    ]
-    return good[-1] if good else None
+    told = [one for one in proofs if one.opened_state >= since_state and not (one.is_self_check and is_strict)]
+    return told[-1] if told and told[-1].is_same else None
 
 
 def _is_in_top_chain(uow: "UnitOfWork", instrument: str, ticket_chain: str) -> bool:
