@@ -177,7 +177,9 @@ def read_manifest(folder: Path) -> dict[str, str]:
 def place_inside(folder: Path, relative: str) -> Path | None:
     """Return a file's place in a folder, or None when a link leads out of it."""
     place = folder / relative
-    return place if place.resolve().is_relative_to(folder.resolve()) else None
+    # realpath, unlike resolve, takes a loop of links for a name of its own.
+    real = Path(os.path.realpath(place))
+    return place if real.is_relative_to(os.path.realpath(folder)) else None
 
 
 def file_problem(folder: Path, relative: str, *, size_bytes: int | None, sha256: str) -> str:
