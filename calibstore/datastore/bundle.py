@@ -3,6 +3,7 @@
 A file enters or leaves a bundle only with the checksum the store knows it by.
 """
 
+import glob
 import hashlib
 import os
 import shutil
@@ -12,7 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from calibstore.datastore.atomic_files import FILE_MODE, sync_directory, temporary_path, write_atomically
+from calibstore.datastore.atomic_files import (
+    FILE_MODE,
+    TEMPORARY_MARK,
+    sync_directory,
+    temporary_path,
+    write_atomically,
+)
 from calibstore.datastore.checksums import sha256_of_file, unreadable
 from calibstore.errors import StoreError
 
@@ -146,6 +153,44 @@ def copy_file(one: FileCopy, target: Path) -> str:
             code="E-CHECKSUM",
         )
     return digest.hexdigest()
+
+
+def finish_copies(targets: Sequence[Path]) -> None:
+    """Give waiting copies their names, and make that durable.
+
+    Raises
+    ------
+    StoreError
+        If a copy is gone or cannot be renamed.
+    """
+    for target in targets:
+        try:
+            os.replace(temporary_path(target), target)  # noqa: PTH105  as in atomic_files
+        except OSError as fault:
+            raise _unwritable(target, fault) from fault
+    for folder in sorted({target.parent for target in targets}):
+        try:
+            sync_directory(folder)
+        except OSError as fault:
+            raise _unwritable(folder, fault) from fault
+
+
+def remove_stale(target: Path) -> None:
+    """Remove the unfinished copies that dead processes left of a file."""
+    for path in target.parent.glob(f"{glob.escape(target.name)}{TEMPORARY_MARK}*"):
+        pid = path.name.rpartition("-")[2]
+        if not pid.isdecimal() or not _is_alive(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

@@ -4,14 +4,13 @@ Files are copied under unfinished names first and take their names just before t
 at most files that nothing refers to, which the next import overwrites.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.commands.sites import Import
-from calibstore.datastore.atomic_files import sync_directory, temporary_path
-from calibstore.datastore.bundle import copy_file
+from calibstore.datastore.atomic_files import temporary_path
+from calibstore.datastore.bundle import copy_file, finish_copies, remove_stale
 from calibstore.errors import ConflictError, StoreError
 from calibstore.model.collections import CollectionType
 from calibstore.model.names import NameKind, find_name
@@ -32,39 +31,43 @@ _SKIPPED = ("instrument", "detector", "physical_filter")
 class _Staged:
     """A bundle whose new files lie in the repository under unfinished names."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, context: Context) -> None:
         self.source = source
-        self._waiting: list[Path] = []
-        self._moved: list[Path] = []
+        self._context = context
+        self._waiting: dict[Path, str] = {}
+        self._is_moved = False
 
-    def copy(self, found: Differences, context: Context) -> None:
+    def copy(self, found: Differences) -> None:
         """Copy the files of new datasets."""
         by_id = {one.id: one for one in self.source.exchange.datasets}
         for record in found.datasets:
-            target = context.absolute(record.path)
-            self._waiting.append(target)
+            target = self._context.absolute(record.path)
+            self._waiting[target] = record.id
+            remove_stale(target)
             copy_file(file_copy(record, by_id[record.id], self.source), target)
 
-    def covers(self, records: Sequence[DatasetRecord], context: Context) -> bool:
+    def covers(self, records: Sequence[DatasetRecord]) -> bool:
         """Tell whether exactly these datasets were copied."""
-        return {context.absolute(one.path) for one in records} == set(self._waiting)
+        return {self._context.absolute(one.path): one.id for one in records} == self._waiting
 
     def move(self) -> None:
         """Give the files their names."""
-        for target in self._waiting:
-            self._moved.append(target)
-            os.replace(temporary_path(target), target)  # noqa: PTH105  as in atomic_files
-        for folder in {target.parent for target in self._waiting}:
-            sync_directory(folder)
+        self._is_moved = True
+        finish_copies(tuple(self._waiting))
 
     def discard(self) -> None:
-        """Remove what was copied; nothing refers to it."""
-        for target in self._waiting:
+        """Remove what was copied and is not referred to."""
+        # An interrupt may come between the commit and the end of the action: the rows decide.
+        kept = self._stored() if self._is_moved else frozenset()
+        for target, dataset_id in self._waiting.items():
             temporary_path(target).unlink(missing_ok=True)
-        for target in self._moved:
-            target.unlink(missing_ok=True)
-        for target in self._waiting:
+            if self._is_moved and dataset_id not in kept:
+                target.unlink(missing_ok=True)
             _remove_empty(target.parent)
+
+    def _stored(self) -> frozenset[str]:
+        with self._context.unit_of_work() as uow:
+            return frozenset(uow.datasets.by_ids(self._waiting.values()))
 
 
 def _remove_empty(folder: Path) -> None:
@@ -76,7 +79,7 @@ def _remove_empty(folder: Path) -> None:
 def _prepare(command: Import, context: Context, dry_run: bool) -> _Staged:
     folder = Path(command.directory).expanduser().absolute()
     context.narrate(f"reading {folder}")
-    staged = _Staged(read_source(folder, command.export_file))
+    staged = _Staged(read_source(folder, command.export_file), context)
     if dry_run or command.transfer == "direct":
         return staged
     with context.unit_of_work() as uow:
@@ -84,7 +87,7 @@ def _prepare(command: Import, context: Context, dry_run: bool) -> _Staged:
     if found.conflicts or staged.source.problems:
         return staged
     try:
-        staged.copy(found, context)
+        staged.copy(found)
     except BaseException:
         staged.discard()
         raise
@@ -98,7 +101,7 @@ def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged)
     effect = _effect(command, context, source, found)
     if found.is_empty:
         return Plan(effect=effect)
-    if uow.is_write and command.transfer == "copy" and not staged.covers(found.datasets, context):
+    if uow.is_write and command.transfer == "copy" and not staged.covers(found.datasets):
         raise ConflictError("the repository changed meanwhile", hint="repeat the import", code="E-CHANGED")
 
     def apply(uow: "UnitOfWork", state: int) -> None:
