@@ -12,6 +12,7 @@ from calibstore.services.context import Context
 from calibstore.services.destinations import destination_or_new, destination_views, location_of
 from calibstore.services.fingerprinting import Fingerprint, fingerprint
 from calibstore.services.gates import require_adopted
+from calibstore.services.importing import SKIPS
 from calibstore.services.native import butler
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def target(uow: "UnitOfWork", command: Deploy, context: Context) -> Target:
 def _no_location(record: DestinationRecord, chain: TicketChain) -> UserInputError:
     by_hand = " && ".join(
         (
-            butler("import", record.repository, "DIR", "--transfer", "copy"),
+            butler("import", record.repository, "DIR", "--transfer", "copy", *SKIPS),
             butler("collection-chain", record.repository, "--mode", "prepend", chain.top, chain.name),
         )
     )

@@ -25,7 +25,8 @@ from calibstore.services.native import butler
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-_SKIPPED = ("instrument", "detector", "physical_filter")
+SKIPS = tuple(word for element in ("instrument", "detector", "physical_filter") for word in ("-s", element))
+"""Words of `butler import` that leave the other site's dimension rows alone."""
 
 
 class _Staged:
@@ -150,14 +151,13 @@ def _effect(command: Import, context: Context, source: Source, found: Difference
             warnings=tuple(found.warnings),
             data=data,
         )
-    skips = [word for element in _SKIPPED for word in ("-s", element)]
     file = ["--export-file", command.export_file] if command.export_file else []
     return Effect(
         summary=f"import {len(found.datasets)} datasets and {len(found.certified)} ranges from {source.repository} "
         "(not live until chained)",
         lines=found.lines(),
         warnings=tuple(found.warnings),
-        native=(butler("import", context.root, str(source.folder), *file, "--transfer", command.transfer, *skips),),
+        native=(butler("import", context.root, str(source.folder), *file, "--transfer", command.transfer, *SKIPS),),
         next=tuple(
             f"cabstand collection-chain {parsed.user_prefix}{parsed.instrument}/calib {name} --mode prepend"
             for name in chains
