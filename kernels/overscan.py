@@ -140,7 +140,7 @@ def _usable_range(ordered: Image, rule: OverscanRule) -> tuple[Indices, Indices,
     bled = np.zeros(n_rows, np.bool_)
     if rule.grow:
         bled = ordered[np.arange(n_rows), np.maximum(last, 1) - 1] > rule.bleed_adu
-        bled = np.convolve(bled, np.ones(2 * rule.grow + 1), "same") > 0
+        bled = _grown(bled, rule.grow)
     above = np.full(n_rows, rule.max_deviation_adu, np.float32)
     return *_clip_range(ordered, first, last, center, below=center - np.float32(low), above=above), bled
 
@@ -193,7 +193,12 @@ def _outlying(level: Image, outlier_adu: float) -> BoolImage:
         running = np.median(np.lib.stride_tricks.sliding_window_view(level, 5), axis=1)
         outlying[2:-2] = level[2:-2] > running + outlier_adu
         outlying[:_FILL_NEIGHBOURS] = outlying[-_FILL_NEIGHBOURS:] = False
-    return np.convolve(outlying, np.ones(5), "same") > 0
+    return _grown(outlying, 2)
+
+
+def _grown(selected: BoolImage, reach: int) -> BoolImage:
+    """Select up to `reach` neighbours on each side too."""
+    return np.convolve(selected, np.ones(2 * reach + 1))[reach : reach + selected.size] > 0
 
 
 def _fill(level: Image, invalid: BoolImage) -> Image:

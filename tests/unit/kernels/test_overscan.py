@@ -101,3 +101,11 @@ def test_an_unusable_box_is_refused() -> None:
         overscan_levels(np.zeros((10, 6), np.float32), rule=SERIAL)
     with pytest.raises(NotEnoughDataError, match="no usable sample"):
         overscan_levels(np.full((10, 20), np.nan, np.float32))
+
+
+@pytest.mark.parametrize("n_columns", [2, 4, 10])
+def test_an_amplifier_narrower_than_what_is_grown_has_levels(n_columns: int) -> None:
+    wide, _ = box(n_rows=n_columns, n_columns=20, level=100.0)
+    levels = overscan_levels(wide, rule=replace(PARALLEL, bleed_adu=1000.0))
+    assert levels.level.shape == (n_columns,)
+    np.testing.assert_allclose(levels.level, np.median(wide[:, 3:-3], axis=1), atol=3.0)
