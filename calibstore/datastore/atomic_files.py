@@ -14,6 +14,9 @@ TEMPORARY_MARK: Final = ".cabstand-tmp-"
 FILE_MODE: Final = 0o644
 """Products are world-readable whatever the writer's umask."""
 
+FOLDER_MODE: Final = 0o755
+"""So are the folders made for them; what the umask allows beyond that stays."""
+
 
 def temporary_path(path: Path) -> Path:
     """Return the name a file has until it is complete."""
@@ -47,7 +50,7 @@ def create_atomically(path: Path) -> Iterator[int]:
     unfinished = temporary_path(path)
     descriptor, is_unfinished = -1, False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         is_unfinished = True
         yield descriptor
@@ -88,6 +91,21 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with create_atomically(path) as descriptor:
         write_at(descriptor, memoryview(content), 0)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its missing parents, durable and open to all readers; one that is there stays as it is.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        folder.chmod(folder.stat().st_mode | FOLDER_MODE)
+        sync_directory(folder.parent)
 
 
 def write_at(descriptor: int, content: memoryview, offset: int) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from calibstore.datastore.atomic_files import create_atomically, sync_directory, write_at
+from calibstore.datastore.atomic_files import create_atomically, make_folder, sync_directory, write_at
 from calibstore.datastore.checksums import unreadable
 from calibstore.errors import StoreError
 
@@ -57,7 +57,7 @@ def link_file(source: Path, target: Path) -> None:
         If the file system cannot link (other disk, permissions).
     """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         target.hardlink_to(source.resolve())
         sync_directory(target.parent)
     except OSError as fault:

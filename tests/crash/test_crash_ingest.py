@@ -22,8 +22,8 @@ from calibstore.services.context import forget_engines
 Repo = Any  # tests/conftest.py
 
 _CALLS = ("open", "pwrite", "fchmod", "fsync", "replace", "link")
-N_WRITES = 18
-"""Three frames of one chunk: create, write, mode, sync, rename, sync of the folder."""
+N_WRITES = 23
+"""Three frames of one chunk: create, write, mode, sync, rename, sync of the folder; sync of five new folders' parents."""
 
 
 @pytest.fixture

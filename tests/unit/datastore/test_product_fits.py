@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
+from calibstore.datastore import atomic_files
 from calibstore.datastore.atomic_files import TEMPORARY_MARK, is_temporary, write_atomically
 from calibstore.datastore.png import png_bytes, write_png
 from calibstore.datastore.product_fits import (
@@ -153,3 +155,21 @@ def test_write_atomically_replaces_whole_files(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a.bin", b"x" * 10)
     write_atomically(tmp_path / "a.bin", b"yy")
     assert (tmp_path / "a.bin").read_bytes() == b"yy"
+
+
+def test_folders_made_for_a_product_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "a" / "b" / "c.txt", b"x")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b")] == [0o755, 0o755]
+
+
+def test_new_folders_are_made_durable_before_the_file_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(atomic_files, "sync_directory", lambda path: synced.append(path.name))
+    write_atomically(tmp_path / "a" / "b" / "c.txt", b"x")
+    assert synced == [tmp_path.name, "a", "b"]
+    write_atomically(tmp_path / "a" / "b" / "d.txt", b"x")
+    assert synced[3:] == ["b"]
