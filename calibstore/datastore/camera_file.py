@@ -289,12 +289,17 @@ def _detectors(top: Fields) -> tuple[tuple[Detector, ...], dict[str, Any]]:
         if number in {known.id for known in detectors}:
             entry.problem("id", number, "a number no other detector has")
         if card:
-            values[entry.text("header_value")] = number
+            value = entry.text("header_value")
+            if value in values:
+                entry.problem("header_value", value, "a value no other detector has")
+            values[value] = number
         n_problems = len(top.problems)
         width, height = entry.pair("size", low=1)
         size = (width, height) if len(top.problems) == n_problems else None
         name = entry.name("name")
-        amplifiers = tuple(_amplifier(amp, size) for amp in entry.entries("amplifiers"))
+        if name in {known.full_name for known in detectors}:
+            entry.problem("name", name, "a name no other detector has")
+        amplifiers = _amplifiers(entry, size)
         covered = sum(amp.data.width * amp.data.height for amp in amplifiers)
         if not top.problems and covered != width * height:
             entry.problem("size", [width, height], f"as many pixels as the amplifiers' data hold ({covered})")
@@ -306,7 +311,36 @@ def _detectors(top: Fields) -> tuple[tuple[Detector, ...], dict[str, Any]]:
     return tuple(detectors), {"card": card, "values": values} if card else {}
 
 
-def _check_boxes(entry: Fields, data: Box, serial: Box | None, parallel: Box | None) -> None:
+def _amplifiers(detector: Fields, size: tuple[int, int] | None) -> tuple[Amplifier, ...]:
+    found: list[Amplifier] = []
+    for entry in detector.entries("amplifiers"):
+        n_problems = len(entry.problems)
+        amplifier = _amplifier(entry, size)
+        if len(entry.problems) == n_problems:
+            for other in found:
+                _check_apart(entry, amplifier, other)
+        found.append(amplifier)
+    return tuple(found)
+
+
+def _check_apart(entry: Fields, amplifier: Amplifier, other: Amplifier) -> None:
+    """Refuse two amplifiers of one name, one place or the same raw pixels."""
+    if amplifier.name == other.name:
+        entry.problem("name", amplifier.name, "a name no other amplifier has")
+    if amplifier.place.overlaps(other.place):
+        place = [amplifier.detector_x0, amplifier.detector_y0]
+        entry.problem("place", place, f"a place free of amplifier {other.name}")
+    if amplifier.extension == other.extension and amplifier.data.overlaps(other.data):
+        shown = entry.plain("data")
+        entry.problem("data", shown, f"other pixels of '{amplifier.extension}' than amplifier {other.name}'s")
+
+
+def _check_boxes(entry: Fields, data: Box, prescan: Box | None, serial: Box | None, parallel: Box | None) -> None:
+    for key, box in (("prescan", prescan), ("serial_overscan", serial), ("parallel_overscan", parallel)):
+        if box and box.overlaps(data):
+            shown = {"x": box.x0, "y": box.y0, "width": box.width, "height": box.height}
+            where = f"columns {data.x0}..{data.x1 - 1}, rows {data.y0}..{data.y1 - 1}"
+            entry.problem(key, shown, f"outside the imaging pixels ({where})")
     if serial and (serial.y0, serial.height) != (data.y0, data.height):
         shown = {"y": serial.y0, "height": serial.height}
         entry.problem("serial_overscan", shown, f"the rows of data (y {data.y0}, height {data.height})")
@@ -325,7 +359,7 @@ def _amplifier(entry: Fields, size: tuple[int, int] | None) -> Amplifier:
     )
     x0, y0 = entry.pair("place", low=0)
     if len(entry.problems) == n_problems:
-        _check_boxes(entry, data, serial, parallel)
+        _check_boxes(entry, data, prescan, serial, parallel)
         if size and (x0 + data.width > size[0] or y0 + data.height > size[1]):
             allowed = f"a place where {data.width}x{data.height} pixels fit into the detector's size"
             entry.problem("place", [x0, y0], allowed)

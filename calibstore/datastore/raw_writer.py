@@ -146,12 +146,10 @@ def amplifier_cards(amplifier: Amplifier, detector: Detector) -> dict[str, CardV
     dict
         EXTNAME, DATASEC, BIASSEC, DETSEC, DETSIZE; DETSEC counts down where the amplifier is read mirrored.
     """
-    data = amplifier.data
-    place = Box(amplifier.detector_x0, amplifier.detector_y0, data.width, data.height)
     cards: dict[str, CardValue] = {
         "EXTNAME": amplifier.extension,
-        "DATASEC": _section(data),
-        "DETSEC": _section(place, flip_x=amplifier.flip_x, flip_y=amplifier.flip_y),
+        "DATASEC": _section(amplifier.data),
+        "DETSEC": _section(amplifier.place, flip_x=amplifier.flip_x, flip_y=amplifier.flip_y),
         "DETSIZE": f"[1:{detector.width},1:{detector.height}]",
     }
     if amplifier.serial_overscan is not None:

@@ -22,6 +22,15 @@ class Box:
         """First row after the box."""
         return self.y0 + self.height
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the box in an array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def overlaps(self, other: "Box") -> bool:
+        """Tell whether two boxes share a pixel."""
+        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amplifier:
@@ -55,6 +64,11 @@ class Amplifier:
     saturation_adu: float = 65535.0
     source: str = ""
     """Where gain, read noise and saturation come from."""
+
+    @property
+    def place(self) -> Box:
+        """Pixels of the assembled detector that this amplifier shows."""
+        return Box(self.detector_x0, self.detector_y0, self.data.width, self.data.height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -218,3 +218,47 @@ def test_the_sbig_has_no_overscan_and_a_drift_limit() -> None:
     tests = {criterion.test: criterion for criterion in load_profile(camera=found).criteria}
     assert tests["level_drift"].fail == (0.5,)
     assert "resid_mean" not in tests
+
+
+def _two_amplifiers(**changes: Any) -> dict[str, Any]:
+    second = {**copy.deepcopy(AMPLIFIER), "name": "B", "extension": "B", "place": [32, 0], **changes}
+    detector = {"id": 0, "name": "S00", "size": [64, 30], "amplifiers": [{**AMPLIFIER, "extension": "A"}, second]}
+    return changed("detectors", [detector])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"name": "A"}, "detectors[0].amplifiers[1].name: 'A' is not a name no other amplifier has"),
+        ({"place": [16, 0]}, "detectors[0].amplifiers[1].place: [16, 0] is not a place free of amplifier A"),
+        (
+            {"extension": "A"},
+            "detectors[0].amplifiers[1].data: {'height': 30, 'width': 32, 'x': 4, 'y': 0} is not"
+            " other pixels of 'A' than amplifier A's",
+        ),
+    ],
+)
+def test_amplifiers_share_neither_name_nor_pixels(changes: dict[str, Any], told: str) -> None:
+    assert parse_camera(yaml.safe_dump(_two_amplifiers()), file="my.yaml")
+    assert f"my.yaml: {told}" in faults(_two_amplifiers(**changes))
+
+
+@pytest.mark.parametrize("kind", ["prescan", "serial_overscan", "parallel_overscan"])
+def test_overscans_and_prescan_lie_outside_the_data(kind: str) -> None:
+    content = changed(f"detectors/0/amplifiers/0/{kind}", copy.deepcopy(AMPLIFIER["data"]))
+    told = "outside the imaging pixels (columns 4..35, rows 0..29)"
+    assert any(f"amplifiers[0].{kind}: " in line and told in line for line in faults(content))
+
+
+def test_two_detectors_need_two_header_values() -> None:
+    content = copy.deepcopy(GOOD)
+    first = content["detectors"][0]
+    content["detector_card"] = "CCDNAME"
+    content["detectors"] = [
+        {**copy.deepcopy(first), "header_value": "same"},
+        {**copy.deepcopy(first), "id": 1, "name": "S01", "header_value": "same"},
+    ]
+    assert "my.yaml: detectors[1].header_value: 'same' is not a value no other detector has" in faults(content)
+    content["detectors"][1]["header_value"] = "other"
+    content["detectors"][1]["name"] = "S00"
+    assert "my.yaml: detectors[1].name: 'S00' is not a name no other detector has" in faults(content)
