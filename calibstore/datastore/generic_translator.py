@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from calibstore.datastore.fits_headers import CardValue
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.header_values import clock_of, number_of, seconds_of, state_of, text_of, time_of, timespan_of
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Camera

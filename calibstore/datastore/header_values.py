@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from calibstore.datastore.fits_headers import CardValue
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import UserInputError
 from calibstore.model.times import iso_to_ns, utc_to_tai_ns
 from calibstore.model.timespan import Timespan

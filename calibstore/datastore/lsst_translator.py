@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from calibstore.datastore.fits_headers import CardValue
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.header_values import SCALES, seconds_of, state_of, text_of, time_of, timespan_of
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Camera

@@ -8,18 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibstore.datastore.atomic_files import create_atomically, write_at
 from calibstore.datastore.checksums import sha256_whole_and_parts, unreadable
-from calibstore.datastore.raw_pixels import BLOCK, PixelReader
+from calibstore.datastore.fits_cards import CardValue
+from calibstore.datastore.fits_structure import BLOCK
+from calibstore.datastore.raw_pixels import PixelReader
 from calibstore.errors import StoreError
-
-CardValue: TypeAlias = str | int | float | bool | None
-"""What a header card holds; None is written as an undefined value."""
 
 _BITPIX: Final = {"f4": -32, "f8": -64, "i2": 16, "i4": 32, "u1": 8}
 
@@ -176,7 +175,7 @@ def create_product(
     planes : sequence of PlaneSpec
         Image extensions, in file order.
     cards : mapping of str to str, int, float, bool or None
-        Cards of the primary header; long keywords become HIERARCH cards, long texts CONTINUE.
+        Cards of the primary header; long keywords become HIERARCH cards, long texts CONTINUE, None an undefined value.
 
     Yields
     ------

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from calibstore.datastore import generic_translator, lsst_translator
-from calibstore.datastore.fits_headers import CardValue, HduFacts, RawHeaders, read_headers
+from calibstore.datastore.fits_cards import CardValue
+from calibstore.datastore.fits_headers import HduFacts, RawHeaders, read_headers
 from calibstore.errors import UserInputError
 from calibstore.model import lsst_cameras
 from calibstore.model.camera import Camera

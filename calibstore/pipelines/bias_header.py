@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.detector_frames import ADU, AmplifierLevels, DetectorFrame
 from calibstore.pipelines.quantum import Quantum, RawInput

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from calibstore.datastore.checksums import sha256_of_file
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.png import write_png
-from calibstore.datastore.product_fits import CardValue, read_header, read_plane_bands, write_image
+from calibstore.datastore.product_fits import read_header, read_plane_bands, write_image
 from calibstore.errors import UserInputError
 from calibstore.pipelines.quantum import OutputFile, WrittenFile
 from kernels.arrays import Image

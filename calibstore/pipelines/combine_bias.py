@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue, ProductWriter, create_product, image_planes
+from calibstore.datastore.fits_cards import CardValue
+from calibstore.datastore.product_fits import ProductWriter, create_product, image_planes
 from calibstore.errors import ExecutionError, UserInputError
 from calibstore.model.camera import Detector
 from calibstore.pipelines.bias_header import STEPS, bias_cards, differing_state, distribution_cards

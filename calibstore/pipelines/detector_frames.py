@@ -5,6 +5,7 @@ order, so that twenty full-size frames are combined with a few rows of each in m
 applied to the result, which is the same for a clipped mean and costs one product instead of twenty.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -131,8 +132,14 @@ class DetectorFrame:
         columns = self._column_offsets[index]
         if columns is not None:
             np.subtract(out, columns, out=out)
-        self._sum += float(np.add.reduce(out, axis=None))
-        self._n_read += out.size
+        total = float(np.add.reduce(out, axis=None))
+        if math.isfinite(total):
+            self._n_read += out.size
+        else:
+            finite = out[np.isfinite(out)]
+            total = float(np.add.reduce(finite))
+            self._n_read += finite.size
+        self._sum += total
         return out
 
     def _plane(self, amplifier: Amplifier) -> ImagePlane:
@@ -150,7 +157,9 @@ class DetectorFrame:
         n_bytes = (y1 - y0) * plane.row_bytes
         if self._buffer.size < n_bytes:
             self._buffer = np.empty(n_bytes, np.uint8)
-        return self._reader.read_rows(plane, y0, y1, buffer=self._buffer)
+        stored = self._reader.read_rows(plane, y0, y1, buffer=self._buffer)
+        added = _whole_zero(plane)
+        return np.add(stored, added, dtype=np.int64, casting="unsafe") if added else stored
 
     def _region(self, plane: ImagePlane, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
         region = np.empty((rows[1] - rows[0], columns[1] - columns[0]), np.float32)
@@ -162,8 +171,9 @@ class DetectorFrame:
         return region
 
     def _find_levels(self, amplifier: Amplifier, plane: ImagePlane, instrument: str) -> AmplifierLevels:
-        # the zero of the stored values cancels in every difference, so it is never added to a pixel
-        offset = np.full(plane.height, -plane.zero, np.float32)
+        # the zero of the stored values cancels in every difference, so it is not added to a pixel
+        zero = plane.zero - _whole_zero(plane)
+        offset = np.full(plane.height, -zero, np.float32)
         serial = parallel = None
         try:
             if (box := amplifier.serial_overscan) is not None:
@@ -182,7 +192,13 @@ class DetectorFrame:
             ) from fault
         self._row_offsets.append(offset)
         self._column_offsets.append(None if parallel is None else parallel.level)
-        return AmplifierLevels(name=amplifier.name, serial=serial, parallel=parallel, zero_adu=plane.zero)
+        return AmplifierLevels(name=amplifier.name, serial=serial, parallel=parallel, zero_adu=zero)
+
+
+def _whole_zero(plane: ImagePlane) -> int:
+    """Return the zero to add while values are whole: unsigned 32-bit ones lie near -2**31, too far for float32."""
+    is_wide = np.dtype(plane.dtype).kind == "i" and np.dtype(plane.dtype).itemsize > 2
+    return int(plane.zero) if is_wide and plane.scale == 1.0 and plane.zero.is_integer() else 0
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue, read_header, read_plane
+from calibstore.datastore.fits_cards import CardValue
+from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
 from calibstore.model.codec import from_plain

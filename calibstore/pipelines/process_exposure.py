@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue, create_product, image_planes, read_plane
+from calibstore.datastore.fits_cards import CardValue
+from calibstore.datastore.product_fits import create_product, image_planes, read_plane
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
 from calibstore.model.times import ns_to_iso
@@ -89,9 +90,7 @@ def _variance(image: Image, detector: Detector, bias_variance: Image) -> Image:
     """Return the variance from light, read noise and the bias subtracted [electron^2]."""
     variance: Image = np.where(image > 0.0, image, np.float32(0.0)) + bias_variance
     for amplifier in detector.amplifiers:
-        y0, x0 = amplifier.detector_y0, amplifier.detector_x0
-        box = slice(y0, y0 + amplifier.data.height), slice(x0, x0 + amplifier.data.width)
-        variance[box] += np.float32(amplifier.read_noise_e**2)
+        variance[amplifier.place.slices] += np.float32(amplifier.read_noise_e**2)
     return variance
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from calibstore.datastore.product_fits import CardValue
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import CabstandError, UserInputError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.model.noise_penalty import KAPPA, Statistic, bias_noise_penalty
@@ -131,7 +131,7 @@ class _Bench:
     def measure_product(self) -> None:
         """Measure what belongs to the candidate itself or to all exposures together."""
         for amplifier in self.detector.amplifiers:
-            box = _box(amplifier)
+            box = amplifier.place.slices
             image = np.where(self.candidate.bad[box], np.float32(np.nan), self.candidate.image[box])
             levels = percentiles(image)
             for percent, value in zip(DISTRIBUTION_PERCENTS, levels, strict=True):
@@ -162,7 +162,7 @@ class _Bench:
     def _measure_amplifier(
         self, raw: RawInput, amplifier: Amplifier, residual: Image, used: BoolImage, levels: AmplifierLevels
     ) -> float:
-        box = _box(amplifier)
+        box = amplifier.place.slices
         found, good = amplifier_statistics(
             residual[box],
             bad=self.candidate.bad[box],
@@ -216,7 +216,7 @@ class _Bench:
     def _add_halves(self, amplifier: Amplifier) -> None:
         values = dict.fromkeys(HALF_METRICS, math.nan)
         if self.totals:
-            even, odd = (total[_box(amplifier)] for total in self.totals)
+            even, odd = (total[amplifier.place.slices] for total in self.totals)
             values = half_metrics(even, self.n_halves[0], odd, self.n_halves[1], noise=noise_model(amplifier))
         for metric, value in values.items():
             self._add(metric, value, "1", amplifier.name, note="fewer than four build exposures were measured")
@@ -258,11 +258,6 @@ def noise_model(amplifier: Amplifier) -> NoiseModel:
 
 def _n_used(n_pixels: int, rule: OverscanRule) -> int:
     return max(n_pixels - rule.leading_skip - rule.trailing_skip, 0)
-
-
-def _box(amplifier: Amplifier) -> tuple[slice, slice]:
-    y0, x0 = amplifier.detector_y0, amplifier.detector_x0
-    return slice(y0, y0 + amplifier.data.height), slice(x0, x0 + amplifier.data.width)
 
 
 def _write_residual(output: OutputFile, bench: _Bench) -> WrittenFile | None:

@@ -208,4 +208,4 @@ def test_a_real_frame_cut_short_is_named(tmp_path: Path) -> None:
         path.write_bytes(source[:keep])
         with pytest.raises(StoreError, match=rf"^cut{keep}\.fits\.fz: ") as caught:
             translate(path, load_camera("sbig_stl1001"))
-        assert caught.value.code == "E-RAW-TRUNCATED"
+        assert caught.value.code == "E-TRUNCATED"

@@ -10,7 +10,7 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibstore.datastore.fits_headers import parse_cards
+from calibstore.datastore.fits_cards import parse_cards
 from calibstore.datastore.raw_headers import check_geometry, read_headers, translate, translate_header
 from calibstore.datastore.raw_writer import write_raw
 from calibstore.errors import CabstandError, StoreError, UserInputError

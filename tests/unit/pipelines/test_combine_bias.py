@@ -313,3 +313,20 @@ def test_one_exposure_assembled_and_halves_in_bands(raws) -> None:
     )
     wanted = np.mean([assemble(true_data(number)) for number in (0, 2, 4, 6)], axis=0)
     np.testing.assert_allclose(even, wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("has_overscan", [True, False])
+def test_unsigned_32_bit_raws_keep_every_adu(raws, tmp_path: Path, has_overscan: bool) -> None:
+    """Stored with BZERO = 2**31 the values lie where float32 knows only every 128th whole number."""
+    detector = build_detector(has_overscan=has_overscan)
+    expected, _ = read_assembled(detector, raws[0])
+    found, _ = read_assembled(detector, write_raw(tmp_path / "long.fits", 0, dtype=np.uint32))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_one_pixel_without_value_does_not_make_a_frame_stand_apart(tmp_path: Path) -> None:
+    real = [write_raw(tmp_path / f"{number}.fits", number, dtype=np.float32) for number in range(7)]
+    data = true_data(7)
+    data[1, 3, 4] = np.nan
+    quantum = build_quantum([*real, write_raw(tmp_path / "7.fits", 7, data=data, dtype=np.float32)], tmp_path)
+    assert combine_bias(quantum).details["frames_apart"] == []
