@@ -82,11 +82,12 @@ def _close(walk: Walk, command: Rehearse) -> None:
     walk.emit(f"  It stays at {walk.root} ({size / 1e6:.0f} MB). Practise on it:")
     walk.emit("")
     walk.emit(f"    export CABSTAND_REPO={home}")
+    instrument = walk.facts["instrument"]
     tries: tuple[tuple[str, str], ...]
     if command.prepare_only:
         tries = (
             ("cabstand exposures --events", "when did the camera change?"),
-            ("cabstand campaign new LATISS DM-99001 practice --why camera_change", "open a campaign"),
+            (f"cabstand campaign new {instrument} DM-99001 practice --why camera_change", "open a campaign"),
             ("cabstand campaign show DM-99001 --explain", "the checklist, with help for every item"),
         )
     else:
@@ -96,11 +97,11 @@ def _close(walk: Walk, command: Rehearse) -> None:
             ("cabstand explain 2025042000001 0 bias", "which bias applies to a later exposure, and why"),
             ("cabstand journal DM-99001 --markdown", "the record for the ticket"),
             (
-                "cabstand collection-chain LATISS/calib LATISS/calib/DM-99001 --mode remove --dry-run",
+                f"cabstand collection-chain {instrument}/calib {instrument}/calib/DM-99001 --mode remove --dry-run",
                 "what would happen if it were taken out",
             ),
             ("cabstand rehearse --reset --prepare-only", "begin anew and walk it yourself"),
         )
-    width = max(len(line) for line, _ in tries)
     for line, what in tries:
-        walk.emit(f"    {line:<{width}}  # {what}")
+        walk.emit(f"    # {what}")
+        walk.emit(f"    {line}")
