@@ -11,9 +11,8 @@ from kernels.arrays import Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmplifierPlacement:
-    """Where an amplifier's imaging pixels lie in the raw array and on the detector [pixel]."""
+    """Where an amplifier's imaging rows lie in the raw array, and its pixels on the detector [pixel]."""
 
-    data_x0: int
     data_y0: int
     width: int
     height: int
@@ -80,15 +79,15 @@ def oriented(block: NDArray[np.generic], *, is_flipped_x: bool, is_flipped_y: bo
     return block[:: -1 if is_flipped_y else 1, :: -1 if is_flipped_x else 1]
 
 
-def place_amplifier(raw: NDArray[np.generic], placement: AmplifierPlacement, *, out: Image) -> Image:
-    """Copy the imaging pixels of a raw amplifier to their place on the detector.
+def place_amplifier(data: NDArray[np.generic], placement: AmplifierPlacement, *, out: Image) -> Image:
+    """Copy the imaging pixels of an amplifier to their place on the detector.
 
     Parameters
     ----------
-    raw : ndarray of shape (raw_height, raw_width)
-        Whole raw array of the amplifier [adu].
+    data : ndarray of shape (height, width)
+        Imaging pixels of the amplifier, in readout order.
     placement : AmplifierPlacement
-        Its boxes and flips.
+        Its place and flips.
     out : ndarray of shape (ny, nx), float32
         Assembled image; only this amplifier's part is written.
 
@@ -97,10 +96,8 @@ def place_amplifier(raw: NDArray[np.generic], placement: AmplifierPlacement, *, 
     ndarray of shape (ny, nx), float32
         `out`.
     """
-    x0, y0 = placement.data_x0, placement.data_y0
-    block = raw[y0 : y0 + placement.height, x0 : x0 + placement.width]
     rows = slice(placement.detector_y0, placement.detector_y0 + placement.height)
     out[rows, placement.detector_columns] = oriented(
-        block, is_flipped_x=placement.is_flipped_x, is_flipped_y=placement.is_flipped_y
+        data, is_flipped_x=placement.is_flipped_x, is_flipped_y=placement.is_flipped_y
     )
     return out

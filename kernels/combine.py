@@ -8,26 +8,20 @@ Most pixels need no clipping: one dense pass finds the median, quartiles, extrem
 lie inside the first and the next limit the result is final. Only the others are gathered and iterated.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.arrays import BoolImage, Counts, Cube, Image
-from kernels.errors import ClipCannotRejectError, KernelError, NotEnoughDataError
+from kernels.clip_bounds import IQR_TO_SIGMA, SMALLEST_SIGMA, require_rejectable
+from kernels.errors import KernelError, NotEnoughDataError
 from kernels.sorting_network import network_program
-
-IQR_TO_SIGMA: Final = 0.7413
-"""Standard deviation of a normal distribution over its interquartile range."""
 
 MIN_FRAMES_FOR_SPREAD: Final = 5
 """From this many frames on the variance comes from the spread, below it from the input variance."""
-
-SMALLEST_SIGMA: Final = 1.5
-"""A tighter clip may empty a pixel: fewer than half of good samples lie inside 0.67 sigma."""
 
 TILE_PIXELS: Final = 16384
 """Pixels worked on at a time: twenty rows of them stay in the second-level cache."""
@@ -40,8 +34,6 @@ _FAR_AWAY: Final = np.float32(3e38)
 
 _Scalar = TypeVar("_Scalar", np.float32, np.bool_)
 
-Rule = Literal["std", "median_iqr"]
-
 
 @dataclass(frozen=True, slots=True)
 class Combined:
@@ -53,66 +45,6 @@ class Combined:
     """Variance of that mean, shape (ny, nx), float32 [unit squared]; NaN where it cannot be told."""
     count: Counts
     """Samples kept, shape (ny, nx), int16."""
-
-
-def max_rejectable_sigma(n_frames: int, rule: Rule = "median_iqr") -> float:
-    """Return the largest deviation one outlier can have, in its own sigma.
-
-    Parameters
-    ----------
-    n_frames : int
-        Samples, the outlier included.
-    rule : {"std", "median_iqr"}
-        ``std``: about the mean in (population) standard deviations. ``median_iqr``: about the median in 0.7413 times
-        the interquartile range (linear between ranks).
-
-    Returns
-    -------
-    float
-        A clip at or above this many sigma can reject nothing; `inf` where there is no bound.
-
-    Notes
-    -----
-    std: with one value at D and N-1 at 0 the mean is D/N and the deviation sqrt(N-1) sigma, the largest there is.
-    median_iqr: the quartile ranks reach the extreme value only for N <= 4. With the others at 0 the pair
-    (deviation, IQR) is (D/2, D/2), (D, D/2), (D, D/4) for N = 2, 3, 4.
-
-    Examples
-    --------
-    >>> round(max_rejectable_sigma(20, "std"), 3)
-    4.359
-    >>> [round(max_rejectable_sigma(n), 2) for n in (2, 3, 4, 5)]
-    [1.35, 2.7, 5.4, inf]
-    """
-    if n_frames < 2:
-        return 0.0
-    if rule == "std":
-        return math.sqrt(n_frames - 1)
-    return {2: 1.0, 3: 2.0, 4: 4.0}.get(n_frames, math.inf) / IQR_TO_SIGMA
-
-
-def require_rejectable(n_frames: int, n_sigma: float, rule: Rule = "median_iqr") -> None:
-    """Refuse a clip that could never reject a single outlier.
-
-    Parameters
-    ----------
-    n_frames : int
-        Frames to combine.
-    n_sigma : float
-        Clip [sigma].
-    rule : {"std", "median_iqr"}
-        As in `max_rejectable_sigma`.
-
-    Raises
-    ------
-    ClipCannotRejectError
-        If no single value can deviate by more than `n_sigma`.
-    """
-    bound = max_rejectable_sigma(n_frames, rule)
-    if n_sigma < bound:
-        return
-    needed = next(n for n in range(2, 100_000_000) if n_sigma < max_rejectable_sigma(n, rule))
-    raise ClipCannotRejectError(n_frames=n_frames, n_sigma=n_sigma, bound_sigma=bound, needed_frames=needed)
 
 
 def clipped_mean(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.arrays import Image, Vector
-from kernels.combine import IQR_TO_SIGMA
+from kernels.clip_bounds import IQR_TO_SIGMA
 from kernels.errors import NotEnoughDataError
 
 DISTRIBUTION_PERCENTS: Final = (0, 5, 16, 50, 84, 95, 100)

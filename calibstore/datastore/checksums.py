@@ -3,12 +3,23 @@
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from calibstore.errors import StoreError
 
 _CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksums:
+    """Size and sums of a finished product."""
+
+    size_bytes: int
+    sha256: str
+    content_sha256: str
+    """Of the data units alone, in file order, without padding."""
 
 
 def sha256_of_file(path: Path) -> str:

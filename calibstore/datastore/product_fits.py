@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibstore.datastore.atomic_files import create_atomically, write_at
-from calibstore.datastore.checksums import sha256_whole_and_parts, unreadable
+from calibstore.datastore.checksums import Checksums, sha256_whole_and_parts, unreadable
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.fits_structure import BLOCK
 from calibstore.datastore.raw_pixels import PixelReader
@@ -51,16 +51,6 @@ def image_planes(unit: str, mask_planes: Mapping[str, int]) -> tuple[PlaneSpec, 
         PlaneSpec(name="VARIANCE", dtype="f4", cards={"BUNIT": f"{unit}**2"}),
         PlaneSpec(name="COUNT", dtype="i2"),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checksums:
-    """Size and sums of a finished product."""
-
-    size_bytes: int
-    sha256: str
-    content_sha256: str
-    """Of the data units alone, in file order, without padding."""
 
 
 class ProductWriter:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibstore.datastore.checksums import sha256_of_file
+from calibstore.datastore.checksums import Checksums, sha256_of_file
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.png import write_png
 from calibstore.datastore.product_fits import read_header, read_plane_bands, write_image
@@ -102,15 +102,7 @@ def write_fits_image(output: OutputFile, image: Image, cards: dict[str, CardValu
         If it cannot be written.
     """
     sums = write_image(Path(output.path), image, cards=cards, unit=str(cards.get("LSST ISR UNITS", "")))
-    return WrittenFile(
-        dataset_type=output.dataset_type,
-        dataset_id=output.dataset_id,
-        run=output.run,
-        path=output.path,
-        size_bytes=sums.size_bytes,
-        sha256=sums.sha256,
-        content_sha256=sums.content_sha256,
-    )
+    return output.written(sums)
 
 
 def write_thumbnail(output: OutputFile, image: Image) -> WrittenFile:
@@ -137,12 +129,4 @@ def png_record(output: OutputFile) -> WrittenFile:
     """Return the record of an existing PNG; all of it is content."""
     path = Path(output.path)
     sha256 = sha256_of_file(path)
-    return WrittenFile(
-        dataset_type=output.dataset_type,
-        dataset_id=output.dataset_id,
-        run=output.run,
-        path=output.path,
-        size_bytes=path.stat().st_size,
-        sha256=sha256,
-        content_sha256=sha256,
-    )
+    return output.written(Checksums(size_bytes=path.stat().st_size, sha256=sha256, content_sha256=sha256))

@@ -13,10 +13,11 @@ import numpy as np
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.product_fits import ProductWriter, create_product, image_planes
 from calibstore.errors import ExecutionError, UserInputError
-from calibstore.model.camera import Detector
+from calibstore.model.camera import Box, Detector
 from calibstore.pipelines.bias_header import STEPS, bias_cards, differing_state, distribution_cards
 from calibstore.pipelines.binned_images import binned_product, write_binned, write_thumbnail
-from calibstore.pipelines.detector_frames import ADU, ELECTRON, DetectorFrame, combined_bands, open_frames
+from calibstore.pipelines.combined_bands import combined_bands
+from calibstore.pipelines.detector_frames import ADU, ELECTRON, DetectorFrame, open_frames
 from calibstore.pipelines.kept_outputs import kept_file
 from calibstore.pipelines.quantum import Outcome, OutputFile, Quantum, WrittenFile
 from kernels.arrays import MASK_PLANES, Image, plane_bit
@@ -161,15 +162,7 @@ def _write_product(
             writer.complete_header(cards)
             sums = writer.checksums()
         details |= _facts(frames, units, n_bad)
-    return WrittenFile(
-        dataset_type=output.dataset_type,
-        dataset_id=output.dataset_id,
-        run=output.run,
-        path=output.path,
-        size_bytes=sums.size_bytes,
-        sha256=sums.sha256,
-        content_sha256=sums.content_sha256,
-    )
+    return output.written(sums)
 
 
 def _write_bands(writer: ProductWriter, bands: Iterator[tuple[int, Combined]]) -> list[tuple[int, int]]:
@@ -210,7 +203,7 @@ def _fill_bad_pixels(
         writer.write_rows("VARIANCE", y0, variance)
         writer.write_rows("MASK", y0, np.where(bad, plane_bit("BAD"), 0))
         for amplifier in detector.amplifiers:
-            n_bad[amplifier.name] += int(bad[_amplifier_part(detector, amplifier.name, y0, y1)].sum())
+            n_bad[amplifier.name] += int(bad[_part_in_rows(amplifier.place, y0, y1)].sum())
     return n_bad
 
 
@@ -219,16 +212,16 @@ def _distributions(
 ) -> dict[str, CardValue]:
     found: dict[str, list[float]] = {}
     for amplifier in detector.amplifiers:
-        columns = slice(amplifier.detector_x0, amplifier.detector_x0 + amplifier.data.width)
-        pixels = np.empty((amplifier.data.height, amplifier.data.width), np.float32)
-        for y0 in range(0, amplifier.data.height, _STATISTICS_ROWS):
-            y1 = min(y0 + _STATISTICS_ROWS, amplifier.data.height)
-            first, last = amplifier.detector_y0 + y0, amplifier.detector_y0 + y1
+        place = amplifier.place
+        columns = place.slices[1]
+        pixels = np.empty((place.height, place.width), np.float32)
+        for first in range(place.y0, place.y1, _STATISTICS_ROWS):
+            last = min(first + _STATISTICS_ROWS, place.y1)
             rows = writer.read_rows("IMAGE", first, last, columns)
             if n_bad[amplifier.name]:
                 bad = writer.read_rows("MASK", first, last, columns) != 0
                 rows[bad] = np.nan
-            pixels[y0:y1] = rows
+            pixels[first - place.y0 : last - place.y0] = rows
         found[amplifier.name] = [float(value) for value in percentiles(pixels)]
     details["amplifiers"] = {
         name: {"median": values[3], "half_width_16_84": (values[4] - values[2]) / 2} for name, values in found.items()
@@ -265,8 +258,7 @@ def _plane_bands(writer: ProductWriter, name: str, height: int) -> Iterator[Imag
         yield writer.read_rows(name, y0, min(y0 + _STATISTICS_ROWS, height)).astype(np.float32, copy=False)
 
 
-def _amplifier_part(detector: Detector, name: str, y0: int, y1: int) -> tuple[slice, slice]:
-    amplifier = next(found for found in detector.amplifiers if found.name == name)
-    first = max(amplifier.detector_y0, y0) - y0
-    last = max(min(amplifier.detector_y0 + amplifier.data.height, y1) - y0, first)
-    return slice(first, last), slice(amplifier.detector_x0, amplifier.detector_x0 + amplifier.data.width)
+def _part_in_rows(box: Box, y0: int, y1: int) -> tuple[slice, slice]:
+    """Return the part of a box that lies in rows y0..y1-1, counted from y0."""
+    first = max(box.y0, y0) - y0
+    return slice(first, max(min(box.y1, y1) - y0, first)), box.slices[1]

@@ -1,8 +1,7 @@
-"""Raw exposures of one detector as overscan-subtracted rows, and their clipped combination in row bands.
+"""Raw exposures of one detector as overscan-subtracted rows.
 
 The levels of the overscan regions are found first, from those pixels alone; afterwards any rows can be read in any
-order, so that twenty full-size frames are combined with a few rows of each in memory. Work is done in adu; the gain is
-applied to the result, which is the same for a clipped mean and costs one product instead of twenty.
+order, so that twenty full-size frames are combined with a few rows of each in memory.
 """
 
 import math
@@ -17,13 +16,12 @@ from numpy.typing import NDArray
 
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.raw_pixels import ImagePlane, PixelReader
-from calibstore.errors import CabstandError, ExecutionError, StoreError, UserInputError
+from calibstore.errors import ExecutionError, StoreError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.quantum import RawInput
 from kernels.arrays import Image
-from kernels.assembly import AmplifierPlacement, oriented, row_bands
-from kernels.combine import SMALLEST_SIGMA, ClippedMeanCombiner, Combined
-from kernels.errors import ClipCannotRejectError, KernelError, NotEnoughDataError
+from kernels.assembly import AmplifierPlacement, place_amplifier
+from kernels.errors import NotEnoughDataError
 from kernels.overscan import PARALLEL, SERIAL, OverscanLevels, OverscanRule, overscan_levels
 
 ADU: Final = "adu"
@@ -31,7 +29,6 @@ ELECTRON: Final = "electron"
 
 _PREPASS_ROWS: Final = 256
 _SATURATED_SHARE: Final = 0.75
-_QUANTISATION_ADU: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +238,6 @@ def placements_of(detector: Detector) -> list[AmplifierPlacement]:
     """Return where each amplifier's imaging pixels go, in HDU order."""
     return [
         AmplifierPlacement(
-            data_x0=amplifier.data.x0,
             data_y0=amplifier.data.y0,
             width=amplifier.data.width,
             height=amplifier.data.height,
@@ -252,114 +248,6 @@ def placements_of(detector: Detector) -> list[AmplifierPlacement]:
         )
         for amplifier in detector.amplifiers
     ]
-
-
-def combined_bands(
-    detector: Detector,
-    frames: Sequence[DetectorFrame],
-    *,
-    units: str = ELECTRON,
-    n_sigma: float | None = 3.0,
-    max_iter: int = 3,
-    band_rows: int = 32,
-) -> Iterator[tuple[int, Combined]]:
-    """Combine open frames band by band.
-
-    Parameters
-    ----------
-    detector : Detector
-        Geometry, gains and read noise.
-    frames : sequence of DetectorFrame
-        Open exposures.
-    units : {"electron", "adu"}
-        Unit of the result.
-    n_sigma, max_iter
-        As in `kernels.combine.clipped_mean`.
-    band_rows : int
-        Rows of each frame held in memory.
-
-    Yields
-    ------
-    tuple of int and Combined
-        First row and whole assembled rows, as the detector shows them (flips done), from the bottom up. The arrays are
-        overwritten by the next band. Pixels of no amplifier, and those without a finite sample, are NaN with count 0.
-
-    Raises
-    ------
-    UserInputError
-        If the clip could never reject anything for this number of frames, or there is no frame.
-    StoreError
-        If a file cannot be read in full.
-    """
-    placements = placements_of(detector)
-    gains = np.array([a.gain_e_per_adu if units == ELECTRON else 1.0 for a in detector.amplifiers], np.float32)
-    is_quantised = all(frame.is_quantised for frame in frames)
-    try:
-        combiner = ClippedMeanCombiner(
-            len(frames),
-            n_sigma=n_sigma,
-            max_iter=max_iter,
-            minimum_sigma=_QUANTISATION_ADU if is_quantised else 0.0,
-        )
-    except KernelError as fault:
-        raise as_user_error(fault) from fault
-    width = detector.width
-    stack = np.full((len(frames), band_rows, width), np.nan, np.float32)
-    planes = Combined(
-        np.empty((band_rows, width), np.float32),
-        np.empty((band_rows, width), np.float32),
-        np.empty((band_rows, width), np.int16),
-    )
-    for y0, y1 in row_bands(placements, detector_height=detector.height, band_rows=band_rows):
-        inside = [i for i, p in enumerate(placements) if p.detector_y0 <= y0 and y1 <= p.detector_y0 + p.height]
-        band = stack[:, : y1 - y0]
-        if sum(placements[i].width for i in inside) < width:
-            band[...] = np.nan
-        for index in inside:
-            rows, columns = placements[index].raw_rows(y0, y1), placements[index].detector_columns
-            for frame, pixels in zip(frames, band, strict=True):
-                frame.read_data(index, *rows, out=pixels[:, columns])
-        out = Combined(planes.mean[: y1 - y0], planes.variance[: y1 - y0], planes.count[: y1 - y0])
-        combiner.combine(list(band), frame_variance=_frame_variance(detector, frames, inside), out=out)
-        for index in inside:
-            _finish_amplifier(out, placements[index], gains[index])
-        yield y0, out
-
-
-def stream_combined_bands(
-    detector: Detector,
-    raws: Sequence[RawInput],
-    *,
-    instrument: str = "",
-    units: str = ELECTRON,
-    n_sigma: float | None = 3.0,
-    max_iter: int = 3,
-    band_rows: int = 32,
-    verify_checksums: bool = False,
-) -> Iterator[tuple[int, Combined]]:
-    """Open, combine in bands and close: the in-memory combination of some exposures of one detector.
-
-    Parameters
-    ----------
-    detector, raws, instrument, verify_checksums
-        As in `open_frames`.
-    units, n_sigma, max_iter, band_rows
-        As in `combined_bands`.
-
-    Yields
-    ------
-    tuple of int and Combined
-        As `combined_bands`: assembled order, whole rows, valid until the next band.
-
-    Raises
-    ------
-    StoreError, ExecutionError, UserInputError
-        As `open_frames` and `combined_bands`.
-    """
-    with open_frames(detector, raws, instrument=instrument, verify_checksums=verify_checksums) as frames:
-        yield from combined_bands(
-            detector, frames, units=units, n_sigma=n_sigma, max_iter=max_iter, band_rows=band_rows
-        )
 
 
 def read_assembled(
@@ -399,24 +287,8 @@ def read_assembled(
             data = frame.read_data(index, box.y0, box.y1, out=np.empty((box.height, box.width), np.float32))
             if units == ELECTRON:
                 data *= np.float32(amplifier.gain_e_per_adu)
-            rows = slice(placement.detector_y0, placement.detector_y0 + placement.height)
-            image[rows, placement.detector_columns] = oriented(
-                data, is_flipped_x=amplifier.flip_x, is_flipped_y=amplifier.flip_y
-            )
+            place_amplifier(data, placement, out=image)
         return image, {levels.name: levels for levels in frame.levels}
-
-
-def as_user_error(fault: KernelError) -> CabstandError:
-    """Return a kernel's refusal as an error for people."""
-    if isinstance(fault, ClipCannotRejectError):
-        can_clip = fault.bound_sigma > SMALLEST_SIGMA
-        looser = f", or clip below {fault.bound_sigma:.2f} sigma" if can_clip else ""
-        return UserInputError(
-            str(fault),
-            hint=f"select at least {fault.needed_frames} exposures" + looser,
-            code="E-CLIP",
-        )
-    return UserInputError(str(fault), hint="check the selection and the clip", code="E-COMBINE")
 
 
 def _parallel_rule(instrument: str, saturation_adu: float) -> OverscanRule:
@@ -424,32 +296,6 @@ def _parallel_rule(instrument: str, saturation_adu: float) -> OverscanRule:
     if instrument == "LATISS":
         return replace(rule, is_positive_only=False, outlier_adu=float("inf"))
     return rule
-
-
-def _frame_variance(detector: Detector, frames: Sequence[DetectorFrame], inside: Sequence[int]) -> Image:
-    """Return the variance of one sample per column [adu^2]: read noise of the camera file, else of the overscan."""
-    columns = np.full((1, detector.width), np.nan, np.float32)
-    for index in inside:
-        amplifier = detector.amplifiers[index]
-        sigma = amplifier.read_noise_e / amplifier.gain_e_per_adu
-        measured = [frame.levels[index].serial for frame in frames]
-        if sigma == 0.0:
-            found = [levels.residual_stdev for levels in measured if levels is not None]
-            sigma = float(np.median(found)) if found else float("nan")
-        columns[:, amplifier.detector_x0 : amplifier.detector_x0 + amplifier.data.width] = sigma**2
-    return columns
-
-
-def _finish_amplifier(out: Combined, placement: AmplifierPlacement, gain: np.float32) -> None:
-    columns = placement.detector_columns
-    for plane in (out.mean, out.variance, out.count):
-        block = plane[:, columns]
-        if placement.is_flipped_x or placement.is_flipped_y:
-            turned = oriented(block, is_flipped_x=placement.is_flipped_x, is_flipped_y=placement.is_flipped_y)
-            block[...] = turned.copy()
-    if gain != 1.0:
-        out.mean[:, columns] *= gain
-        out.variance[:, columns] *= gain * gain
 
 
 def _require_unchanged(raw: RawInput, *, verify_checksum: bool) -> None:

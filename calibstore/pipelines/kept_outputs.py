@@ -24,19 +24,7 @@ def kept_file(output: OutputFile, existing: Mapping[str, str]) -> WrittenFile | 
     if not recorded or not path.is_file():
         return None
     try:
-        if path.suffix == ".png":
-            record = png_record(output)
-        else:
-            sums = product_checksums(path)
-            record = WrittenFile(
-                dataset_type=output.dataset_type,
-                dataset_id=output.dataset_id,
-                run=output.run,
-                path=output.path,
-                size_bytes=sums.size_bytes,
-                sha256=sums.sha256,
-                content_sha256=sums.content_sha256,
-            )
+        record = png_record(output) if path.suffix == ".png" else output.written(product_checksums(path))
     except StoreError:  # damaged: made again
         return None
     return record if record.sha256 == recorded else None

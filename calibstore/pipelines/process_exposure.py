@@ -12,7 +12,7 @@ from calibstore.model.camera import Detector
 from calibstore.model.times import ns_to_iso
 from calibstore.pipelines.bias_header import STEPS
 from calibstore.pipelines.detector_frames import ELECTRON, read_assembled
-from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum, RawInput, WrittenFile
+from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum, RawInput
 from calibstore.pipelines.verify_candidate import Candidate, read_candidate
 from kernels.arrays import MASK_PLANES, Image, Mask, plane_bit
 
@@ -64,15 +64,7 @@ def process_exposure(quantum: Quantum) -> Outcome:
         writer.write_rows("MASK", 0, _mask(image, bias))
         writer.write_rows("VARIANCE", 0, _variance(image, detector, bias_variance))
         sums = writer.checksums()
-    file = WrittenFile(
-        dataset_type=output.dataset_type,
-        dataset_id=output.dataset_id,
-        run=output.run,
-        path=output.path,
-        size_bytes=sums.size_bytes,
-        sha256=sums.sha256,
-        content_sha256=sums.content_sha256,
-    )
+    file = output.written(sums)
     details: dict[str, object] = {
         "applied_id": _applied_id(calib, bias),
         "steps_applied": ["BIAS"],

@@ -5,6 +5,7 @@ A quantum is idempotent: `run_quantum` keeps an output that exists with the reco
 
 from dataclasses import dataclass, field
 
+from calibstore.datastore.checksums import Checksums
 from calibstore.model.camera import Detector
 
 
@@ -51,6 +52,18 @@ class OutputFile:
     run: str
     path: str
     """Absolute final path; written under a temporary name, synced and renamed."""
+
+    def written(self, sums: Checksums) -> "WrittenFile":
+        """Return the record of the finished file."""
+        return WrittenFile(
+            dataset_type=self.dataset_type,
+            dataset_id=self.dataset_id,
+            run=self.run,
+            path=self.path,
+            size_bytes=sums.size_bytes,
+            sha256=sums.sha256,
+            content_sha256=sums.content_sha256,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from calibstore.datastore.product_fits import create_product, image_planes
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.model.codec import to_plain
 from calibstore.pipelines.combine_bias import combine_bias
-from calibstore.pipelines.detector_frames import stream_combined_bands
+from calibstore.pipelines.combined_bands import combined_bands
+from calibstore.pipelines.detector_frames import open_frames
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
 
 pytestmark = pytest.mark.bench
@@ -158,8 +159,11 @@ def test_the_common_work(raws: tuple[RawInput, ...], peer_s: float, tmp_path: Pa
     def own() -> None:
         specs = image_planes("adu", {"BAD": 0})[:3]
         path = tmp_path / "master.fits"
-        with create_product(path, height=detector.height, width=detector.width, planes=specs, cards={}) as writer:
-            for y0, band in stream_combined_bands(detector, raws, units="adu"):
+        with (
+            open_frames(detector, raws) as frames,
+            create_product(path, height=detector.height, width=detector.width, planes=specs, cards={}) as writer,
+        ):
+            for y0, band in combined_bands(detector, frames, units="adu"):
                 writer.write_rows("IMAGE", y0, band.mean)
                 writer.write_rows("VARIANCE", y0, band.variance)
 

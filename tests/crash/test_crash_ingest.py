@@ -23,7 +23,7 @@ Repo = Any  # tests/conftest.py
 
 _CALLS = ("open", "pwrite", "fchmod", "fsync", "replace", "link")
 N_WRITES = 23
-"""Three frames of one chunk: create, write, mode, sync, rename, sync of the folder; sync of five new folders' parents."""
+"""Three frames of one chunk: create, write, mode, sync, rename, sync of the folder; five new folders synced."""
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from astropy.io import fits
 from calibstore.datastore.raw_headers import translate
 from calibstore.model.camera import Detector
 from calibstore.model.lsst_cameras import camera
-from kernels.assembly import AmplifierPlacement, place_amplifier
+from calibstore.pipelines.detector_frames import placements_of
+from kernels.assembly import place_amplifier
 
 FOLDER = os.environ.get("CABSTAND_REALDATA", "")
 pytestmark = [
@@ -24,18 +25,8 @@ pytestmark = [
 def assembled(path: Path, detector: Detector) -> np.ndarray:
     out = np.full((detector.height, detector.width), np.nan, np.float32)
     with fits.open(path) as hdus:
-        for amp in detector.amplifiers:
-            placement = AmplifierPlacement(
-                data_x0=amp.data.x0,
-                data_y0=amp.data.y0,
-                width=amp.data.width,
-                height=amp.data.height,
-                detector_x0=amp.detector_x0,
-                detector_y0=amp.detector_y0,
-                is_flipped_x=amp.flip_x,
-                is_flipped_y=amp.flip_y,
-            )
-            place_amplifier(hdus[amp.extension].data, placement, out=out)
+        for amp, placement in zip(detector.amplifiers, placements_of(detector), strict=True):
+            place_amplifier(hdus[amp.extension].data[amp.data.slices], placement, out=out)
     return out
 
 

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
+from kernels.clip_bounds import max_rejectable_sigma, require_rejectable
 from kernels.combine import (
     IQR_TO_SIGMA,
     ClippedMeanCombiner,
     Combined,
     clipped_mean,
-    max_rejectable_sigma,
-    require_rejectable,
 )
 from kernels.errors import ClipCannotRejectError, KernelError, NotEnoughDataError
 

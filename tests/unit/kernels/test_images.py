@@ -13,7 +13,7 @@ from kernels.statistics import clipped_statistics, percentiles, streamed_median
 
 
 def placement(**changes) -> AmplifierPlacement:
-    values = {"data_x0": 3, "data_y0": 1, "width": 5, "height": 4, "detector_x0": 10, "detector_y0": 4}
+    values = {"data_y0": 1, "width": 5, "height": 4, "detector_x0": 10, "detector_y0": 4}
     return AmplifierPlacement(**(values | {"is_flipped_x": True, "is_flipped_y": True} | changes))
 
 
@@ -22,7 +22,7 @@ def placement(**changes) -> AmplifierPlacement:
 def test_bands_of_raw_rows_assemble_like_the_whole_amplifier(flip_x: bool, flip_y: bool) -> None:
     place = placement(is_flipped_x=flip_x, is_flipped_y=flip_y)
     raw = np.arange(8 * 12).reshape(8, 12)
-    whole = place_amplifier(raw, place, out=np.zeros((8, 20), np.float32))
+    whole = place_amplifier(raw[1:5, 3:8], place, out=np.zeros((8, 20), np.float32))
     assert whole[4:, 10:15].sum() == raw[1:5, 3:8].sum()
     assert whole[7 if flip_y else 4, 14 if flip_x else 10] == raw[1, 3]
     banded = np.zeros_like(whole)

@@ -13,7 +13,8 @@ from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import ExecutionError, StoreError, UserInputError
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.pipelines.combine_bias import combine_bias
-from calibstore.pipelines.detector_frames import read_assembled, stream_combined_bands
+from calibstore.pipelines.combined_bands import combined_bands
+from calibstore.pipelines.detector_frames import open_frames, read_assembled
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
 from kernels.combine import clipped_mean
 
@@ -308,9 +309,9 @@ def test_one_exposure_assembled_and_halves_in_bands(raws) -> None:
     assert levels["C1"].serial is not None
     assert levels["C1"].parallel is not None
     np.testing.assert_allclose(levels["C1"].parallel.level, np.arange(WIDTH) // 10)
-    even = np.concatenate(
-        [band.mean.copy() for _, band in stream_combined_bands(build_detector(), raws[::2], units="adu", n_sigma=None)]
-    )
+    with open_frames(build_detector(), raws[::2]) as frames:
+        bands = combined_bands(build_detector(), frames, units="adu", n_sigma=None)
+        even = np.concatenate([band.mean.copy() for _, band in bands])
     wanted = np.mean([assemble(true_data(number)) for number in (0, 2, 4, 6)], axis=0)
     np.testing.assert_allclose(even, wanted, atol=1e-3)
 
