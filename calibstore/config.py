@@ -58,6 +58,14 @@ def load_config(environment: Mapping[str, str]) -> Config:
     roles = found.get("roles", {})
     if not isinstance(repositories, dict) or not isinstance(roles, dict):
         raise UserInputError(f"{path}: [repositories] and [roles] must be tables", hint="see README, Configuration")
+    for table, entries, kind, example in (
+        ("repositories", repositories, str, 'main = "/repo/calib"'),
+        ("roles", roles, list, 'deployer = ["jane"]'),
+    ):
+        for key, value in entries.items():
+            parts = value if isinstance(value, list) else [value]
+            if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
+                raise UserInputError(f"{path}: [{table}] {key} = {value!r} is no such entry", hint=f"write {example}")
     return Config(
         default_repository=str(found.get("default_repository", "")),
         repositories={str(name): str(place) for name, place in repositories.items()},

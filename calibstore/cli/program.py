@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from calibstore.cli.session import Session, Surroundings, system_surroundings
-from calibstore.cli.verbs import add_verbs, global_options
+from calibstore.cli.verbs import OrderedGroup, add_verbs, global_options
 from calibstore.errors import CabstandError
 
 _EPILOG = """\
@@ -16,14 +16,6 @@ New here? `cabstand rehearse` walks the whole procedure on a simulated camera.
 Exit codes: 0 done; 2 bad input; 3 not found; 4 conflict; 5 workflow gate; 6 execution failed;
 7 store or file fault; 8 verdict is no pass (with --fail-on-verdict).
 """
-
-
-class _Group(click.Group):
-    """Lists verbs in the order of the work."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        # Docstring inherited.
-        return list(self.commands)
 
 
 def make_group(surroundings: Surroundings) -> click.Group:
@@ -36,7 +28,7 @@ def make_group(surroundings: Surroundings) -> click.Group:
     """
 
     @click.group(
-        cls=_Group,
+        cls=OrderedGroup,
         name="cabstand",
         epilog=_EPILOG,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -69,6 +61,7 @@ def run(argv: Sequence[str], surroundings: Surroundings) -> int:
         code = made.main(args=list(argv), prog_name="cabstand", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except CabstandError as problem:
+        problem.hint = problem.hint or "cabstand --help"
         surroundings.print_error(problem, as_json=wants_json)
         return problem.exit_code
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -89,6 +82,11 @@ def run(argv: Sequence[str], surroundings: Surroundings) -> int:
         # The reader went away (`| head`): quiet, and keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as problem:
+        place, told = problem.filename or "a file", problem.strerror or str(problem)
+        hint = "check that its folder exists and may be written, and that the disk is not full: ls -ld, df -h"
+        surroundings.print_problem("E-FILE", f"{place}: {told}", hint, as_json=wants_json)
+        return 7
     except Exception as problem:  # a traceback must never reach a user
         surroundings.print_crash(problem, as_json=wants_json)
         return 7

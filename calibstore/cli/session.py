@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import click
 
+from calibstore.cli.prose import for_terminal
 from calibstore.commands.fields import Command, to_line
 from calibstore.commands.repository import Rehearse
 from calibstore.config import Config, find_repository, load_config
@@ -56,7 +57,7 @@ class Surroundings:
             path = folder / "last-crash.txt"
             path.write_text("".join(traceback.format_exception(problem)), encoding="utf-8")
             hint = f"a fault of Cabstand's own; details for a bug report: {path}"
-        except (OSError, CabstandError):
+        except Exception:  # the last line of defence may not fail in its turn
             hint = "a fault of Cabstand's own; please report it"
         self.print_problem("E-INTERNAL", told, hint, as_json=as_json)
 
@@ -104,6 +105,13 @@ class Session:
         CabstandError
             Whatever the command refuses.
         """
+        try:
+            return self._carry_out(command)
+        except CabstandError as problem:
+            problem.hint = problem.hint or f"cabstand {command.verb} --help"
+            raise
+
+    def _carry_out(self, command: Command) -> int:
         from calibstore.services.context import Context
         from calibstore.services.doors import ask, execute
 
@@ -175,11 +183,11 @@ class Session:
 
     def _print(self, lines: tuple[str, ...], data: Any, warnings: tuple[str, ...]) -> None:
         for warning in warnings:
-            self._narrate(f"warning: {warning}")
+            self._narrate("\n".join(for_terminal(f"warning: {warning}")))
         if self.given.get("as_json"):
             click.echo(json.dumps(data, sort_keys=True), file=self.surroundings.out)
         elif lines:
-            click.echo("\n".join(lines), file=self.surroundings.out)
+            click.echo("\n".join(part for line in lines for part in for_terminal(line)), file=self.surroundings.out)
 
     def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool) -> None:
         if self.given.get("as_json"):

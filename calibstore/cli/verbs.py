@@ -1,6 +1,7 @@
 """Click verbs made from the declared commands."""
 
 import inspect
+import textwrap
 from typing import Any
 
 import click
@@ -14,7 +15,22 @@ _ORDER = (
     "certify-calibrations", "decertify", "collection-chain", "hail", "decide", "deploy", "export-calibs", "import",
     "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor",
 )  # fmt: skip
+_HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}
+
+
+class OrderedGroup(click.Group):
+    """Lists verbs in the order of the work, each with its whole first sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs as they were added."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each verb with its first sentence, however long."""
+        rows = [(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def global_options(*, for_verb: type[Command] | None = None) -> list[click.Parameter]:
@@ -45,7 +61,7 @@ def add_verbs(group: click.Group) -> None:
         if len(classes) == 1 and " " not in classes[0].verb:
             group.add_command(_click_command(classes[0], first))
             continue
-        inner = click.Group(first, help=_GROUP_HELP[first], no_args_is_help=True)
+        inner = OrderedGroup(first, help=_GROUP_HELP[first], no_args_is_help=True)
         for cls in classes:
             inner.add_command(_click_command(cls, cls.verb.split()[1]))
         group.add_command(inner)
@@ -66,38 +82,53 @@ def _click_command(cls: type[Command], name: str) -> click.Command:
 
 
 def _param(one: Asked) -> click.Parameter:
-    metavar = one.declared.metavar or None
     if one.declared.is_argument:
         # Required arguments are checked by `build`, which names all that is missing at once.
-        return click.Argument([one.name], nargs=-1 if one.is_many else 1, required=False, metavar=metavar)
+        return click.Argument([one.name], nargs=-1 if one.is_many else 1, required=False, metavar=_usage(one))
     names = [one.name, one.option, *([one.declared.short] if one.declared.short else [])]
     if one.type is bool:
         return click.Option(names, is_flag=True, default=None, help=one.declared.help)
     notes = [] if one.is_optional else ["required"]
     if one.is_optional and one.default not in (None, "", ()):
-        notes.append(f"default {one.default}")
-    choices = [choice for choice in one.declared.choices if choice]
-    if choices:
-        metavar = "|".join(choices)
+        notes.append(f"default {', '.join(map(str, one.default)) if one.is_many else one.default}")
     suffix = f" [{'; '.join(notes)}]" if notes else ""
     return click.Option(
         names,
         multiple=one.is_many,
         default=None,
-        metavar=metavar or one.name.upper().rstrip("_"),
+        metavar="|".join(one.choices) or one.shown,
         help=one.declared.help + suffix,
     )
 
 
 def _argument_help(asked: tuple[Asked, ...]) -> str:
-    rows = [
-        (one.declared.metavar or one.name.upper(), one.declared.help, one.declared.choices)
-        for one in asked
-        if one.declared.is_argument
-    ]
+    rows = [(_usage(one), _argument_text(one)) for one in asked if one.declared.is_argument]
     if not rows:
         return ""
-    width = max(len(name) for name, _, _ in rows)
-    lines = [f"{name:<{width}}  {text}" for name, text, _ in rows]
+    width = max(len(name) for name, _ in rows)
+    lines = [
+        line
+        for name, text in rows
+        for line in textwrap.wrap(
+            f"{name:<{width}}  {text}",
+            _HELP_WIDTH,
+            subsequent_indent=" " * (width + 2),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
     # \b keeps click from re-wrapping the table.
     return "\n\n\b\n" + "\n".join(lines)
+
+
+def _argument_text(one: Asked) -> str:
+    notes = [" | ".join(one.choices)] if one.choices else []
+    if one.is_optional and one.default:
+        notes.append(f"default {one.default}")
+    return one.declared.help + "".join(f" [{note}]" for note in notes)
+
+
+def _usage(one: Asked) -> str:
+    """Return an argument as a usage line shows it: what may be left out stands in brackets."""
+    name = one.shown + ("..." if one.is_many else "")
+    return f"[{name}]" if one.is_optional else name

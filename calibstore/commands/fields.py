@@ -5,6 +5,7 @@ exact ``cabstand ...`` line, the journal's JSON and, later, the form.
 """
 
 import dataclasses
+import difflib
 import shlex
 import types
 import typing
@@ -53,7 +54,17 @@ class Asked:
     @property
     def label(self) -> str:
         """What an error calls it."""
-        return self.name.rstrip("_").replace("_", " ").upper() if self.declared.is_argument else self.option
+        return self.shown if self.declared.is_argument else self.option
+
+    @property
+    def shown(self) -> str:
+        """What its value is called, such as ``TICKET`` or ``ID=REASON``."""
+        return (self.declared.metavar or self.name.rstrip("_").upper()).removesuffix("...")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Values that may be given; empty for any."""
+        return tuple(choice for choice in self.declared.choices if choice)
 
 
 class Command:
@@ -169,12 +180,11 @@ def build(cls: type[C], raw: Mapping[str, object]) -> C:
                 one.declared.check(values[name])
         except UserInputError as problem:
             problems.append(problem)
-    if len(problems) == 1:
-        raise problems[0]
     if problems:
         raise UserInputError(
             "; ".join(problem.message for problem in problems),
             hint="; ".join(problem.hint for problem in problems if problem.hint) or f"cabstand {cls.verb} --help",
+            code=problems[0].code if len(problems) == 1 else "",
         )
     return cls(**values)
 
@@ -255,7 +265,11 @@ def _converted(one: Asked, given: object) -> object:
 
 def _one_value(one: Asked, given: object) -> object:
     if one.declared.choices and given not in one.declared.choices:
-        raise UserInputError(f"{one.label}: {given!r} is not one of {', '.join(one.declared.choices)}")
+        near = difflib.get_close_matches(str(given), one.choices, n=1)
+        raise UserInputError(
+            f"{one.label}: {given!r} is not one of {', '.join(one.choices)}",
+            hint=f"did you mean {near[0]}?" if near else "",
+        )
     if isinstance(given, one.type):
         return given
     try:

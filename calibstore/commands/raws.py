@@ -30,7 +30,11 @@ class ShowExposures(Command):
 
     where: str = option("selection, e.g. \"instrument='LATISS' and exposure.day_obs=20261101\"", default="")
     instrument: str = option("instrument, when the repository has several", default="")
-    for_: str = option("check the selection for this calibration type", default="", flag="--for", metavar="TYPE")
-    exclude: tuple[str, ...] = option("leave out an exposure: ID=REASON", default=(), metavar="ID=REASON")
+    for_: str = option(
+        "check the selection for this calibration type, e.g. bias", default="", flag="--for", metavar="TYPE"
+    )
+    exclude: tuple[str, ...] = option(
+        "leave out an exposure, e.g. 2025040800006='light leak'; repeat for more", default=(), metavar="ID=REASON"
+    )
     limit: int = option("samples shown", default=10, metavar="N")
     events: bool = option("show camera-state changes instead", default=False)

@@ -10,7 +10,7 @@ from calibstore.commands.fields import Command, argument, command, option
 class Init(Command):
     """Create a repository with its cameras and the table of sites."""
 
-    path: str = argument("folder to create", default="")
+    path: str = argument("folder to create; by default the one -R or $CABSTAND_REPO names", default="")
     camera: tuple[str, ...] = option(
         "LATISS, LSSTComCam, LSSTCam, a camera file that ships (sbig_stl1001) or the path of a camera file; repeat for "
         "more; ':mini' after a name takes the small simulated camera",

@@ -16,9 +16,13 @@ class CertifyCalibrations(Command):
     collection: str = argument("CALIBRATION collection, e.g. LATISS/calib/DM-48520/DP1/bias.20250207a")
     dataset_type: str = argument("dataset type, e.g. bias")
     begin_date: str = option(
-        "first instant: TAI, UTC (Z or offset), day_obs (20250401) or MJD; leave out for unbounded", default=""
+        "first instant: TAI, UTC (Z or offset), day_obs (20250401) or MJD; leave out for unbounded",
+        default="",
+        metavar="TIME",
     )
-    end_date: str = option("first instant after; a day_obs means through that day; leave out for open", default="")
+    end_date: str = option(
+        "first instant after; a day_obs means through that day; leave out for open", default="", metavar="TIME"
+    )
     unbounded_begin: bool = option("yes, valid for all the past", default=False)
     allow_missing: str = option("why some detectors are missing", default="", metavar="REASON")
 
@@ -28,11 +32,11 @@ class CertifyCalibrations(Command):
 class Decertify(Command):
     """Take a stretch of time out of certified ranges; the closed rows stay in the history."""
 
-    collection: str = argument("CALIBRATION collection")
-    dataset_type: str = argument("dataset type")
-    begin_date: str = option("first instant to take out; leave out for unbounded", default="")
-    end_date: str = option("first instant to keep again; leave out for open", default="")
-    detector: tuple[int, ...] = option("only these detectors", default=())
+    collection: str = argument("CALIBRATION collection, e.g. LATISS/calib/DM-48520/DP1/bias.20250207a")
+    dataset_type: str = argument("dataset type, e.g. bias")
+    begin_date: str = option("first instant to take out; leave out for unbounded", default="", metavar="TIME")
+    end_date: str = option("first instant to keep again; leave out for open", default="", metavar="TIME")
+    detector: tuple[int, ...] = option("only this detector; repeat for more", default=(), metavar="N")
 
 
 @command("collection-chain", writes=True)
@@ -56,7 +60,7 @@ class CollectionChain(Command):
 class QueryCollections(Command):
     """List collections; chains as trees in search order."""
 
-    glob: str = argument("name pattern", default="*")
+    glob: str = argument("name pattern, e.g. 'LATISS/calib/*'", default="*")
     collection_type: tuple[str, ...] = option(
         "only these types", default=(), choices=("run", "tagged", "chained", "calibration")
     )
@@ -68,7 +72,7 @@ class QueryCollections(Command):
 class QueryDatasets(Command):
     """List datasets with their RUN, and where certified with collection and range."""
 
-    dataset_type: str = argument("name pattern of dataset types", default="*")
+    dataset_type: str = argument("name pattern of dataset types, e.g. bias or 'bias*'", default="*")
     collections: tuple[str, ...] = option("only in these collections (chains are searched)", default=())
     limit: int = option("rows shown", default=200, metavar="N")
 
@@ -78,7 +82,7 @@ class QueryDatasets(Command):
 class Explain(Command):
     """Tell which calibration applies to an exposure, and why every other one lost."""
 
-    exposure: int = argument("exposure id")
+    exposure: int = argument("exposure id, e.g. 2025041100003")
     detector: int = argument("detector number")
     dataset_type: str = argument("dataset type", default="bias")
     collection: str = option("search here; by default the instrument's top chain", default="")

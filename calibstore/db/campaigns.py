@@ -49,7 +49,7 @@ class Campaigns:
             guess = f"did you mean {near}? " if near else ""
             raise NotFoundError(
                 f"no campaign {ticket!r} in this repository",
-                hint=f"{guess}cabstand campaign list; a new one: cabstand campaign new INSTRUMENT {ticket} TAG",
+                hint=f"{guess}cabstand campaign list; a new one: cabstand campaign new INSTRUMENT TICKET TAG",
                 code="E-CAMPAIGN",
             )
         return found

@@ -37,9 +37,13 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
     ------
     NotFoundError
         If the file is missing.
+    StoreError
+        If it is empty: SQLite would make a store of it.
     """
     if must_exist and not path.exists():
-        raise NotFoundError(f"no repository at {path.parent}", hint=f"make one: cabstand init {path.parent}")
+        raise NotFoundError(f"no repository at {path.parent}", hint=_way_out(path.parent, path.name))
+    if must_exist and path.stat().st_size == 0:
+        raise StoreError(f"not a Cabstand store: {path} is empty", hint="check -R/--repo, or restore the last backup")
     mode = _mode(path) if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
@@ -68,6 +72,15 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
     return engine
+
+
+def _way_out(folder: Path, store: str) -> str:
+    if folder.exists() and not folder.is_dir():
+        return "that is a file: give the folder of a repository with -R"
+    inside = sorted(one.parent for one in folder.glob(f"*/{store}"))
+    if inside:
+        return f"did you mean {' or '.join(str(one) for one in inside[:3])}?"
+    return f"make one: cabstand init {folder} --camera NAME"
 
 
 def _mode(path: Path) -> str:

@@ -94,8 +94,10 @@ def next_state(state: HailingState, move: HailingStep | DecisionOutcome) -> Hail
     following = TRANSITIONS.get((state, move))
     if following is not None:
         return following
-    possible = ", ".join(allowed_moves(state)) or "nothing more: begin a new ticket"
-    raise WorkflowError(f"{move} is not possible while the ticket is {state}", hint=f"possible now: {possible}")
+    possible = ", ".join(str(one).lower() for one in allowed_moves(state)) or "nothing more: begin a new ticket"
+    raise WorkflowError(
+        f"{str(move).lower()} is not possible while the ticket is {state}", hint=f"possible now: {possible}"
+    )
 
 
 def allowed_moves(state: HailingState) -> tuple[HailingStep | DecisionOutcome, ...]:

@@ -33,7 +33,7 @@ def check_part(part: str, value: str) -> str:
     """
     pattern, grammar = GRAMMARS[part]
     if not re.fullmatch(pattern, value):
-        raise UserInputError(f"{part} '{value}' is not {grammar}", hint=f"give {grammar}", code="E-NAME")
+        raise UserInputError(f"{part} '{value}' is not well formed", hint=f"give {grammar}", code="E-NAME")
     return value
 
 

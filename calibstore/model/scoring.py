@@ -90,12 +90,12 @@ def evidence_sentence(rows: Sequence[JudgedRow], *, n_in_build: int, n_independe
         Exposures of each kind with a usable value.
     """
     independent = [row for row in rows if row.evidence is Evidence.INDEPENDENT and row.is_gating]
-    counts = f"{n_independent} independent and {n_in_build} build exposure(s) judged"
+    counts = f"{n_independent} independent and {n_in_build} build exposures judged"
     if not n_independent:
         return False, f"{counts}: the build explains itself, so it supports no validity range."
     if any(row.verdict in (Verdict.FAIL, Verdict.UNKNOWN) for row in independent):
         n_bad = len({row.exposure for row in independent if row.verdict in (Verdict.FAIL, Verdict.UNKNOWN)})
-        return False, f"{counts}; {n_bad} independent one(s) failed or are unknown, so they support no validity range."
+        return False, f"{counts}; {n_bad} of the independent ones failed or unknown, so they support no validity range."
     return True, f"{counts}; the independent ones support a validity range over their own nights."
 
 

@@ -29,6 +29,11 @@ class GroupedExceptions:
     reason: str = ""
     """Why unknown, or the waiver."""
 
+    @property
+    def title(self) -> str:
+        """Kind and place, such as ``persistent amplifier RXX_S00 C04``."""
+        return f"whole {self.where}" if self.kind == "whole exposure" else f"{self.kind} {self.where}"
+
 
 def group_exceptions(rows: Sequence[JudgedRow]) -> tuple[GroupedExceptions, ...]:
     """Return the exceptions of a judgement in groups, the gravest first.

@@ -114,7 +114,7 @@ def _scoreboard(one: HailedType) -> str:
 def _failures(one: HailedType) -> str:
     groups = group_exceptions(one.judgements[0].rows) if one.judgements else ()
     lines = [
-        f"{group.verdict}{'' if group.is_gating else ' (informational)'} {group.kind} {group.where}: "
+        f"{group.verdict}{'' if group.is_gating else ' (informational)'} {group.title}: "
         f"{', '.join(group.tests)}; {group.n} of {group.n_judged} results; worst {group.worst}"
         for group in groups[:FAILURES_SHOWN]
     ]

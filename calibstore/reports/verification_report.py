@@ -49,7 +49,7 @@ class ReportExposure:
     role: str
     """``build``, ``independent`` or ``excluded``."""
     reason: str = ""
-    """Why it was excluded."""
+    """Why it was left out of the build, or of everything; one left out of the build may still be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,10 +264,9 @@ def _inputs_line(data: ReportData) -> str:
     if data.noise_penalty is not None:
         share = data.noise_penalty
         penalty = f"noise penalty {100 * share:.2f} % ({grade(share)}; green to 2.5 %, amber to 5 %)"
-    n_excluded = sum(found.role == "excluded" for found in data.exposures)
-    return (
-        f"Inputs: {data.n_inputs} combined ({data.statistic or 'statistic unknown'}), {n_excluded} excluded; {penalty}"
-    )
+    n_excluded = sum(found.role == "excluded" or bool(found.reason) for found in data.exposures)
+    statistic = (data.statistic or "statistic unknown").replace("_", " ")
+    return f"Inputs: {data.n_inputs} combined ({statistic}), {n_excluded} excluded; {penalty}"
 
 
 def _steps_block(data: ReportData) -> str:
@@ -307,7 +306,8 @@ def _commands_block(data: ReportData) -> str:
 def _tier_line(judgement: Judgement) -> str:
     count = {verdict: sum(row.verdict is verdict for row in judgement.rows) for verdict in Verdict}
     counts = ", ".join(f"{n} {verdict.lower()}" for verdict, n in count.items() if n)
-    tier = f"{judgement.tier} tier ({judgement.profile_id})"
+    named = "" if judgement.profile_id == judgement.tier else f" ({judgement.profile_id})"
+    tier = f"{judgement.tier} tier{named}"
     return f"{tier}: {judgement.verdict} of {len(judgement.rows)} results: {counts}"
 
 
@@ -315,7 +315,7 @@ def _group_line(group: GroupedExceptions) -> str:
     info = "" if group.is_gating else " (informational)"
     reason = f"; {group.reason}" if group.reason else ""
     return (
-        f"{group.verdict}{info} {group.kind} {group.where}: {', '.join(group.tests)}; "
+        f"{group.verdict}{info} {group.title}: {', '.join(group.tests)}; "
         f"{group.n} of {group.n_judged} results; worst {group.worst}{reason}"
     )
 

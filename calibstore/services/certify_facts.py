@@ -74,7 +74,7 @@ def how_verified(uow: "UnitOfWork", ticket: str, dataset_type: str, datasets: Se
             f"{record.candidate_run}"
         )
     else:
-        lines.append(f"  UUIDs match: all {len(datasets)} verified datasets are these")
+        lines.append("  UUIDs match: what was verified are exactly these datasets")
     if not record.n_independent:
         warnings.append("W-INSAMPLE verified on build exposures only: that alone supports no validity range")
     data: dict[str, object] = {

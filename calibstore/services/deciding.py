@@ -1,5 +1,6 @@
 """Recording what the board decided: people, outcome, waivers with scope, and exactly what it was decided on."""
 
+import re
 from typing import TYPE_CHECKING
 
 from calibstore.commands.campaigns import Decide
@@ -8,7 +9,7 @@ from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.codec import to_plain
 from calibstore.model.hailing import DecisionOutcome, HailingState, next_state
 from calibstore.model.times import describe
-from calibstore.model.waivers import Waiver
+from calibstore.model.waivers import WAIVER_FORM, Waiver
 from calibstore.services import next_lines as lines
 from calibstore.services.actions import Effect, Plan
 from calibstore.services.context import Context
@@ -109,6 +110,7 @@ def _waivers(command: Decide, outcome: DecisionOutcome, context: Context) -> tup
             "adopt_with_waivers without a waiver", hint="add --waive for each, or adopt", code="E-WAIVER"
         )
     for waiver in waivers:
+        _check_written(waiver)
         if waiver.is_expired(context.clock()):
             raise UserInputError(
                 f"the waiver of {waiver.test} expired on {waiver.expires} already",
@@ -116,6 +118,27 @@ def _waivers(command: Decide, outcome: DecisionOutcome, context: Context) -> tup
                 code="E-WAIVER",
             )
     return waivers
+
+
+def _check_written(waiver: Waiver) -> None:
+    """Refuse what is no test, and the placeholders of a proposed line: the decision would carry them for ever."""
+    if not re.fullmatch(r"\w+", waiver.test):
+        raise UserInputError(
+            f"test={waiver.test} of a waiver is no name of a test",
+            hint=f"write a waiver as: {WAIVER_FORM}",
+            code="E-WAIVER",
+        )
+    for key, value, placeholder in (
+        ("reason", waiver.reason, "WHY"),
+        ("who", waiver.who, "NAME"),
+        ("instead_of", waiver.instead_of, "WHAT WAS LOOKED AT"),
+    ):
+        if value == placeholder:
+            raise UserInputError(
+                f"the waiver of {waiver.test} still says {key}={placeholder}, a placeholder",
+                hint=f"write what belongs there: {key}=...",
+                code="E-PLACEHOLDER",
+            )
 
 
 def _check_fresh(uow: "UnitOfWork", found: Standing) -> None:
@@ -145,7 +168,7 @@ def _check_results(
         against += against_lines(standing_against(judged))
         proposals += proposed_waivers(judged, now_tai_ns=now)
     if against:
-        kept = tuple(waiver.text() for waiver in waivers)
+        kept = tuple(waiver.text() for waiver in waivers if waiver in used)
         raise WorkflowError(
             f"{found.ticket} cannot be adopted over results without a waiver: {'; '.join(against)}",
             hint=lines.decide_line(found, "adopt_with_waivers", (*kept, *proposals)),

@@ -69,7 +69,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     """
     handler = cast(Handler, _module(command.verb).HANDLERS[command.verb])
     if context.is_read_only and not dry_run:
-        raise StoreError("the repository is open read-only", hint="leave out --read-only", code="E-READONLY")
+        return _looked(handler, command, context)
     prepared = handler.prepare(command, context, dry_run) if handler.prepare else None
     try:
         with context.unit_of_work(write=not dry_run) as uow:
@@ -100,6 +100,20 @@ def ask(command: Command, context: Context) -> Answer:
     """
     question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
     return question(command, context)
+
+
+def _looked(handler: Handler, command: Command, context: Context) -> Effect:
+    """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
+    prepared = handler.prepare(command, context, True) if handler.prepare else None
+    try:
+        with context.unit_of_work() as uow:
+            plan = handler.plan(command, context, uow, prepared)
+    finally:
+        if prepared is not None:
+            prepared.discard()
+    if plan.apply is not None or plan.after is not None:
+        raise StoreError("the repository is open read-only", hint="leave out --read-only", code="E-READONLY")
+    return plan.effect
 
 
 def _module(verb: str) -> ModuleType:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.commands.raws import ShowExposures
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Camera
+from calibstore.model.counting import counted
 from calibstore.model.exposure import Exposure
 from calibstore.model.times import describe, time_views
 from calibstore.services.actions import Answer
@@ -126,22 +127,29 @@ def _rows(shown: Sequence[Exposure], numbers: Mapping[int, int]) -> Iterator[str
 def _events(uow: "UnitOfWork", instrument: str) -> Answer:
     camera = uow.repository.camera(instrument)
     events = uow.exposures.camera_events(instrument)
-    head = f"{len(events)} change{'' if len(events) == 1 else 's'} of the state of {instrument}"
+    by_instant = {
+        at: [one for one in events if one.at_tai_ns == at] for at in dict.fromkeys(e.at_tai_ns for e in events)
+    }
+    head = f"{counted(len(by_instant), 'change')} of the state of {instrument}"
     keywords = ", ".join(camera.state_keywords)
     lines = [head, *textwrap.wrap(f"(header keywords {keywords or 'none: its camera file names none'})", _WIDTH)]
-    for event in events:
-        views = time_views(event.at_tai_ns, camera.time_zone, camera.day_obs_offset_h)
+    for at_tai_ns, together in by_instant.items():
+        views = time_views(at_tai_ns, camera.time_zone, camera.day_obs_offset_h)
         lines += [
             f"{views.tai} TAI  day_obs {views.day_obs}",
             *([f"    = {views.utc} UTC"] if views.utc else []),
             *([f"    = {views.local}"] if views.local else []),
-            *textwrap.wrap(
-                f"{event.keyword}: {event.old_value} -> {event.new_value}",
-                _WIDTH,
-                initial_indent="    ",
-                subsequent_indent="      ",
+            *(
+                line
+                for event in together
+                for line in textwrap.wrap(
+                    f"{event.keyword}: {event.old_value} -> {event.new_value}",
+                    _WIDTH,
+                    initial_indent="    ",
+                    subsequent_indent="      ",
+                )
             ),
-            f"    last {event.exposure_before}, first {event.exposure_after}",
+            f"    old state last seen in {together[0].exposure_before}, new one first in {together[0].exposure_after}",
         ]
     data = [
         {

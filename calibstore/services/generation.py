@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.commands.generation import Generate
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import CampaignRecord
+from calibstore.model.counting import counted
 from calibstore.model.job_records import QuantumRecord
 from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
@@ -177,8 +178,8 @@ def _effect(
         "max_iter": command.max_iter,
     }
     return Effect(
-        summary=f"generate {command.calib_type} for {command.ticket}: {n_detectors} detector(s), "
-        f"{n_exposures} exposures",
+        summary=f"generate {command.calib_type} for {command.ticket}: {counted(n_detectors, 'detector')}, "
+        f"{counted(n_exposures, 'exposure')}",
         lines=(
             f"run         {plan.run}",
             f"exposures   {n_exposures}: {chosen.span}",

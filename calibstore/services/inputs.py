@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from calibstore.errors import NotFoundError, StoreError, UserInputError, WorkflowError
 from calibstore.model.camera import Camera, Detector
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
+from calibstore.model.counting import counted
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
 from calibstore.services.context import Context
@@ -203,7 +204,7 @@ class Coverage:
         gone = self.gone(context)
         if gone:
             raise StoreError(
-                f"{len(gone)} raw file(s) are not where they were ingested: {', '.join(gone[:3])}",
+                f"{counted(len(gone), 'raw file')} not where ingested: {', '.join(gone[:3])}",
                 hint="put them back, or leave those exposures out: --exclude ID=REASON",
                 code="E-RAWGONE",
             )

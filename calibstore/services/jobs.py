@@ -40,6 +40,8 @@ def _prepare(command: Jobs, context: Context, dry_run: bool) -> _Waited:
         raise UserInputError(
             "jobs shows a job, resumes one or cancels one, not two of these at once", hint="give one job id only"
         )
+    if command.log and not command.job:
+        raise UserInputError("jobs --log needs a job", hint="cabstand jobs lists them")
     if command.wait and not wished and not dry_run:
         if not command.job:
             raise UserInputError("jobs --wait needs a job", hint="cabstand jobs lists them")

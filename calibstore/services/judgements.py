@@ -145,7 +145,7 @@ def failing_places(record: JudgementRecord, most: int = 12) -> tuple[str, ...]:
     counts = Counter(text for texts in summary["failures"].values() for text in texts)
     lines = [f"{place} ({n} exposure{'' if n == 1 else 's'})" for place, n in counts.most_common(most)]
     rest = len(counts) - most
-    return (*lines, *([f"and {rest} more"] if rest > 0 else []))
+    return (*lines, *([f"and {rest} more; the report lists all"] if rest > 0 else []))
 
 
 def _row(line: dict[str, Any]) -> tuple[str, ...]:

@@ -126,7 +126,8 @@ def explain(command: Explain, context: Context) -> Answer:
         if command.detector not in {one.id for one in camera.detectors}:
             numbers = [one.id for one in camera.detectors]
             raise NotFoundError(
-                f"{instrument} has no detector {command.detector}", hint=f"it has {min(numbers)} to {max(numbers)}"
+                f"{instrument} has no detector {command.detector}",
+                hint=f"it has {min(numbers)} to {max(numbers)}" if len(numbers) > 1 else f"it has {min(numbers)} only",
             )
         top = command.collection or top_chain_of(instrument)
         found = explain_lookup(

@@ -105,7 +105,7 @@ def _exposures(uow: "UnitOfWork", found: Standing, one: TypeStanding) -> tuple[R
             day_obs=known.day_obs,
             seq_num=known.seq_num,
             role=roles[known.id],
-            reason=excluded.get(known.id, "") if roles[known.id] == "excluded" else "",
+            reason=excluded.get(known.id, ""),
         )
         for known in uow.exposures.by_ids(found.campaign.instrument, list(roles))
     )

@@ -8,6 +8,7 @@ from calibstore.commands.verification import Verify
 from calibstore.errors import WorkflowError
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.camera import Camera, Detector
+from calibstore.model.counting import counted
 from calibstore.model.names import NameKind
 from calibstore.model.records import DatasetTypeRecord
 from calibstore.model.verdicts import Overall
@@ -125,7 +126,9 @@ def _complaints(subject: _Subject, uow: "UnitOfWork", context: Context) -> list[
         warnings.append(f"W-INCOMPLETE no product for detector {told}")
     gone = subject.coverage.gone(context)
     if gone:
-        warnings.append(f"W-RAWGONE {len(gone)} raw file(s) are gone ({', '.join(gone[:3])}): they will be UNKNOWN")
+        warnings.append(
+            f"W-RAWGONE {counted(len(gone), 'raw file')} gone ({', '.join(gone[:3])}): they will be UNKNOWN"
+        )
     if not subject.n_in_build:
         warnings.append("W-NOBUILD none of the build exposures is among these; the published procedure wants them")
     if not subject.n_independent:
@@ -201,7 +204,7 @@ def _effect(command: Verify, subject: _Subject, plan: JobPlan, job_id: str) -> E
         "n_independent": subject.n_independent,
     }
     return Effect(
-        summary=f"verify {command.calib_type} of {command.ticket}: {len(subject.detectors)} detector(s), "
+        summary=f"verify {command.calib_type} of {command.ticket}: {counted(len(subject.detectors), 'detector')}, "
         f"{subject.n_in_build} build and {subject.n_independent} independent exposures",
         lines=(
             f"candidate   {subject.product.run.name}",

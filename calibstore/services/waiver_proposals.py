@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+from calibstore.model.counting import counted
 from calibstore.model.criteria import Verdict
 from calibstore.model.times import NS_PER_DAY, ns_to_iso
 from calibstore.model.verdicts import JudgedRow, Judgement
 from calibstore.model.waivers import ANY, Waiver
 
 _A_YEAR_NS = 365 * NS_PER_DAY
+_PLACES_SHOWN = 3
 
 
 def standing_against(judgement: Judgement) -> tuple[JudgedRow, ...]:
@@ -70,15 +72,16 @@ def covers(waiver: Waiver, row: JudgedRow) -> bool:
 
 
 def against_lines(rows: Sequence[JudgedRow], *, shown: int = 12) -> tuple[str, ...]:
-    """Return one line a test, detector and amplifier that stands against adopting."""
-    groups: dict[tuple[str, str, str], list[JudgedRow]] = {}
+    """Return one line a test that stands against adopting, with the places where it does."""
+    groups: dict[str, list[JudgedRow]] = {}
     for row in rows:
-        groups.setdefault((row.test, row.detector_name, row.amplifier), []).append(row)
+        groups.setdefault(row.test, []).append(row)
     told = []
-    for (test, detector, amplifier), found in groups.items():
+    for test, found in groups.items():
         words = ", ".join(sorted({str(row.verdict) for row in found}))
-        place = " ".join(part for part in (detector, amplifier) if part)
-        told.append(f"{words} {test} {place} ({len(found)} result{'s' if len(found) > 1 else ''})")
+        places = list(dict.fromkeys(" ".join(filter(None, (row.detector_name, row.amplifier))) for row in found))
+        where = ", ".join(places) if len(places) <= _PLACES_SHOWN else f"in {len(places)} places"
+        told.append(f"{words} {test} {where} ({counted(len(found), 'result')})")
     more = [f"and {len(told) - shown} more"] if len(told) > shown else []
     return (*told[:shown], *more)
 

@@ -220,3 +220,31 @@ def _work_here(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(submission, "spawn_runner", work)
     patch.setattr(jobs, "spawn_runner", work)
+
+
+@pytest.fixture(scope="session")
+def typed() -> Callable[..., Spoken]:
+    """Run one `cabstand` line against a repository, as typed."""
+    return speak
+
+
+@pytest.fixture(scope="session")
+def content_of() -> Callable[[Path], dict[str, str]]:
+    """Give what a folder holds: a dump of its store, and a checksum of every other file."""
+    return content
+
+
+@pytest.fixture(scope="module")
+def kept_stage(
+    stage: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Path]]:
+    """Give one copy of each stage for a module whose lines must not change it."""
+
+    @functools.cache
+    def copy(name: str) -> Path:
+        home = tmp_path_factory.mktemp(f"kept-{name}") / "home"
+        shutil.copytree(stage(name), home)
+        return home
+
+    yield copy
+    forget_engines()

@@ -13,6 +13,7 @@ from calibstore.cli.program import make_group
 from calibstore.cli.session import Session, Surroundings
 from calibstore.commands import Command, build, from_json, registered, to_json, to_line
 from calibstore.commands.fields import Asked, asked_fields
+from calibstore.errors import UserInputError
 
 _SURROUNDINGS = Surroundings(environment={}, clock=lambda: 0, user="u", host="h", out=io.StringIO(), err=io.StringIO())
 # Whatever can stand on a command line: any text without NUL, not empty ("not given" to `build`).
@@ -27,9 +28,20 @@ def _values(one: Asked) -> st.SearchStrategy[object]:
         float: st.floats(allow_nan=False, allow_infinity=False),
         str: st.sampled_from(choices) if choices else _TEXT,
     }[one.type]
+    if one.declared.check is not None:
+        single = single.filter(lambda value: _is_accepted(one, value))
     if one.is_many:
         return st.lists(single, min_size=0 if one.is_optional else 1, max_size=3).map(tuple)
     return st.one_of(st.just(one.default), single) if one.is_optional else single
+
+
+def _is_accepted(one: Asked, value: object) -> bool:
+    assert one.declared.check is not None
+    try:
+        one.declared.check((value,) if one.is_many else value)
+    except UserInputError:
+        return False
+    return True
 
 
 @st.composite

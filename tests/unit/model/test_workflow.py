@@ -105,8 +105,8 @@ def test_every_state_is_reached_and_withdrawn_is_the_end() -> None:
 def test_what_is_not_possible_is_refused_with_what_is() -> None:
     with pytest.raises(WorkflowError) as caught:
         next_state(HailingState.HAILED, DecisionOutcome.ADOPT)
-    assert caught.value.message == "ADOPT is not possible while the ticket is Hailed"
-    assert caught.value.hint == "possible now: schedule, WITHDRAW"
+    assert caught.value.message == "adopt is not possible while the ticket is Hailed"
+    assert caught.value.hint == "possible now: schedule, withdraw"
     with pytest.raises(WorkflowError, match="Withdrawn"):
         next_state(HailingState.WITHDRAWN, HailingStep.HAIL)
 

@@ -180,7 +180,7 @@ def test_a_rejected_product_is_not_hailed_again_but_the_next_one_is(campaign: An
 def test_adopted_content_is_not_decided_on_twice(campaign: Any) -> None:
     campaign.ready().hail().do(decide())
     assert campaign.refusal(hail()).code == "E-DECIDED"
-    assert "ADOPT is not possible" in campaign.refusal(decide()).message
+    assert "adopt is not possible" in campaign.refusal(decide()).message
 
 
 def test_deferring_and_asking_for_more_leave_it_open(campaign: Any) -> None:
