@@ -132,14 +132,7 @@ class Session:
             self._print(answer.lines, answer.data, answer.warnings)
             return answer.exit_code
         if isinstance(command, Rehearse):
-            from calibstore.services.rehearsal import rehearse
-
-            return rehearse(
-                command,
-                context,
-                dry_run=bool(self.given.get("dry_run")),
-                emit=lambda text: click.echo(text, file=self.surroundings.out),
-            )
+            return self._rehearsed(command, context)
         if self.given.get("dry_run"):
             effect = execute(command, context, dry_run=True)
             self._print_effect(command, effect, is_dry_run=True)
@@ -149,6 +142,23 @@ class Session:
         effect = execute(command, context)
         self._print_effect(command, effect, is_dry_run=False)
         return effect.exit_code
+
+    def _rehearsed(self, command: Rehearse, context: Any) -> int:
+        from calibstore.services.rehearsal import rehearse
+
+        as_json, is_dry_run = bool(self.given.get("as_json")), bool(self.given.get("dry_run"))
+        out = self.surroundings.err if as_json else self.surroundings.out
+        # The story is for people: with --json it goes where narration goes.
+        code = rehearse(
+            command,
+            context,
+            dry_run=is_dry_run,
+            emit=lambda text: click.echo(text, file=out, err=as_json),
+        )
+        if as_json:
+            data = {"path": str(context.root), "dry_run": is_dry_run, "exit_code": code, "line": to_line(command)}
+            self._print((), data, ())
+        return code
 
     def _root(self, command: Command, config: Config) -> Path:
         own = str(getattr(command, "path", "")) if command.verb in ("init", "rehearse") else ""

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from calibstore.commands.fields import to_line
 from calibstore.commands.repository import Rehearse
 from calibstore.datastore.atomic_files import write_atomically
-from calibstore.errors import ConflictError
+from calibstore.errors import ConflictError, StoreError
 from calibstore.services.context import Context, forget_engines
 from calibstore.services.rehearsal_steps import OPENING, STORY, prepare
 from calibstore.services.rehearsal_walk import HOME, Walk
@@ -41,6 +43,8 @@ def rehearse(command: Rehearse, context: Context, *, dry_run: bool, emit: Callab
     ConflictError
         If the folder holds something that is no rehearsal, or an earlier one and `reset` is not given.
     """
+    if context.is_read_only and not dry_run:
+        raise StoreError("a rehearsal writes", hint="leave out --read-only", code="E-READONLY")
     root = context.root
     is_earlier = _is_rehearsal(root)
     if root.exists() and any(root.iterdir()) and not is_earlier:
@@ -76,6 +80,7 @@ def _is_rehearsal(root: Path) -> bool:
 
 def _close(walk: Walk, command: Rehearse) -> None:
     home = walk.root / HOME
+    anew = replace(command, path=str(walk.root), reset=True, prepare_only=True)
     size = sum(path.stat().st_size for path in walk.root.rglob("*") if path.is_file())
     walk.emit("")
     walk.emit("The rehearsal is ready." if command.prepare_only else "That was the whole way.")
@@ -100,7 +105,7 @@ def _close(walk: Walk, command: Rehearse) -> None:
                 f"cabstand collection-chain {instrument}/calib {instrument}/calib/DM-99001 --mode remove --dry-run",
                 "what would happen if it were taken out",
             ),
-            ("cabstand rehearse --reset --prepare-only", "begin anew and walk it yourself"),
+            (to_line(anew), "begin anew and walk it yourself"),
         )
     for line, what in tries:
         walk.emit(f"    # {what}")

@@ -248,3 +248,9 @@ def kept_stage(
 
     yield copy
     forget_engines()
+
+
+@pytest.fixture(scope="session")
+def decision() -> Callable[[Path], str]:
+    """Give the proposed line of the board's decision, filled in."""
+    return _decision
