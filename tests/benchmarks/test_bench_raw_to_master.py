@@ -30,16 +30,23 @@ pytestmark = pytest.mark.bench
 N_FRAMES, WIDTH, HEIGHT, PRESCAN, SERIAL, PARALLEL = 20, 509, 2000, 3, 64, 48
 GATE = 0.65
 """Shared machines are noisy: the assertion asks for this share of the figure, the figure itself is printed."""
+N_ROUNDS = 3
 
 
-def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
-    best = np.inf
-    for _ in range(repeats):
-        gc.collect()
-        begin = time.process_time()
-        work()
-        best = min(best, time.process_time() - begin)
-    return best
+def cpu_seconds(work: Callable[[], object]) -> float:
+    gc.collect()
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def own_and_peer_s(own: Callable[[], object], raws: tuple[RawInput, ...]) -> tuple[float, float]:
+    """Measure both turn about, so that a noisy minute meets both; two amplifiers stand for the peer's sixteen."""
+    own_s = peer_s = np.inf
+    for _ in range(N_ROUNDS):
+        peer_s = min(peer_s, cpu_seconds(lambda: ccdproc_master(raws, ["Segment10", "Segment00"])) * 8)
+        own_s = min(own_s, cpu_seconds(own))
+    return own_s, peer_s
 
 
 def build_detector() -> Detector:
@@ -132,11 +139,6 @@ def ccdproc_master(raws: tuple[RawInput, ...], names: list[str]) -> None:
             combiner.average_combine()
 
 
-@pytest.fixture(scope="module")
-def peer_s(raws: tuple[RawInput, ...]) -> float:
-    return cpu_seconds(lambda: ccdproc_master(raws, ["Segment10", "Segment00"]), 2) * 8
-
-
 def build_quantum(raws: tuple[RawInput, ...], folder: Path) -> Quantum:
     output = OutputFile(dataset_type="bias", dataset_id="id", run="r", path=str(folder / "bias.fits"))
     return Quantum(
@@ -150,7 +152,7 @@ def build_quantum(raws: tuple[RawInput, ...], folder: Path) -> Quantum:
     )
 
 
-def test_the_common_work(raws: tuple[RawInput, ...], peer_s: float, tmp_path: Path) -> None:
+def test_the_common_work(raws: tuple[RawInput, ...], tmp_path: Path) -> None:
     """Serial overscan, trim, assembly, robust clip; image, mask and variance written."""
     whole = build_detector()
     amplifiers = tuple(replace(amplifier, parallel_overscan=None) for amplifier in whole.amplifiers)
@@ -167,7 +169,7 @@ def test_the_common_work(raws: tuple[RawInput, ...], peer_s: float, tmp_path: Pa
                 writer.write_rows("IMAGE", y0, band.mean)
                 writer.write_rows("VARIANCE", y0, band.variance)
 
-    own_s = cpu_seconds(own, 3)
+    own_s, peer_s = own_and_peer_s(own, raws)
     ratio = peer_s / own_s
     print(
         f"\n20 raws -> master, common work: own {own_s:.2f} s, ccdproc {peer_s:.1f} s (x8), ratio {ratio:.1f} (goal 8)"
@@ -176,10 +178,10 @@ def test_the_common_work(raws: tuple[RawInput, ...], peer_s: float, tmp_path: Pa
     assert ratio >= 8 * GATE
 
 
-def test_with_everything(raws: tuple[RawInput, ...], peer_s: float, tmp_path: Path) -> None:
+def test_with_everything(raws: tuple[RawInput, ...], tmp_path: Path) -> None:
     """Both overscans clipped, mask, variance, count, percentiles, header, checksums."""
     quantum = build_quantum(raws, tmp_path)
-    own_s = cpu_seconds(lambda: combine_bias(quantum), 3)
+    own_s, peer_s = own_and_peer_s(lambda: combine_bias(quantum), raws)
     ratio = peer_s / own_s
     print(f"\n20 raws -> bias, everything: own {own_s:.2f} s, ccdproc {peer_s:.1f} s (x8), ratio {ratio:.1f} (goal 5)")
     (tmp_path / "bias.fits").unlink()
