@@ -212,20 +212,6 @@ def find_calib_type(name: str) -> CalibType:
     raise _unknown(name, [known.name for known in CALIB_TYPES])
 
 
-def find_dataset_type(name: str) -> DatasetType:
-    """Return a dataset type of a new repository.
-
-    Raises
-    ------
-    UserInputError
-        If there is none of that name.
-    """
-    for known in DATASET_TYPES:
-        if known.name == name:
-            return known
-    raise _unknown(name, [known.name for known in DATASET_TYPES])
-
-
 def _unknown(name: str, known: list[str]) -> UserInputError:
     nearest = did_you_mean(name, known)
     guess = f"did you mean '{nearest}'? " if nearest else ""

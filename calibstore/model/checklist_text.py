@@ -47,7 +47,8 @@ _HELP: Final = {
     ),
     "inputs": ItemHelp(
         what="Choose the raw exposures with an expression, and leave single ones out with a reason.",
-        why="A bad frame in the set spoils the result; too few frames add noise to every science image.",
+        why="A bad frame in the set spoils the result; too few frames add noise to every science image. Green is up to "
+        "2.5 % (DMTN-101, though its own median of 20 frames adds 3.85 %), amber up to 5 %.",
         look_at="The count (22 frames for a clipped bias), the type, the filter, the camera state of each exposure.",
         goes_wrong="A value in the wrong case selects nothing. Frames from before and after a change of the camera "
         "do not belong in one set.",

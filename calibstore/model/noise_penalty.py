@@ -24,11 +24,6 @@ GREEN_LIMIT: Final = 0.025
 """Largest green penalty (DMTN-101) [1]."""
 AMBER_LIMIT: Final = 0.05
 """Largest amber penalty [1]."""
-PENALTY_HELP: Final = (
-    "The penalty is the rise of the effective read noise that the correction itself brings: green to 2.5 %, "
-    "amber to 5 %, red above. DMTN-101 sets the 2.5 %; its own median of 20 frames gives 3.85 %. "
-    "A clipped mean needs 22 frames, a plain mean 20, a median 32."
-)
 
 
 class PenaltyGrade(StrEnum):

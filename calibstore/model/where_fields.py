@@ -192,15 +192,6 @@ def constrains_instrument(expression: Expression) -> bool:
             return False
 
 
-def with_instrument(expression: Expression, instrument: str) -> Expression:
-    """Return the selection with the instrument put before it, unless it names one itself."""
-    if constrains_instrument(expression):
-        return expression
-    condition = Comparison(Identifier("instrument"), "=", Text(instrument))
-    terms = expression.terms if isinstance(expression, And) else (expression,)
-    return And((condition, *terms))
-
-
 def _is_instrument(name: str) -> bool:
     field = KNOWN_FIELDS.get(name)
     return field is not None and field.column == "instrument"

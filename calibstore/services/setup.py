@@ -10,7 +10,7 @@ from calibstore.datastore.camera_file import load_camera
 from calibstore.errors import CabstandError, ConflictError, UserInputError
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType
-from calibstore.model.records import DatasetTypeRecord, RepositoryRecord
+from calibstore.model.records import RepositoryRecord
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context, forget_engines
 
@@ -75,7 +75,7 @@ def _check_cameras(command: Init, cameras: tuple[Camera, ...]) -> None:
 
 
 def _plan(command: Init, context: Context, _uow: "UnitOfWork", store: _NewStore) -> Plan:
-    from calibstore.model.calib_types import DATASET_TYPES
+    from calibstore.model.calib_types import all_dataset_types
     from calibstore.services.destinations import seed_destinations
 
     name = command.name or context.root.name
@@ -90,13 +90,7 @@ def _plan(command: Init, context: Context, _uow: "UnitOfWork", store: _NewStore)
 
     def apply(uow: "UnitOfWork", state: int) -> None:
         uow.repository.insert(record)
-        for known in DATASET_TYPES:
-            dataset_type = DatasetTypeRecord(
-                name=known.name,
-                dimensions=known.dimensions,
-                storage_class=known.storage_class,
-                is_calibration=known.is_calibration,
-            )
+        for dataset_type in all_dataset_types():
             uow.repository.register_dataset_type(dataset_type, state=state)
         for camera in store.cameras:
             uow.repository.register_camera(camera, state=state)

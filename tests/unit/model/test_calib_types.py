@@ -10,7 +10,6 @@ from calibstore.model.calib_types import (
     all_dataset_types,
     find_calib_name,
     find_calib_type,
-    find_dataset_type,
 )
 
 
@@ -60,9 +59,6 @@ def test_unknown_types_get_the_nearest_name() -> None:
     assert "did you mean 'bias'" in caught.value.hint
     with pytest.raises(UserInputError):
         find_calib_name("defect5")
-    with pytest.raises(UserInputError):
-        find_dataset_type("dark")
-    assert find_dataset_type("raw").dimensions == ("instrument", "detector", "exposure")
 
 
 def test_what_a_new_repository_registers() -> None:

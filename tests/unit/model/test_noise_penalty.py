@@ -5,8 +5,8 @@ import math
 import pytest
 
 from calibstore.errors import UserInputError
+from calibstore.model.checklist_text import find_help
 from calibstore.model.noise_penalty import (
-    PENALTY_HELP,
     PenaltyGrade,
     Statistic,
     bias_noise_penalty,
@@ -75,4 +75,4 @@ def test_what_cannot_be_computed_is_refused() -> None:
 
 def test_unknown_is_not_green_and_the_help_says_why() -> None:
     assert grade(math.nan) is PenaltyGrade.RED
-    assert "3.85" in PENALTY_HELP
+    assert "3.85" in find_help("inputs").why
