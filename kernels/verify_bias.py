@@ -169,10 +169,11 @@ def half_metrics(
 
     Parameters
     ----------
-    even_total, odd_total : ndarray of shape (ny, nx), float32
-        Sums of the residuals of each half [electron]; the frame subtracted cancels in the difference.
-    n_even, n_odd : int
-        Exposures in each half.
+    even_total, n_even : ndarray of shape (ny, nx), float32; int
+        Sum of the residuals of the exposures of even place [electron], and their number; the frame subtracted cancels
+        in the difference.
+    odd_total, n_odd : ndarray of shape (ny, nx), float32; int
+        Likewise of odd place.
     noise : NoiseModel
         What one frame should have.
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from calibstore.db.schema import judgement, metric, verification
 from calibstore.model.codec import canonical_json
-from calibstore.model.verdicts import Measured, MeasuredLike
+from calibstore.model.verdicts import Measured
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 
 _JUDGED = sa.exists().where(judgement.c.verification_id == verification.c.id)
@@ -72,7 +72,7 @@ class Verifications:
         row = self._connection.execute(query).first()
         return None if row is None else _record(row)
 
-    def insert_metrics(self, verification_id: int, measured: Sequence[MeasuredLike]) -> None:
+    def insert_metrics(self, verification_id: int, measured: Sequence[Measured]) -> None:
         """Store numbers; a number that is not finite is stored as not measured."""
         rows = [_metric_row(verification_id, one) for one in measured]
         if rows:
@@ -128,7 +128,7 @@ class Verifications:
         return tuple(newest.values())
 
 
-def _metric_row(verification_id: int, one: MeasuredLike) -> dict[str, Any]:
+def _metric_row(verification_id: int, one: Measured) -> dict[str, Any]:
     value = one.value
     is_finite = value is not None and math.isfinite(value)
     return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from calibstore.model.criteria import Criterion, Profile, Scope, Verdict
 from calibstore.model.scoring import evidence_sentence, failure_strings, overall_verdict, scoreboard
-from calibstore.model.verdicts import Evidence, Expected, JudgedRow, Judgement, MeasuredLike
+from calibstore.model.verdicts import Evidence, Expected, JudgedRow, Judgement, Measured
 from calibstore.model.waivers import Waiver
 from calibstore.model.waiving import find_waiver
 
@@ -19,7 +19,7 @@ Key = tuple[int, str, int | None]
 
 
 def judge_metrics(
-    metrics: Sequence[MeasuredLike],
+    metrics: Sequence[Measured],
     profile: Profile,
     candidate_ids: Mapping[int, str],
     waivers: Sequence[Waiver] = (),
@@ -32,7 +32,7 @@ def judge_metrics(
 
     Parameters
     ----------
-    metrics : sequence of MeasuredLike
+    metrics : sequence of Measured
         All numbers of one verification.
     profile : Profile
         The tests.
@@ -107,9 +107,9 @@ class _Judge:
     waivers: Sequence[Waiver]
     names: Mapping[int, str]
     at_tai_ns: int
-    values: Mapping[str, Mapping[Key, MeasuredLike]]
+    values: Mapping[str, Mapping[Key, Measured]]
     grid: _Grid
-    nothing: Mapping[Key, MeasuredLike] = field(default_factory=dict)
+    nothing: Mapping[Key, Measured] = field(default_factory=dict)
 
     def rows(self, criterion: Criterion) -> Iterable[JudgedRow]:
         found = self.values.get(criterion.metric, self.nothing)
@@ -126,7 +126,7 @@ class _Judge:
             keys += [(detector, amplifier, exposure) for amplifier in places for exposure in exposures]
         return keys or [(-1, "", None)]
 
-    def _row(self, criterion: Criterion, key: Key, measured: MeasuredLike | None) -> JudgedRow:
+    def _row(self, criterion: Criterion, key: Key, measured: Measured | None) -> JudgedRow:
         detector, amplifier, exposure = key
         criterion = criterion.eased(self._other(criterion.error_metric, key))
         verdict, reason = self._judge(criterion, key, measured)
@@ -160,7 +160,7 @@ class _Judge:
             reason=reason,
         )
 
-    def _judge(self, criterion: Criterion, key: Key, measured: MeasuredLike | None) -> tuple[Verdict, str]:
+    def _judge(self, criterion: Criterion, key: Key, measured: Measured | None) -> tuple[Verdict, str]:
         if measured is None:
             return Verdict.UNKNOWN, "not measured"
         candidate = self.candidate_ids.get(measured.detector, "")
@@ -182,15 +182,15 @@ class _Judge:
         return found.value if found is not None and found.applied_id == self.candidate_ids.get(key[0]) else None
 
 
-def _by_metric(metrics: Sequence[MeasuredLike]) -> dict[str, dict[Key, MeasuredLike]]:
-    values: dict[str, dict[Key, MeasuredLike]] = {}
+def _by_metric(metrics: Sequence[Measured]) -> dict[str, dict[Key, Measured]]:
+    values: dict[str, dict[Key, Measured]] = {}
     for measured in metrics:
         key = (measured.detector, measured.amplifier, measured.exposure)
         values.setdefault(measured.metric, {})[key] = measured
     return values
 
 
-def _grid(metrics: Sequence[MeasuredLike], candidate_ids: Mapping[int, str], expected: Expected) -> _Grid:
+def _grid(metrics: Sequence[Measured], candidate_ids: Mapping[int, str], expected: Expected) -> _Grid:
     amplifiers: dict[int, set[str]] = {detector: set(names) for detector, names in expected.amplifiers.items()}
     exposures: dict[int, bool | None] = dict(expected.exposures)
     for detector in candidate_ids:
@@ -204,13 +204,13 @@ def _grid(metrics: Sequence[MeasuredLike], candidate_ids: Mapping[int, str], exp
     return _Grid({detector: sorted(names) for detector, names in amplifiers.items()}, exposures)
 
 
-def _finite(measured: MeasuredLike | None) -> float | None:
+def _finite(measured: Measured | None) -> float | None:
     if measured is None or measured.value is None or not math.isfinite(measured.value):
         return None
     return measured.value
 
 
-def _evidence(measured: MeasuredLike | None, exposure: int | None, grid: _Grid) -> Evidence:
+def _evidence(measured: Measured | None, exposure: int | None, grid: _Grid) -> Evidence:
     if exposure is None:
         return Evidence.PRODUCT
     in_build = grid.exposures.get(exposure) if measured is None else measured.in_build

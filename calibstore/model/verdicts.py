@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from calibstore.model.criteria import Verdict
 
@@ -34,59 +33,26 @@ class Evidence(StrEnum):
     """The calibration itself, or several exposures together."""
 
 
-class MeasuredLike(Protocol):
-    """A measured number, e.g. `calibstore.pipelines.quantum.MetricValue`."""
-
-    @property
-    def metric(self) -> str:
-        """Metric id."""
-
-    @property
-    def value(self) -> float | None:
-        """The number, or None."""
-
-    @property
-    def unit(self) -> str:
-        """Its unit."""
-
-    @property
-    def detector(self) -> int:
-        """Detector number."""
-
-    @property
-    def amplifier(self) -> str:
-        """Amplifier, or empty."""
-
-    @property
-    def exposure(self) -> int | None:
-        """Exposure, or None."""
-
-    @property
-    def in_build(self) -> bool | None:
-        """Whether the exposure is one of the build."""
-
-    @property
-    def applied_id(self) -> str:
-        """UUID of the calibration applied."""
-
-    @property
-    def note(self) -> str:
-        """Reason of a missing value."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A measured number as the store gives it back."""
+    """One measured number, not yet judged."""
 
     metric: str
+    """Metric id, e.g. ``noise_ratio``."""
     value: float | None
+    """None: not measured."""
     unit: str
     detector: int
     amplifier: str = ""
+    """Empty for a detector-wide value."""
     exposure: int | None = None
+    """None for a value of the product itself or of several exposures."""
     in_build: bool | None = None
+    """True: exposure used in the build; False: independent; None: not per exposure."""
     applied_id: str = ""
+    """UUID of the calibration really applied (read back from the file used)."""
     note: str = ""
+    """Reason of a missing value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from calibstore.datastore.checksums import Checksums
 from calibstore.model.camera import Detector
+from calibstore.model.verdicts import Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,35 +100,13 @@ class WrittenFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetricValue:
-    """One measured number, not yet judged."""
-
-    metric: str
-    """Metric id, e.g. ``noise_ratio``."""
-    value: float | None
-    """None: not measured."""
-    unit: str
-    detector: int
-    amplifier: str = ""
-    """Empty for a detector-wide value."""
-    exposure: int | None = None
-    """None for a value of the product itself or of several exposures."""
-    in_build: bool | None = None
-    """True: exposure used in the build; False: independent; None: not per exposure."""
-    applied_id: str = ""
-    """UUID of the calibration really applied (read back from the file used)."""
-    note: str = ""
-    """Reason of a missing value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What one quantum did."""
 
     label: str
     is_done: bool
     files: tuple[WrittenFile, ...] = ()
-    metrics: tuple[MetricValue, ...] = ()
+    metrics: tuple[Measured, ...] = ()
     details: dict[str, object] = field(default_factory=dict)
     """Plain JSON values for people: medians, warnings, steps applied."""
     error: str = ""

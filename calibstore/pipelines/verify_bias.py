@@ -14,9 +14,10 @@ from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import CabstandError, UserInputError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.model.noise_penalty import KAPPA, Statistic, bias_noise_penalty
+from calibstore.model.verdicts import Measured
 from calibstore.pipelines.binned_images import write_fits_image, write_thumbnail
 from calibstore.pipelines.detector_frames import ELECTRON, AmplifierLevels, read_assembled
-from calibstore.pipelines.quantum import MetricValue, Outcome, OutputFile, Quantum, RawInput, WrittenFile
+from calibstore.pipelines.quantum import Outcome, OutputFile, Quantum, RawInput, WrittenFile
 from calibstore.pipelines.verify_candidate import UNITS_KEY, Candidate, read_candidate
 from kernels.arrays import BoolImage, Image
 from kernels.binning import bin_mean
@@ -94,7 +95,7 @@ class _Bench:
     detector: Detector
     candidate: Candidate
     statistic: Statistic
-    rows: list[MetricValue] = field(default_factory=list)
+    rows: list[Measured] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
     levels_adu: dict[str, list[float]] = field(default_factory=dict)
     totals: list[Image] = field(default_factory=list)
@@ -226,7 +227,7 @@ class _Bench:
     ) -> None:
         is_measured = math.isfinite(value)
         self.rows.append(
-            MetricValue(
+            Measured(
                 metric=metric,
                 value=value if is_measured else None,
                 unit=unit,

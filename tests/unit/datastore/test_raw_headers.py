@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from calibstore.datastore.fits_cards import parse_cards
 from calibstore.datastore.raw_headers import check_geometry, read_headers, translate, translate_header
+from calibstore.datastore.raw_pixels import PixelReader
 from calibstore.datastore.raw_writer import write_raw
 from calibstore.errors import CabstandError, StoreError, UserInputError
 from calibstore.model.camera import Camera
@@ -251,12 +252,13 @@ def test_cards_read_as_astropy_wrote_them(value: bool | int | float | str) -> No
 def test_no_content_raises_anything_but_our_errors(tmp_path_factory: pytest.TempPathFactory, junk: bytes) -> None:
     path = tmp_path_factory.mktemp("junk", numbered=True) / "x.fits"
     path.write_bytes(b"SIMPLE  =                    T".ljust(80) + junk)
-    message = ""
-    try:
-        read_headers(path)
-    except CabstandError as problem:
-        message = problem.message
-    assert not message or message.startswith("x.fits: ")
+    for read, shown in ((read_headers, "x.fits"), (PixelReader, str(path))):
+        message = ""
+        try:
+            read(path)
+        except CabstandError as problem:
+            message = problem.message
+        assert not message or message.startswith(f"{shown}: ")
 
 
 def test_a_header_cut_after_its_end_card_is_truncated(tmp_path: Path) -> None:

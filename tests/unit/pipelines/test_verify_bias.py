@@ -17,9 +17,9 @@ from calibstore.model.judging import judge_metrics
 from calibstore.model.lsst_cameras import camera
 from calibstore.model.profiles import load_profile
 from calibstore.model.times import day_obs_timespan
-from calibstore.model.verdicts import Expected, Judgement, Overall
+from calibstore.model.verdicts import Expected, Judgement, Measured, Overall
 from calibstore.pipelines.combine_bias import combine_bias
-from calibstore.pipelines.quantum import CalibInput, MetricValue, Outcome, OutputFile, Quantum, RawInput
+from calibstore.pipelines.quantum import CalibInput, Outcome, OutputFile, Quantum, RawInput
 from calibstore.pipelines.simulate_raws import SimulatedExposure, SimulationPlan, simulate_raws
 from calibstore.pipelines.verify_bias import noise_model, verify_bias
 from kernels.simulate import BadExposure, FailingAmplifier
@@ -112,7 +112,7 @@ def outcome(latiss: Camera, raws: tuple[RawInput, ...], candidate: CalibInput) -
     return verify_bias(quantum(latiss, raws, candidate))
 
 
-def judge(latiss: Camera, metrics: tuple[MetricValue, ...], tier: str = "strict", **changes: object) -> Judgement:
+def judge(latiss: Camera, metrics: tuple[Measured, ...], tier: str = "strict", **changes: object) -> Judgement:
     profile = load_profile(tier, camera=latiss)
     given: dict[str, object] = {"detector_names": {0: "RXX_S00"}} | changes
     return judge_metrics(metrics, profile, {0: UUID}, **given)  # type: ignore[arg-type]
