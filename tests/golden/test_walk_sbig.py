@@ -56,8 +56,8 @@ def test_the_sbig_biases_from_raw_to_live(terminal: Any, frames: Path, tmp_path:
     cabstand("cabstand hail DM-77 TAXICAB-7")
     cabstand("cabstand decide DM-77 adopt --people 'A. Chair'", code=5)
     proposal = _proposed_waivers(terminal)
-    # What stands against it: nine frames are too few, and the first one lies too low.
-    assert {one.partition(",")[0] for one in proposal} == {"test=eff_noise_penalty", "test=level_drift"}
+    # Without the last frame the drift is within its limit; nine frames are too few all the same.
+    assert {one.partition(",")[0] for one in proposal} == {"test=eff_noise_penalty"}
     said = "reason=ten frames are all there is,who=A. Chair"
     waivers = " ".join(f"--waive '{one.replace('reason=WHY,who=NAME', said)}'" for one in proposal)
     cabstand(f"cabstand decide DM-77 adopt_with_waivers --people 'A. Chair' {waivers}")
