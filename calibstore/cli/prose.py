@@ -5,7 +5,7 @@ import textwrap
 from typing import Final
 
 WIDTH: Final = 80
-_COPIED: Final = re.compile(r"cabstand |butler |bps |rucio |cpv_report|[a-z_]+ ?= ?'|https?:|\$ ")
+_COPIED: Final = re.compile(r"--[a-z]|cabstand |butler |bps |rucio |cpv_report|[a-z_]+ ?= ?'|https?:|\$ ")
 _PATH: Final = re.compile(r"(?:/[^/\s]+){2}|[^/\s]+(?:/[^/\s]+){2}")
 
 

@@ -197,7 +197,7 @@ class Session:
         if self.given.get("as_json"):
             click.echo(json.dumps(data, sort_keys=True), file=self.surroundings.out)
         elif lines:
-            click.echo("\n".join(part for line in lines for part in for_terminal(line)), file=self.surroundings.out)
+            click.echo("\n".join(lines), file=self.surroundings.out)
 
     def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool) -> None:
         if self.given.get("as_json"):
@@ -217,7 +217,8 @@ class Session:
             self._print((), data, effect.warnings)
             return
         head = ("Would: " if is_dry_run else "") + effect.summary
-        self._print((head, *(f"  {line}" for line in effect.lines)), None, effect.warnings)
+        told = (head, *(f"  {line}" for line in effect.lines))
+        self._print(tuple(part for line in told for part in for_terminal(line)), None, effect.warnings)
         for title, lines in (
             ("Native lines that do the same:", effect.native),
             ("To take it back:", effect.inverse),

@@ -11,6 +11,7 @@ from calibstore.model.exposure import Exposure
 from calibstore.model.names import top_chain_of
 from calibstore.model.search_path import Association, CollectionTree
 from calibstore.model.times import ns_to_iso, timespan_text
+from calibstore.model.timespan import Timespan
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
 from calibstore.services.explaining import Candidate, Explanation, describe_candidate, explain_lookup
@@ -142,8 +143,7 @@ def explain(command: Explain, context: Context) -> Answer:
         )
     lines = [
         f"{command.dataset_type} for exposure {exposure.id} of {instrument}, detector {command.detector}",
-        f"  {exposure.observation_type}, {ns_to_iso(exposure.timespan.begin_tai_ns, 0)} to "
-        f"{ns_to_iso(exposure.timespan.end_tai_ns, 0)} TAI, day_obs {exposure.day_obs}",
+        f"  {exposure.observation_type}, {_from_to(exposure.timespan)} TAI, day_obs {exposure.day_obs}",
         f"  search begins at {top}",
         "",
         *_verdict_lines(found, top),
@@ -263,6 +263,11 @@ def _find_exposure(uow: "UnitOfWork", instrument: str, exposure_id: int) -> Expo
             code="E-EXPOSURE",
         )
     return found[0]
+
+
+def _from_to(timespan: Timespan) -> str:
+    begin, end = ns_to_iso(timespan.begin_tai_ns, 0), ns_to_iso(timespan.end_tai_ns, 0)
+    return begin if begin == end else f"{begin} to {end}"
 
 
 def _verdict_lines(found: Explanation, top: str) -> list[str]:

@@ -87,6 +87,7 @@ def _look(
     told += [f"exposures    {text}" for text in _numbered(one)]
     apart = [text for detector in detectors for text in apart_lines(one.products[detector].provenance)]
     told += [f"apart        {text}" for text in dict.fromkeys(apart)]
+    numbers = _numbers_apart(one, detectors) or ("NUMBER",)
     told += [f"look at      {find_help('generate').look_at}"]
     if one.spot is not None:
         told.append(f"seen before  {'ok' if one.spot.is_ok else 'not ok'} {one.spot.comment}".rstrip())
@@ -97,7 +98,7 @@ def _look(
         native=retrieve_lines(context.root, one.run, calib_type, detectors),
         next=(
             to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
-            to_line(Spot(calib_type=calib_type, ticket=ticket, not_ok=True, comment="WHAT", redo_without=("NUMBER",))),
+            to_line(Spot(calib_type=calib_type, ticket=ticket, not_ok=True, comment="WHAT", redo_without=numbers)),
         ),
         data={
             "run": one.run,
@@ -110,6 +111,14 @@ def _look(
         },
         ticket=ticket,
     )
+
+
+def _numbers_apart(one: TypeStanding, detectors: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the numbers, in the build list, of frames whose level is unlike that of the others."""
+    known = _exposures(one)
+    found = [one.products[detector].provenance.get("frames_apart") for detector in detectors]
+    apart = {frame["exposure"] for frames in found if isinstance(frames, list) for frame in frames}
+    return tuple(str(number) for number, exposure in enumerate(known, start=1) if exposure in apart)
 
 
 def _level(product: DatasetRecord) -> tuple[str, str, str]:
