@@ -9,6 +9,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -102,7 +103,8 @@ class LocalEngine:
         """Let the workers go."""
         for worker in self._workers:
             if worker.process.is_alive() and worker.quantum is None:
-                worker.connection.send(None)
+                with suppress(OSError):  # it may die at this very moment
+                    worker.connection.send(None)
             else:
                 worker.process.terminate()
         self._reap()

@@ -101,6 +101,20 @@ def test_a_killed_worker_costs_one_attempt_and_then_the_quantum(engine: LocalEng
     assert "worker killed by signal 9" in found["twice"].error
 
 
+def test_a_worker_that_dies_as_it_is_let_go_is_no_fault(
+    engine: LocalEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.submit([quantum("echo", "echo", tmp_path)])
+    assert outcomes_of(engine)["echo"].is_done
+    (pid,) = engine.pids
+    os.kill(pid, signal.SIGKILL)
+    process = engine._workers[0].process
+    process.join()
+    monkeypatch.setattr(process, "is_alive", lambda: True)  # as seen just before its end
+    engine.close()
+    assert engine.pids == ()
+
+
 def test_cancel_leaves_no_process(engine: LocalEngine, tmp_path: Path) -> None:
     engine.submit([quantum(f"hang:{i}", "hang", tmp_path) for i in range(4)])
     until(lambda: (tmp_path / "hang:0").exists() and (tmp_path / "hang:1").exists(), "both workers busy")
