@@ -11,8 +11,7 @@ from calibstore.datastore.atomic_files import create_atomically
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.model.exposure import Exposure
-from calibstore.model.iso_time import NS_PER_DAY, ns_to_iso
-from calibstore.model.times import MJD_OF_EPOCH
+from calibstore.model.times import mjd_of, ns_to_iso
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,11 +111,11 @@ def primary_cards(exposure: Exposure, detector: Detector) -> dict[str, CardValue
         # The instant of writing is left out on purpose: DATE is the end of the exposure.
         "DATE": ns_to_iso(end, 3),
         "DATE-OBS": ns_to_iso(begin, 3),
-        "MJD-OBS": _mjd(begin),
+        "MJD-OBS": mjd_of(begin),
         "DATE-BEG": ns_to_iso(begin, 3),
-        "MJD-BEG": _mjd(begin),
+        "MJD-BEG": mjd_of(begin),
         "DATE-END": ns_to_iso(end, 3),
-        "MJD-END": _mjd(end),
+        "MJD-END": mjd_of(end),
         "BUNIT": "adu",
         "RAFTBAY": _raft(detector),
         "CCDSLOT": detector.name_in_raft,
@@ -244,10 +243,6 @@ def _filter_cards(exposure: Exposure) -> dict[str, CardValue]:
 def _state_value(keyword: str, value: str) -> CardValue:
     """Return voltages, currents and temperatures as numbers, names and checksums as text."""
     return float(value) if keyword in _NUMERIC_STATE and value else value
-
-
-def _mjd(tai_ns: int) -> float:
-    return MJD_OF_EPOCH + tai_ns / NS_PER_DAY
 
 
 def _section(box: Box, *, flip_x: bool = False, flip_y: bool = False) -> str:

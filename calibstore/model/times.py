@@ -35,6 +35,7 @@ __all__ = [
     "describe",
     "end_text",
     "iso_to_ns",
+    "mjd_of",
     "ns_to_iso",
     "parse_time",
     "tai_minus_utc_s",
@@ -219,6 +220,11 @@ def describe(tai_ns: int, time_zone: str | None = None, day_obs_offset_h: float 
     if tai_ns in (MIN_TAI_NS, MAX_TAI_NS):
         return begin_text(tai_ns) if tai_ns == MIN_TAI_NS else end_text(tai_ns)
     return time_views(tai_ns, time_zone, day_obs_offset_h).text()
+
+
+def mjd_of(tai_ns: int) -> float:
+    """Return the modified Julian date of an instant [d], TAI; a double tells about a microsecond."""
+    return MJD_OF_EPOCH + tai_ns / NS_PER_DAY
 
 
 def begin_text(tai_ns: int) -> str:

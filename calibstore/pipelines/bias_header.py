@@ -1,13 +1,13 @@
 """Header cards of a combined bias: identity, inputs, times, state of each correction, amplifiers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
 
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.model.camera import Amplifier, Detector
+from calibstore.model.times import mjd_of, ns_to_iso
 from calibstore.pipelines.detector_frames import ADU, AmplifierLevels, DetectorFrame
 from calibstore.pipelines.quantum import Quantum, RawInput
 from kernels.overscan import OverscanLevels
@@ -17,9 +17,7 @@ STEPS: Final = ("GAINCORRECTION", "CROSSTALK", "LINEARIZER", "CTI", "BIAS", "DAR
 """Corrections whose state is recorded as ``LSST ISR <step> APPLIED``."""
 
 _CREATION_KEYS: Final = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALIB_CREATION_TIME")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)  # carries TAI here: only differences are used
-_MJD_1970: Final = 40587.0
-_NS_PER_DAY: Final = 86_400_000_000_000
+_MICROSECONDS: Final = 6
 
 
 def bias_cards(
@@ -51,7 +49,7 @@ def bias_cards(
     cards |= _time_cards(raws)
     cards |= common_state(raws)
     for number, raw in enumerate(raws):
-        begin = _iso(raw.begin_tai_ns)
+        begin = ns_to_iso(raw.begin_tai_ns, _MICROSECONDS)
         cards[f"CPP_INPUT_{number}"] = raw.exposure
         cards[f"CPP_INPUT_DATE_{number}"] = begin
         cards[f"CPP_INPUT_EXPT_{number}"] = raw.exposure_time_s
@@ -112,13 +110,9 @@ def _time_cards(raws: Sequence[RawInput]) -> dict[str, CardValue]:
     begin, end = min(raw.begin_tai_ns for raw in raws), max(raw.end_tai_ns for raw in raws)
     instants = {"OBS": begin, "BEG": begin, "END": end, "AVG": (begin + end) // 2}
     cards: dict[str, CardValue] = {"TIMESYS": "TAI"}
-    cards |= {f"DATE-{name}": _iso(instant) for name, instant in instants.items()}
-    cards |= {f"MJD-{name}": _MJD_1970 + instant / _NS_PER_DAY for name, instant in instants.items()}
+    cards |= {f"DATE-{name}": ns_to_iso(instant, _MICROSECONDS) for name, instant in instants.items()}
+    cards |= {f"MJD-{name}": mjd_of(instant) for name, instant in instants.items()}
     return cards | {"EXPTIME": 0.0, "DARKTIME": 0.0}
-
-
-def _iso(tai_ns: int) -> str:
-    return (_EPOCH + timedelta(microseconds=tai_ns // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def _amplifier_cards(amplifier: Amplifier, levels: Sequence[AmplifierLevels], units: str) -> dict[str, CardValue]:

@@ -1,5 +1,6 @@
 """The exposures of a rehearsal: nights to build from, to judge with and to look up, and what is planted in them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +43,8 @@ _CALIB_BEGIN_S: Final = 2 * 3600
 _SCIENCE_BEGIN_S: Final = 12 * 3600
 _READOUT_S: Final = 3.0
 _DARK_TIME_S: Final = 30.0
+_SLOT_S: Final = _DARK_TIME_S + _READOUT_S
+"""Long enough for a dark, so that no two exposures overlap."""
 _SKY_E: Final = 400.0
 _MINI_COSMIC_RAY_FACTOR: Final = 50.0
 
@@ -103,63 +106,65 @@ def _state(camera: Camera, sequencer: dict[str, str]) -> dict[str, str]:
 def _biases(
     day_obs: int, n_exposures: int, state: dict[str, str], filter_name: str, *, bad_seq_num: int | None = None
 ) -> list[SimulatedExposure]:
-    return [
-        SimulatedExposure(
-            day_obs=day_obs,
-            seq_num=seq_num,
-            observation_type="bias",
-            physical_filter=filter_name,
-            reason="bias",
-            program=_CALIB_PROGRAM,
-            begin_tai_ns=_begin(day_obs, _CALIB_BEGIN_S, seq_num),
-            camera_state=state,
-            fault=BadExposure() if seq_num == bad_seq_num else None,
-        )
-        for seq_num in range(1, n_exposures + 1)
-    ]
+    first = SimulatedExposure(
+        day_obs=day_obs,
+        seq_num=1,
+        observation_type="bias",
+        physical_filter=filter_name,
+        reason="bias",
+        program=_CALIB_PROGRAM,
+        begin_tai_ns=_begin(day_obs, _CALIB_BEGIN_S, 1),
+        camera_state=state,
+    )
+    biases = _repeated(first, n_exposures)
+    return [replace(one, fault=BadExposure()) if one.seq_num == bad_seq_num else one for one in biases]
 
 
 def _darks(
     day_obs: int, first_seq_num: int, n_exposures: int, state: dict[str, str], filter_name: str
 ) -> list[SimulatedExposure]:
-    return [
-        SimulatedExposure(
-            day_obs=day_obs,
-            seq_num=seq_num,
-            observation_type="dark",
-            exposure_time_s=_DARK_TIME_S,
-            physical_filter=filter_name,
-            reason="dark",
-            program=_CALIB_PROGRAM,
-            begin_tai_ns=_begin(day_obs, _CALIB_BEGIN_S, seq_num),
-            camera_state=state,
-        )
-        for seq_num in range(first_seq_num, first_seq_num + n_exposures)
-    ]
+    first = SimulatedExposure(
+        day_obs=day_obs,
+        seq_num=first_seq_num,
+        observation_type="dark",
+        exposure_time_s=_DARK_TIME_S,
+        physical_filter=filter_name,
+        reason="dark",
+        program=_CALIB_PROGRAM,
+        begin_tai_ns=_begin(day_obs, _CALIB_BEGIN_S, first_seq_num),
+        camera_state=state,
+    )
+    return _repeated(first, n_exposures)
 
 
 def _science(
     day_obs: int, first_seq_num: int, n_exposures: int, state: dict[str, str], filter_name: str
 ) -> list[SimulatedExposure]:
+    first = SimulatedExposure(
+        day_obs=day_obs,
+        seq_num=first_seq_num,
+        observation_type="science",
+        exposure_time_s=_DARK_TIME_S,
+        physical_filter=filter_name,
+        reason="field_survey_science",
+        program=_SCIENCE_PROGRAM,
+        target_name="simulated field",
+        begin_tai_ns=_begin(day_obs, _SCIENCE_BEGIN_S, first_seq_num),
+        camera_state=state,
+        illumination_e=_SKY_E,
+    )
+    return _repeated(first, n_exposures)
+
+
+def _repeated(first: SimulatedExposure, n_exposures: int) -> list[SimulatedExposure]:
+    """Return an exposure and those that follow it, one a slot."""
+    slot_ns = round(_SLOT_S * NS_PER_S)
     return [
-        SimulatedExposure(
-            day_obs=day_obs,
-            seq_num=seq_num,
-            observation_type="science",
-            exposure_time_s=_DARK_TIME_S,
-            physical_filter=filter_name,
-            reason="field_survey_science",
-            program=_SCIENCE_PROGRAM,
-            target_name="simulated field",
-            begin_tai_ns=_begin(day_obs, _SCIENCE_BEGIN_S, seq_num),
-            camera_state=state,
-            illumination_e=_SKY_E,
-        )
-        for seq_num in range(first_seq_num, first_seq_num + n_exposures)
+        replace(first, seq_num=first.seq_num + after, begin_tai_ns=first.begin_tai_ns + after * slot_ns)
+        for after in range(n_exposures)
     ]
 
 
 def _begin(day_obs: int, begin_s: int, seq_num: int) -> int:
-    """Return when an exposure begins: slots long enough for a dark, so that no two overlap."""
-    slot_s = _DARK_TIME_S + _READOUT_S
-    return day_obs_timespan(day_obs).begin_tai_ns + round((begin_s + seq_num * slot_s) * NS_PER_S)
+    """Return when the exposure of a number begins if the slots are counted from `begin_s` after the day's start."""
+    return day_obs_timespan(day_obs).begin_tai_ns + round((begin_s + seq_num * _SLOT_S) * NS_PER_S)
