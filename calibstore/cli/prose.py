@@ -21,7 +21,7 @@ def for_terminal(line: str) -> list[str]:
         return line.split("\n")
     shaped = re.match(r"(\s*(?:- )?)(?:(\S+(?: \S+){0,2}\s{2,}))?", line)
     head = shaped.group(0) if shaped else ""
-    indent = " " * (len(head) if head.strip(" -") else len(head) + 2)
+    indent = " " * (len(head) if head.strip() else len(head) + 2)
     return textwrap.wrap(
         line[len(head) :],
         WIDTH,

@@ -226,8 +226,11 @@ def to_line(command: Command, *, reason: str = "") -> str:
 
 
 def quoted(word: str) -> str:
-    """Quote a word for a shell so that people can read it: a selection's own quotes stand inside double ones."""
-    if "'" in word and not set(word) & set('"$`\\!'):
+    """Quote a word for a shell so that people can read it: a selection's own quotes stand inside double ones.
+
+    A waiver is quoted too: who fills in its reason writes blanks into it.
+    """
+    if ("'" in word or ",reason=" in word) and not set(word) & set('"$`\\!'):
         return f'"{word}"'
     return shlex.quote(word)
 

@@ -139,9 +139,9 @@ def _exposures(one: TypeStanding) -> tuple[int, ...]:
 
 
 def _numbered(one: TypeStanding) -> list[str]:
-    """Return the build list with its numbers, four a line."""
+    """Return the build list with its numbers, three a line."""
     words = [f"{number}:{exposure}" for number, exposure in enumerate(_exposures(one), start=1)]
-    return ["  ".join(words[start : start + 4]) for start in range(0, len(words), 4)]
+    return ["  ".join(words[start : start + 3]) for start in range(0, len(words), 3)]
 
 
 def _acknowledge(

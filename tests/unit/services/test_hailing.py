@@ -71,7 +71,7 @@ def test_the_text_holds_what_the_board_needs_and_is_stored_as_printed(campaign: 
     assert not [word for word in FORBIDDEN_WORDS if word in text.lower()]
     assert not [warning for warning in effect.warnings if "W-DEPLOYMENT" in warning]
     assert effect.next[-1].startswith(
-        "cabstand decide DM-48520 adopt_with_waivers --people NAME --waive test=noise_ratio"
+        'cabstand decide DM-48520 adopt_with_waivers --people NAME --waive "test=noise_ratio'
     )
 
 
