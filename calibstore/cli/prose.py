@@ -6,18 +6,17 @@ from typing import Final
 
 WIDTH: Final = 80
 _COPIED: Final = re.compile(r"--[a-z]|cabstand |butler |bps |rucio |cpv_report|[a-z_]+ ?= ?'|https?:|\$ ")
-_PATH: Final = re.compile(r"(?:/[^/\s]+){2}|[^/\s]+(?:/[^/\s]+){2}")
 
 
 def for_terminal(line: str) -> list[str]:
-    """Return a line folded at 80 columns, under its own text; one that holds a command or a path stays whole.
+    """Return a line folded at 80 columns, under its own text; one that holds a command stays whole, and so does a path.
 
     Parameters
     ----------
     line : str
         As a service told it. A line of columns, ``label  text``, folds under the text.
     """
-    if len(line) <= WIDTH or _COPIED.search(line) or _PATH.search(line):
+    if len(line) <= WIDTH or _COPIED.search(line):
         return line.split("\n")
     shaped = re.match(r"(\s*(?:- )?)(?:(\S+(?: \S+){0,2}\s{2,}))?", line)
     head = shaped.group(0) if shaped else ""

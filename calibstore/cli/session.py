@@ -179,11 +179,11 @@ class Session:
 
         effect = execute(command, context, dry_run=True)
         if effect.confirm and context.confirmed != effect.confirm:
-            self._print_effect(command, effect, is_dry_run=True)
+            self._print_effect(command, effect, is_dry_run=True, is_asking=True)
             typed = click.prompt(f"Type {effect.confirm} to confirm", default="", show_default=False, err=True)
             return replace(context, confirmed=typed.strip())
         if effect.ask:
-            self._print_effect(command, effect, is_dry_run=True)
+            self._print_effect(command, effect, is_dry_run=True, is_asking=True)
             if not click.confirm("Do this?", err=True):
                 raise WorkflowError("not done: you said no", code="E-DECLINED")
         return context
@@ -199,7 +199,7 @@ class Session:
         elif lines:
             click.echo("\n".join(lines), file=self.surroundings.out)
 
-    def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool) -> None:
+    def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool, is_asking: bool = False) -> None:
         if self.given.get("as_json"):
             data = {
                 "dry_run": is_dry_run,
@@ -227,6 +227,6 @@ class Session:
             if lines:
                 self._narrate("\n".join([title, *(f"  {line}" for line in lines)]))
         if is_dry_run:
-            self._narrate("Dry run: nothing was written.")
+            self._narrate("Nothing is written yet." if is_asking else "Dry run: nothing was written.")
         elif effect.state is not None:
             self._narrate(f"State {effect.state} of the repository.")

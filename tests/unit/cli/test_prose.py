@@ -23,13 +23,17 @@ def test_a_column_folds_under_its_text() -> None:
 
 @pytest.mark.parametrize("line", [
     "  cabstand generate bias DM-1 --exclude '2025040800006=light leak, seen in the upper half of the mosaic' --detach",
-    f"  LATISS/calib/DM-1/first/biasGen.20261120a {LONG}",
-    f"  /home/jane/reports/DM-1/bias.md {LONG}",
     f"  - proposed waiver: --waive test=noise_ratio {LONG}",
     "  where       instrument='LATISS' and exposure.observation_type='bias' and exposure.day_obs=20250408",
 ])  # fmt: skip
 def test_what_people_copy_stays_whole(line: str) -> None:
     assert for_terminal(line) == [line]
+
+
+def test_a_path_is_never_parted() -> None:
+    path = "/home/jane/" + "calibrations/" * 8 + "bias.fits"
+    assert any(path in line for line in for_terminal(f"  the file {path} {LONG}"))
+    assert for_terminal(f"  biasThumbnail  {path}") == [f"  biasThumbnail  {path}"]
 
 
 def test_short_lines_stay_as_they_are() -> None:
