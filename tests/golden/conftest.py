@@ -99,7 +99,7 @@ class Spoken:
     code: int
 
 
-def speak(line: str, home: Path, **environment: str) -> Spoken:
+def speak(line: str, home: Path, *, at_a_terminal: bool = False, **environment: str) -> Spoken:
     """Run one `cabstand` line against a repository, as typed."""
     out, err = io.StringIO(), io.StringIO()
     surroundings = Surroundings(
@@ -109,6 +109,7 @@ def speak(line: str, home: Path, **environment: str) -> Spoken:
         host="bench",
         out=out,
         err=err,
+        is_interactive=at_a_terminal,
     )
     code = run(shlex.split(line)[1:], surroundings)
     return Spoken(out.getvalue(), err.getvalue(), code)

@@ -117,3 +117,24 @@ def test_every_writing_verb_is_tried() -> None:
     tried = {row[1].removeprefix("-R OTHER ") for row in TABLE}
     writing = {verb for verb, command in registered().items() if command.writes}
     assert {verb for verb in writing if not any(line.startswith(verb) for line in tried)} == set()
+
+
+def test_a_person_is_asked_before_anything_is_written(
+    kept_stage: Callable[[str], Path],
+    typed: Callable[..., Any],
+    content_of: Callable[[Path], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = kept_stage("hailed")
+    before = content_of(home)
+    monkeypatch.setattr("click.confirm", lambda *_args, **_more: False)
+    said = typed("cabstand decide DM-1 defer --people 'A. Chair'", home, at_a_terminal=True)
+    assert said.code == 5
+    assert "Nothing is written yet." in said.err
+    assert "Dry run" not in said.err
+    assert "you said no" in said.err
+    monkeypatch.setattr("click.prompt", lambda *_args, **_more: "yes")
+    said = typed("cabstand deploy home DM-1", kept_stage("decided"), at_a_terminal=True)
+    assert said.code == 5
+    assert "typing 'LATISS/calib'" in said.err
+    assert content_of(home) == before
