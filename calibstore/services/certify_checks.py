@@ -1,7 +1,7 @@
 """What a certification must fulfil: source, name, unit, no overlap, every detector, the campaign's own terms."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from calibstore.errors import ConflictError, NotFoundError, UserInputError
@@ -138,6 +138,26 @@ def check_target(uow: "UnitOfWork", name: str, dataset_type: str, *, is_strict: 
         warnings.append(f"W-NAME {problem}")
     is_patterned = parsed is not None and parsed.kind is NameKind.CERTIFIED
     return Target(name, parsed if is_patterned else None, tuple(warnings))
+
+
+def check_same_ticket(target: Target, run: str, *, is_strict: bool) -> Target:
+    """Hold the collection's ticket against the RUN's: a digit mistyped would end in another ticket's chain.
+
+    Raises
+    ------
+    UserInputError
+        On a strict repository, with the name that was probably meant.
+    """
+    source = find_name(run)
+    if source is None or target.parsed is None:
+        return target
+    if (source.ticket, source.user_prefix) == (target.parsed.ticket, target.parsed.user_prefix):
+        return target
+    told = f"{run} is of ticket {source.ticket}, {target.name} of {target.parsed.ticket}"
+    if is_strict:
+        meant = replace(target.parsed, ticket=source.ticket, tag=source.tag, user_prefix=source.user_prefix)
+        raise UserInputError(told, hint=f"was {meant.text()} meant?", code="E-OTHERTICKET")
+    return replace(target, warnings=(*target.warnings, f"W-OTHERTICKET {told}"))
 
 
 def find_certifiable(uow: "UnitOfWork", run: CollectionRecord, dataset_type: str) -> tuple[DatasetRecord, ...]:

@@ -19,6 +19,7 @@ from calibstore.services.certify_checks import (
     Target,
     check_campaign,
     check_dataset_type,
+    check_same_ticket,
     check_target,
     find_certifiable,
     find_source,
@@ -104,6 +105,7 @@ def _read(command: CertifyCalibrations, uow: "UnitOfWork") -> _Certifying:
     check_dataset_type(uow, command.dataset_type)
     target = check_target(uow, command.collection, command.dataset_type, is_strict=is_strict)
     batch = find_certifiable(uow, run, command.dataset_type)
+    target = check_same_ticket(target, run.name, is_strict=is_strict)
     camera = uow.repository.camera(batch[0].instrument)
     if target.parsed is not None and target.parsed.instrument != camera.instrument:
         raise UserInputError(

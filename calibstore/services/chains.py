@@ -165,6 +165,13 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
     warnings: list[str] = []
     if command.mode == "remove":
         return warnings
+    inside = [child.name for child in added if child.name in change.tops]
+    if inside and "/calib" in command.parent:
+        told = f"{inside[0]} is a top chain; in {command.parent} everything that is live would apply twice"
+        if change.is_strict:
+            hint = f"name the members instead: cabstand query-collections {inside[0]}"
+            raise UserInputError(told, hint=hint, code="E-TOPCHAIN")
+        warnings.append(f"W-TOPCHAIN {told}")
     private = [child.name for child in added if child.name.startswith("u/")]
     if private and not command.parent.startswith("u/"):
         told = f"{', '.join(private)} is somebody's own collection, {command.parent} an official chain"

@@ -16,6 +16,7 @@ from calibstore.datastore.bundle import (
     write_bundle,
 )
 from calibstore.errors import ConflictError, StoreError, UserInputError
+from calibstore.model.counting import counted
 from calibstore.model.site_records import DeploymentRecord, DeployStep
 from calibstore.model.times import time_views
 from calibstore.services.actions import Effect, Handler, Plan
@@ -86,7 +87,7 @@ def _prepare(command: ExportCalibs, context: Context, dry_run: bool) -> _Bundle:
         EXPORT_FILE: export_text(content.exchange),
         FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True) + "\n",
     }
-    context.narrate(f"copying {len(content.copies)} files, {content.size_bytes} bytes")
+    context.narrate(f"copying {counted(len(content.copies), 'file')}, {content.size_bytes} bytes")
     return _Bundle(folder, content, write_bundle(folder, content.copies, texts))
 
 

@@ -13,6 +13,7 @@ from calibstore.datastore.atomic_files import temporary_path
 from calibstore.datastore.bundle import copy_file, finish_copies, remove_stale
 from calibstore.errors import ConflictError, StoreError
 from calibstore.model.collections import CollectionType
+from calibstore.model.counting import counted
 from calibstore.model.names import NameKind, find_name
 from calibstore.model.records import CertificationRecord, DatasetRecord
 from calibstore.services.actions import Effect, Handler, Plan
@@ -153,7 +154,8 @@ def _effect(command: Import, context: Context, source: Source, found: Difference
         )
     file = ["--export-file", command.export_file] if command.export_file else []
     return Effect(
-        summary=f"import {len(found.datasets)} datasets and {len(found.certified)} ranges from {source.repository} "
+        summary=f"import {counted(len(found.datasets), 'dataset')} and {counted(len(found.certified), 'range')} "
+        f"from {source.repository} "
         "(not live until chained)",
         lines=found.lines(),
         warnings=tuple(found.warnings),

@@ -131,6 +131,8 @@ def test_begin_is_read_in_every_form_and_echoed(repo: Any, text: str, tai: str) 
         ({"collection": f"{BASE}/bias"}, "E-NAME"),
         ({"collection": f"{BASE}//bias.20250207a"}, "E-COLLNAME"),
         ({"collection": "LSSTCam/calib/DM-48520/DP1/bias.20250207a"}, "E-NAME"),
+        # One digit of the ticket mistyped: it would go into another ticket's chain.
+        ({"collection": "LATISS/calib/DM-48521/DP1/bias.20250207a"}, "E-OTHERTICKET"),
         ({"dataset_type": "biasBootstrap"}, "E-UNITS"),
         ({"dataset_type": "raw"}, "E-NOTCALIB"),
         ({"run": "LATISS/calib"}, "E-NOTRUN"),

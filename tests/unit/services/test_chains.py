@@ -258,3 +258,13 @@ def test_certified_collection_moved_back_is_the_first_again(strict_repo: Any) ->
         )
     effect = strict_repo.do(chain("LATISS/calib/DM-1", f"{base}/bias.20250101a"))
     assert effect.data["previews"][0]["unreachable"] == [{"collection": f"{base}/bias.20250101b", "entries": 1}]
+
+
+def test_the_top_chain_goes_into_no_other_official_chain(strict_repo: Any) -> None:
+    with strict_repo.context.unit_of_work(write=False) as uow:
+        assert uow.collections.find("LATISS/calib/DM-9") is None
+    command = CollectionChain(parent="LATISS/calib/DM-9", children=("LATISS/calib",), mode="prepend", create=True)
+    with pytest.raises(UserInputError) as caught:
+        strict_repo.do(command)
+    assert caught.value.code == "E-TOPCHAIN"
+    assert "LATISS/calib" in caught.value.message
