@@ -36,12 +36,17 @@ def folder(frames: list[Path], tmp_path: Path) -> Path:
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Return every file's checksum by path; folders too."""
-    return {
+    """Return every file's checksum by path, the store's rows, and folders.
+
+    The store's bytes may change without a row: whoever closes it last folds its log into it.
+    """
+    found = {
         str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
         for path in sorted(root.rglob("*"))
-        if not path.name.endswith(("-shm", "-wal"))  # SQLite's own scratch, gone when the last reader leaves
+        if not path.name.startswith("cabstand.sqlite3")
     }
+    with sqlite3.connect(root / "cabstand.sqlite3") as connection:
+        return found | {"store": "\n".join(connection.iterdump())}
 
 
 def rows(repo: Repo) -> dict[str, list[tuple[Any, ...]]]:
