@@ -31,7 +31,7 @@ class Rehearse(Command):
     path: str = argument("folder for the rehearsal; by default in the user's data directory", default="")
     reset: bool = option("throw an earlier rehearsal away and begin anew", default=False)
     camera: str = option("simulated camera", default="LATISS", choices=("LATISS", "LSSTComCam"))
-    full: bool = option("full-size frames instead of small ones", default=False)
+    full: bool = option("full-size frames instead of small ones (4 GB of disk)", default=False)
     prepare_only: bool = option("make the repository and its raws, then let me walk by hand", default=False)
 
 
