@@ -66,8 +66,11 @@ def _neutral(text: str, folder: Path) -> str:
     # A number with decimals was measured; its last digits may differ between processors.
     text = re.sub(r"(?<![\w.:])-?\d+\.\d+(e-?\d+)?\b(?!\.)", "#", text)
     text = re.sub(r"\b[0-9a-f]{12}\b(?!-)", "HASH", text)
-    text = re.sub(r"#( +)", "# ", text)
-    return re.sub(r"\(# s, \d+ MB\)", "(# s, # MB)", text)
+    text = re.sub(r"\(# s, \d+ MB\)", "(# s, # MB)", text)
+    # The width of a measured number moves the columns beside it: only the indent counts.
+    text = re.sub(r"(?<=\S) {2,}", " ", text)
+    # The worst value of a test, at the end of its row, may by chance be a whole number.
+    return re.sub(r"^( +\S.* (?:build|indep|-)(?: \d+){4}) .*$", r"\1 #", text, flags=re.MULTILINE)
 
 
 @pytest.fixture

@@ -98,6 +98,7 @@ def test_the_checklist_from_raw_frames_to_use_at_two_sites(
     cabstand("cabstand journal --verify")
     cabstand("cabstand journal DM-42 --markdown")
     cabstand("cabstand doctor --checksums")
+    cabstand.said.pop()  # speaks of this machine
     golden("walk_latiss.txt", cabstand.transcript.replace(str(raws), "RAWS"))
 
 
