@@ -120,6 +120,11 @@ class Repo:
             for data_id in (DataId.of(instrument=self.instrument, detector=number) for number in detectors)
         )
 
+        for one in records:
+            path = self.context.absolute(one.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"{run}{one.data_key}".encode())
+
         def change(uow: Any, state: int) -> None:
             into = uow.collections.register(run, CollectionType.RUN, state=state)
             uow.datasets.insert(into, records, state=state)

@@ -80,6 +80,11 @@ class CollectionTree:
             found |= more
         return tuple(sorted(found))
 
+    def live_through(self, name: str, tops: Iterable[str]) -> tuple[str, ...]:
+        """Return the chains through which a collection is in use: top chains, and those that lead to one; sorted."""
+        official = {chain for top in tops for chain in (top, *self.chains_above(top))}
+        return tuple(chain for chain in self.chains_above(name) if chain in official)
+
     def refuse_cycle(self, chain: str) -> None:
         """Check that a chain does not contain itself.
 

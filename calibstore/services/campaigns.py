@@ -117,6 +117,7 @@ def _bare(record: CampaignRecord, uow: "UnitOfWork", context: Context) -> Standi
         decision=None,
         fingerprint="",
         members=(),
+        unseen=(),
         destinations=(),
         journal={},
         now_tai_ns=context.clock(),

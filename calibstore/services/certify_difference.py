@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.store import CertifyCalibrations
-from calibstore.errors import CabstandError
+from calibstore.datastore.checksums import sha256_of_file
+from calibstore.errors import CabstandError, StoreError
 from calibstore.model.calib_types import CALIB_TYPES
 from calibstore.model.names import top_chain_of
 from calibstore.model.records import DatasetRecord
@@ -42,10 +43,21 @@ def measure_differences(command: CertifyCalibrations, context: Context, _dry_run
         What is to be certified. Faults in it are left to the plan, which says them all.
     context : Context
         The repository.
+
+    Raises
+    ------
+    StoreError
+        E-CHECKSUM: a product's file is not the one that was built. Also if one cannot be read.
     """
     try:
         with context.unit_of_work() as uow:
-            pairs = _pairs(command, uow)
+            batch = find_certifiable(uow, find_source(uow, command.run), command.dataset_type)
+    except CabstandError:
+        return Differences(Facts())
+    _require_unchanged(batch, context)
+    try:
+        with context.unit_of_work() as uow:
+            pairs = _pairs(command, uow, batch)
     except CabstandError:
         return Differences(Facts())
     if not pairs:
@@ -63,8 +75,24 @@ def what_goes_stale(dataset_type: str) -> Facts:
     return Facts(line, (), {"goes_stale": list(gives)})
 
 
-def _pairs(command: CertifyCalibrations, uow: "UnitOfWork") -> Sequence[tuple[DatasetRecord, DatasetRecord]]:
-    batch = find_certifiable(uow, find_source(uow, command.run), command.dataset_type)
+def _require_unchanged(batch: Sequence[DatasetRecord], context: Context) -> None:
+    """Refuse products whose files are not what was built: what is certified is what was verified."""
+    for number, one in enumerate(batch):
+        if number % _MOST == 0 and len(batch) > _MOST:
+            context.narrate(f"checking the files of {len(batch)} products: {number} done")
+        path = context.absolute(one.path)
+        found = sha256_of_file(path)
+        if one.sha256 and found != one.sha256:
+            raise StoreError(
+                f"{path}: has sha256 {found[:12]}, the store knows it as {one.sha256[:12]}",
+                hint=f"the file was changed or damaged after {one.run} was built: cabstand doctor",
+                code="E-CHECKSUM",
+            )
+
+
+def _pairs(
+    command: CertifyCalibrations, uow: "UnitOfWork", batch: Sequence[DatasetRecord]
+) -> Sequence[tuple[DatasetRecord, DatasetRecord]]:
     camera = uow.repository.camera(batch[0].instrument)
     begin = read_range(command.begin_date, command.end_date, camera).begin_tai_ns
     found = []

@@ -73,7 +73,12 @@ class _Certifying:
     @property
     def is_live(self) -> bool:
         """Whether the top chain leads to the collection already, so that certifying is live at once."""
-        return self.top in self.after.tree.chains_above(self.target.name)
+        return bool(self.live_through)
+
+    @property
+    def live_through(self) -> tuple[str, ...]:
+        """Top chains, and chains that lead to one, through which the collection is in use."""
+        return self.after.tree.live_through(self.target.name, (self.top,))
 
 
 def plan_certify(
@@ -256,10 +261,11 @@ def _tops(made: _Certifying) -> list[tuple[str, str, View]]:
 
 def _refuse_live(made: _Certifying) -> None:
     if made.is_live and made.is_strict:
-        through = made.target.ticket_chain or made.target.name
-        first = to_line(CollectionChain(parent=made.top, children=(through,), mode="remove"))
+        through, lists = made.target.ticket_chain or made.target.name, made.after.tree.children
+        live = sorted(made.live_through, key=lambda name: through not in lists.get(name, ()))[0]
+        first = to_line(CollectionChain(parent=live, children=(through,), mode="remove"))
         raise WorkflowError(
-            f"{made.top} already leads to {made.target.name}: certifying would be live at once, before any decision",
+            f"{live} already leads to {made.target.name}: certifying would be live at once, before any decision",
             hint=f"use a new ticket, or take this one out first: {first}",
             code="E-LIVE",
         )

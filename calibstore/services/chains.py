@@ -50,8 +50,25 @@ class _Change:
 
     @property
     def is_live(self) -> bool:
-        """Whether a top chain leads to the list."""
-        return bool(set(self.after.tree.chains_above(self.command.parent)) & set(self.tops))
+        """Whether a top chain leads to the list, or a chain that leads to a top chain."""
+        return bool(self.after.tree.live_through(self.command.parent, self.tops))
+
+    @property
+    def is_above_top(self) -> bool:
+        """Whether the list leads to a top chain."""
+        return any(self.command.parent in self.after.tree.chains_above(top) for top in self.tops)
+
+    @property
+    def gaining(self) -> tuple[str, ...]:
+        """Members that come in, or before one that stood before them: what needs a decision in an official chain."""
+        was_above = any(self.command.parent in self.before.tree.chains_above(top) for top in self.tops)
+        old = self.old if self.is_top or was_above else ()
+        later = {name: set(old[place:]) for place, name in enumerate(old)}
+        return tuple(
+            name
+            for place, name in enumerate(self.new)
+            if name not in old or (name in self.command.children and set(self.new[place:]) & set(old) - later[name])
+        )
 
 
 def plan_collection_chain(
@@ -186,8 +203,8 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
             "one piece"
             for child in direct
         ]
-        if change.is_strict:
-            warnings += _require_adopted(change, added, context, uow)
+    if change.is_strict and (change.is_top or change.is_above_top):
+        warnings += _require_adopted(change, context, uow)
     elif change.is_live and change.is_strict:
         raise WorkflowError(
             f"{command.parent} is live: its change would be live at once, before any decision on it",
@@ -198,19 +215,30 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
     return warnings
 
 
-def _require_adopted(
-    change: _Change, added: Sequence[CollectionRecord], context: Context, uow: "UnitOfWork"
-) -> list[str]:
+def _require_adopted(change: _Change, context: Context, uow: "UnitOfWork") -> list[str]:
     warnings = []
-    for child in added:
-        decision = require_adopted(uow, child.name, override=change.command.override, context=context)
+    for name in change.gaining:
+        if not change.is_top and (name in change.tops or not _holds_calibrations(change, name)):
+            continue
+        decision = require_adopted(uow, name, override=change.command.override, context=context)
         if decision is None:
-            warnings.append(f"W-OVERRIDE {child.name} goes live against the board's gate: {context.reason}")
+            warnings.append(f"W-OVERRIDE {name} goes live against the board's gate: {context.reason}")
     return warnings
 
 
+def _holds_calibrations(change: _Change, name: str) -> bool:
+    """Tell raw frames, sky maps and the like, which no board decides on, from calibrations and empty ticket chains."""
+    parsed = find_name(name)
+    members = change.after.tree.walk([name])
+    return (parsed is not None and bool(parsed.ticket)) or any(
+        member.type is CollectionType.CALIBRATION or change.after.rows.get(member.name) for member in members
+    )
+
+
 def _live_tops(change: _Change) -> list[str]:
-    return [top for top in change.tops if top in change.after.tree.chains_above(change.command.parent)]
+    """Return the chains through which the list is live, those first that list it themselves."""
+    tree, parent = change.after.tree, change.command.parent
+    return sorted(tree.live_through(parent, change.tops), key=lambda name: parent not in tree.children.get(name, ()))
 
 
 def _effect(change: _Change, context: Context, warnings: Sequence[str], previews: Sequence[Preview]) -> Effect:

@@ -82,6 +82,11 @@ def hail_gates(standing: Standing) -> tuple[str, ...]:
         for one in standing.certifiable
         if not one.is_certified
     ]
+    missing += [
+        f"{collection} would apply a {dataset_type} that was never verified or was rejected: cabstand decertify "
+        f"{collection} {dataset_type}"
+        for collection, dataset_type in standing.unseen
+    ]
     return tuple(missing)
 
 

@@ -117,7 +117,8 @@ def _check_override(ticket: str, override: str, context: Context) -> None:
 
 def _check_content(uow: "UnitOfWork", decision: DecisionRecord, chain: str, given: str) -> None:
     ticket = decision.ticket
-    now = fingerprint(uow, chain).effective if uow.collections.find(chain) is not None else ""
+    found = fingerprint(uow, chain) if uow.collections.find(chain) is not None else None
+    now = found.effective if found is not None else ""
     decided = str(decision.subject.get("effective", ""))
     if not decided or now != decided:
         raise WorkflowError(
@@ -129,6 +130,13 @@ def _check_content(uow: "UnitOfWork", decision: DecisionRecord, chain: str, give
     if given != chain and (not isinstance(certified, list) or given not in certified):
         raise WorkflowError(
             f"{given} is not what was Adopted under {ticket}", hint=f"prepend {chain} instead", code="E-NOTADOPTED"
+        )
+    # Alone, a member would also apply where the board saw another member of the chain apply.
+    if given != chain and (found is None or dict(found.members).get(given) != fingerprint(uow, given).effective):
+        raise WorkflowError(
+            f"{given} alone would apply where {chain}, as it was Adopted, applies something else",
+            hint=f"prepend {chain} instead",
+            code="E-NOTADOPTED",
         )
 
 

@@ -272,8 +272,15 @@ def _compare_ranges(uow: "UnitOfWork", exchange: Exchange, rows: dict[str, Datas
 
 def _compare_decisions(uow: "UnitOfWork", source: Source, found: Differences) -> None:
     for one in source.decisions:
-        if _bare(one) in [_bare(known) for known in uow.campaigns.decisions(one.ticket)]:
+        ours = uow.campaigns.decisions(one.ticket)
+        if _bare(one) in [_bare(known) for known in ours]:
             found.n_same += 1
+        elif any(known.decided_tai_ns > one.decided_tai_ns for known in ours):
+            # The last row is what holds: an old bundle must not take a later decision back.
+            found.warnings.append(
+                f"W-OLDDECISION {one.ticket} {one.status} was decided before {ours[-1].status}, which is known here: "
+                "left out"
+            )
         else:
             found.decisions.append(one)
 

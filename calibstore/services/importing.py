@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from calibstore.commands.sites import Import
 from calibstore.datastore.atomic_files import temporary_path
 from calibstore.datastore.bundle import copy_file, finish_copies, remove_stale
-from calibstore.errors import ConflictError, StoreError
+from calibstore.errors import ConflictError, StoreError, WorkflowError
 from calibstore.model.collections import CollectionType
 from calibstore.model.counting import counted
-from calibstore.model.names import NameKind, find_name
+from calibstore.model.names import NameKind, find_name, top_chain_of
 from calibstore.model.records import CertificationRecord, DatasetRecord
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
 from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.gates import require_adopted
 from calibstore.services.import_differences import Differences, compare, told
 from calibstore.services.import_source import IMPORTED, Source, file_copy, read_source
 from calibstore.services.native import butler
@@ -100,6 +101,8 @@ def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged)
     source = staged.source
     found = compare(uow, source, transfer=command.transfer, now_tai_ns=context.clock())
     _refuse(source, found)
+    live = _live_tickets(uow, found)
+    _refuse_live(source, live)
     effect = _effect(command, context, source, found)
     if found.is_empty:
         return Plan(effect=effect)
@@ -109,6 +112,8 @@ def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged)
     def apply(uow: "UnitOfWork", state: int) -> None:
         _write(uow, source, found, state=state)
         _check_result(uow, source)
+        for chain in live:
+            require_adopted(uow, chain, override="", context=context)
         # Last before the commit: until then nothing has its final name.
         if command.transfer == "copy":
             staged.move()
@@ -127,6 +132,40 @@ def _refuse(source: Source, found: Differences) -> None:
         raise ConflictError(
             told((), found.conflicts), hint="; ".join(found.hints) or "nothing was imported", code="E-IMPORT"
         )
+
+
+def _live_tickets(uow: "UnitOfWork", found: Differences) -> tuple[str, ...]:
+    """Return the ticket chains, or other collections, that are in use here and would get new content."""
+    if not uow.repository.record().is_strict:
+        return ()
+    tree = uow.associations.tree()
+    tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
+    changed = {name for name, _, _ in found.certified} | {record.run for record in found.datasets}
+    live = []
+    for name in sorted(changed):
+        if tree.live_through(name, tops):
+            parsed = find_name(name)
+            in_ticket = parsed is not None and parsed.ticket and not parsed.user_prefix
+            live.append(f"{top_chain_of(parsed.instrument)}/{parsed.ticket}" if parsed and in_ticket else name)
+    return tuple(dict.fromkeys(live))
+
+
+def _refuse_live(source: Source, live: Sequence[str]) -> None:
+    """Refuse new content of what is in use here, unless the bundle brings the decision on exactly that content."""
+    adopted = {
+        str(one.subject.get("ticket_chain")): str(one.subject.get("effective", ""))
+        for one in source.decisions
+        if one.is_adopted
+    }
+    for chain in live:
+        if not adopted.get(chain) or adopted[chain] != source.fingerprints.get(chain):
+            raise WorkflowError(
+                f"{chain} is in use here, and the bundle brings other content without a decision on it: it would be "
+                "live at once",
+                hint="export again once the board has Adopted it, or take it out of the top chain first: cabstand "
+                f"collection-chain PARENT {chain} --mode remove",
+                code="E-LIVE",
+            )
 
 
 def _effect(command: Import, context: Context, source: Source, found: Differences) -> Effect:

@@ -1,5 +1,6 @@
 """Where a campaign stands: everything the checklist, the gates and the hailing text read from the store, once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from calibstore.model.site_records import SiteState
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.services.destinations import DestinationView, destination_views
 from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -127,6 +129,9 @@ class Standing:
     """Effective fingerprint of the ticket chain; empty while there is no chain."""
     members: tuple[str, ...]
     """Collections of the ticket chain, in search order."""
+    unseen: tuple[tuple[str, str], ...]
+    """(collection, dataset type) of older or foreign products that would apply through the ticket chain although
+    nothing verified them under this ticket, or the board rejected them."""
     destinations: tuple[DestinationView, ...]
     journal: dict[int, JournalEntry] = field(repr=False)
     """Entries of the ticket by state."""
@@ -224,20 +229,48 @@ def standing(uow: "UnitOfWork", ticket: str, *, now_tai_ns: int | None = None) -
     hailings, decisions = uow.campaigns.hailings(ticket), uow.campaigns.decisions(ticket)
     if now_tai_ns is None:
         now_tai_ns = uow.journal.entries(last=1)[-1].at_tai_ns
+    types = tuple(_type(uow, campaign, camera, name, spots=spots, members=members) for name in campaign.calib_types)
+    newest = {product.id for one in types for product in one.products.values()}
     return Standing(
         campaign=campaign,
         repository=uow.repository.record(),
         camera=camera,
-        types=tuple(_type(uow, campaign, camera, name, spots=spots, members=members) for name in campaign.calib_types),
+        types=types,
         links=uow.campaigns.links(ticket),
         report=reports[-1] if reports else None,
         hailing=hailings[-1] if hailings else None,
         decision=decisions[-1] if decisions else None,
         fingerprint=fingerprint(uow, chain_name).effective if chain else "",
         members=members,
+        unseen=_unseen(uow, ticket, chain_name, newest, decisions),
         destinations=destination_views(uow, ticket, campaign.instrument, chain_name),
         journal={entry.state: entry for entry in uow.journal.entries(ticket=ticket)},
         now_tai_ns=now_tai_ns,
+    )
+
+
+def _unseen(
+    uow: "UnitOfWork", ticket: str, chain: str, newest: set[str], decisions: Sequence[DecisionRecord]
+) -> tuple[tuple[str, str], ...]:
+    verified = {found for one in uow.verifications.list(ticket) for found in one.candidates.values()}
+    rejected: set[str] = set()
+    for decision in decisions:
+        listed = decision.subject.get("dataset_ids")
+        about = {str(one) for one in listed} if isinstance(listed, list) else set()
+        if decision.is_rejected:
+            rejected |= about
+        elif decision.is_adopted:
+            rejected -= about
+    found = load_view(uow, [chain]).segments([chain])
+    rows = [owner.row for key in found.by_key.values() for _, owner in key.stretches()]
+    return tuple(
+        sorted(
+            {
+                (row.collection, row.dataset_type)
+                for row in rows
+                if row.dataset_id not in newest and row.dataset_id not in verified - rejected
+            }
+        )
     )
 
 
