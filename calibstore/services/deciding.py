@@ -149,6 +149,15 @@ def _check_fresh(uow: "UnitOfWork", found: Standing) -> None:
             hint=lines.hail_line(found),
             code="E-STALE",
         )
+    # The text the board was sent lists ranges and members: what came later it has not seen.
+    chain = uow.collections.get(found.campaign.names.ticket_chain)
+    ranges = [row.opened_state for one in found.types for row in (*one.certified, *one.certified_otherwise)]
+    if found.hailing is not None and max(*ranges, uow.collections.last_change(chain)) > found.hailing.opened_state:
+        raise WorkflowError(
+            f"{found.ticket}: what {chain.name} holds changed after the board was sent its text",
+            hint=lines.hail_line(found),
+            code="E-STALE",
+        )
 
 
 def _check_results(

@@ -190,3 +190,14 @@ def test_a_rejected_product_does_not_come_back_beside_its_successor(campaign: An
     campaign.repo.certify(campaign.run, "LATISS/calib/DM-48520/DP1/bias.20250601b", "2025-05-01")
     error = campaign.refusal(Hail(ticket="DM-48520", key="TAXICAB-24"))
     assert "bias.20250601a would apply a bias that was never verified or was rejected" in error.message
+
+
+def test_a_range_changed_after_the_hailing_is_not_adopted_unseen(campaign: Any) -> None:
+    campaign.ready().hail()
+    campaign.repo.certify(campaign.run, f"{campaign.run.rpartition('/')[0]}/bias.20250601a", "2024-06-01", "2024-07-01")
+    adopt = Decide(ticket="DM-48520", outcome="adopt", people=("Ann",))
+    error = campaign.refusal(adopt)
+    assert (error.code, error.exit_code) == ("E-STALE", 5)
+    assert "cabstand hail DM-48520" in error.hint
+    campaign.hail()
+    campaign.do(adopt)
