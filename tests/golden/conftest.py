@@ -173,20 +173,28 @@ def stage(
             before = at(names[names.index(name) - 1])
             forget_engines()
             shutil.copytree(before, home)
-            for line in _WALK[name]:
-                raws = str(simulated_biases("LATISS:mini", 6, 4))
-                _must(_decision(home) if line == "DECIDE" else line.replace("RAWS", raws), home)
+            with pytest.MonkeyPatch.context() as patch:
+                _work_here(patch)
+                for line in _WALK[name]:
+                    raws = str(simulated_biases("LATISS:mini", 6, 4))
+                    _must(_decision(home) if line == "DECIDE" else line.replace("RAWS", raws), home)
         forget_engines()
         return home
 
-    with pytest.MonkeyPatch.context() as patch:
-        _work_here(patch)
-        yield at
+    yield at
     forget_engines()
 
 
+@pytest.fixture(scope="module")
+def works_here() -> Iterator[None]:
+    """Make the jobs of a module work in this process; other modules start real runners."""
+    with pytest.MonkeyPatch.context() as patch:
+        _work_here(patch)
+        yield
+
+
 @pytest.fixture
-def at_stage(stage: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+def at_stage(stage: Callable[[str], Path], works_here: None, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Give a copy, of one's own, of the repository as it is after a stage."""
 
     def copy(name: str) -> Path:
@@ -240,7 +248,7 @@ def content_of() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def kept_stage(
-    stage: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    stage: Callable[[str], Path], works_here: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Path]]:
     """Give one copy of each stage for a module whose lines must not change it."""
 

@@ -79,13 +79,12 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def documents(
     state: Path,
-    stage: Callable[[str], Path],
+    works_here: None,
     typed: Callable[..., Any],
     decision: Callable[[Path], str],
     simulated_biases: Callable[..., Path],
 ) -> dict[str, tuple[Any, Any]]:
     """What every line of the walk, then every question, said: the raw answer, and the document."""
-    stage("live")  # jobs work in this process from here on
     home = state / "home"
     raws = str(simulated_biases("LATISS:mini", 6, 4))
     said = {}
