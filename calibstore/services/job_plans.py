@@ -229,7 +229,14 @@ def bias_plan(
             detector=detector,
             raws=raw_inputs(raws[detector.id], exposures),
             outputs=tuple(output_of(name, run, camera.instrument, detector) for name in per_detector),
-            parameters={"product": calib_type, "n_sigma": n_sigma, "max_iter": max_iter, **creation},
+            # A raw recorded in place may have been changed since: what is built must be of what was ingested.
+            parameters={
+                "product": calib_type,
+                "n_sigma": n_sigma,
+                "max_iter": max_iter,
+                "verify_checksums": True,
+                **creation,
+            },
         )
         for detector in detectors
     ]

@@ -1,5 +1,6 @@
 """Workers, runners and single writes of `generate` killed: nothing finished is lost, nothing is half-written."""
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -70,6 +71,17 @@ def children_of(pid: int) -> list[psutil.Process]:
         return []
 
 
+def still_running(family: list[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
+    """Return the processes that have not ended; one that ended and waits for its parent to notice has."""
+    _, left = psutil.wait_procs(family, timeout=timeout_s)
+    running = []
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                running.append(process)
+    return running
+
+
 def workers_of(pid: int) -> list[psutil.Process]:
     """Return the worker processes of a runner; the interpreter's own helper is left out."""
     return [one for one in children_of(pid) if "spawn_main" in " ".join(one.cmdline())]
@@ -119,8 +131,7 @@ def test_a_killed_runner_leaves_no_worker_and_what_was_done_is_kept(running: tup
     family = children_of(view.record.pid)
     assert family
     os.kill(view.record.pid, signal.SIGKILL)
-    _, alive = psutil.wait_procs(family, timeout=2.0)
-    assert alive == []
+    assert still_running(family, timeout_s=2.0) == []
     dead = view_job(repo.context, job_id)
     assert dead.status == "dead"
     assert "dead: runner died" in "\n".join(repo.do(Jobs()).lines)
@@ -145,8 +156,7 @@ def test_cancelling_stops_runner_and_workers_and_keeps_what_was_done(running: tu
     repo = dataclasses.replace(repo, context=dataclasses.replace(repo.context, host=view.record.host))
     effect = repo.do(Jobs(cancel=job_id))
     assert effect.data["status"] == "cancelled"
-    _, alive = psutil.wait_procs(family, timeout=2.0)
-    assert alive == []
+    assert still_running(family, timeout_s=2.0) == []
     assert len(check_rows_and_files(repo)) >= 3
     assert not unfinished_files(repo)
     assert repo.do(Jobs(resume=job_id, wait=True)).data["status"] == "done"
