@@ -77,11 +77,6 @@ class Certifications:
         )
         return tuple(_record(row) for row in self._connection.execute(query))
 
-    def of_datasets(self, ids: Iterable[str]) -> tuple[CertificationRecord, ...]:
-        """Return the open rows that point at some datasets."""
-        query = _ROWS.where(certification.c.dataset_id.in_(sorted(set(ids))), certification.c.closed_state.is_(None))
-        return tuple(_record(row) for row in self._connection.execute(query))
-
     def close(self, ids: Sequence[int], *, state: int) -> None:
         """Close rows; their history stays readable."""
         for start in range(0, len(ids), 500):

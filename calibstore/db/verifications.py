@@ -61,17 +61,6 @@ class Verifications:
         row = self._connection.execute(sa.select(verification).where(verification.c.job_id == job_id)).first()
         return None if row is None else _record(row)
 
-    def of_run(self, candidate_run: str) -> VerificationRecord | None:
-        """Return the newest judged verification of a product's RUN, or None."""
-        query = (
-            sa.select(verification)
-            .where(verification.c.candidate_run == candidate_run, _JUDGED)
-            .order_by(verification.c.id.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
-        return None if row is None else _record(row)
-
     def insert_metrics(self, verification_id: int, measured: Sequence[Measured]) -> None:
         """Store numbers; a number that is not finite is stored as not measured."""
         rows = [_metric_row(verification_id, one) for one in measured]

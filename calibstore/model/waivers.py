@@ -91,6 +91,14 @@ class Waiver:
         pairs += [("instead_of", self.instead_of)] if self.instead_of else []
         return ",".join(f"{key}={value}" for key, value in pairs)
 
+    def covers(self, *, test: str, detector: int, detector_name: str, amplifier: str) -> bool:
+        """Tell whether a result of this test, detector and amplifier lies in its scope."""
+        return (
+            self.test == test
+            and self.detector in (ANY, str(detector), detector_name)
+            and self.amplifier in (ANY, amplifier)
+        )
+
     def is_expired(self, at_tai_ns: int) -> bool:
         """Tell whether its last day is over at an instant [TAI ns]."""
         return at_tai_ns >= parse_time(self.expires).tai_ns + NS_PER_DAY

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from calibstore.model.criteria import Verdict
-from calibstore.model.waivers import ANY, Waiver
+from calibstore.model.waivers import Waiver
 
 
 def find_waiver(
@@ -33,11 +33,7 @@ def find_waiver(
     if verdict is Verdict.PASS:
         return None
     for waiver in waivers:
-        covers = (
-            waiver.test == test
-            and waiver.detector in (ANY, str(detector), detector_name)
-            and waiver.amplifier in (ANY, amplifier)
-        )
+        covers = waiver.covers(test=test, detector=detector, detector_name=detector_name, amplifier=amplifier)
         if covers and not waiver.is_expired(at_tai_ns) and (waiver.instead_of or verdict is not Verdict.UNKNOWN):
             return waiver
     return None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from calibstore.errors import UserInputError, WorkflowError
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.names import NameKind, find_name
-from calibstore.services import next_lines as lines
 from calibstore.services.checklist import rows_of
 from calibstore.services.checklist_gates import hail_gates
 from calibstore.services.context import Context
@@ -175,8 +174,3 @@ def next_line(uow: "UnitOfWork", found: Standing) -> str:
         if row.next and row.item.key not in ("deployment", "distribute"):
             return row.next[0]
     return f"cabstand campaign show {found.ticket}"
-
-
-def waiver_lines(found: Standing, waivers: tuple[str, ...]) -> str:
-    """Return the line that adopts with waivers."""
-    return lines.decide_line(found, "adopt_with_waivers", waivers)

@@ -73,11 +73,6 @@ class TypeStanding:
         return find_name(self.run) if self.run else None
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every detector of the camera has its product."""
-        return bool(self.products) and not self.missing_detectors
-
-    @property
     def is_spot_ok(self) -> bool:
         """Whether somebody looked at the newest RUN and said ok."""
         return self.spot is not None and self.spot.is_ok

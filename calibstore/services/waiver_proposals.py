@@ -64,11 +64,7 @@ def require_statements(judgement: Judgement, waivers: Sequence[Waiver]) -> None:
 
 def covers(waiver: Waiver, row: JudgedRow) -> bool:
     """Tell whether a result lies in a waiver's scope."""
-    return (
-        waiver.test == row.test
-        and waiver.detector in (ANY, str(row.detector), row.detector_name)
-        and waiver.amplifier in (ANY, row.amplifier)
-    )
+    return waiver.covers(test=row.test, detector=row.detector, detector_name=row.detector_name, amplifier=row.amplifier)
 
 
 def against_lines(rows: Sequence[JudgedRow], *, shown: int = 12) -> tuple[str, ...]:
