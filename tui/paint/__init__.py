@@ -1,0 +1,1 @@
+"""Looks as lines of text: no Textual, no store."""
