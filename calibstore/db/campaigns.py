@@ -189,6 +189,12 @@ class Campaigns:
         """Return the decisions on a ticket with their waivers, the oldest first; imported ones too."""
         return tuple(_decision(row, self._waivers(row.id)) for row in self._rows(s.decision, ticket))
 
+    def newest_decisions(self) -> dict[str, str]:
+        """Return the status that the newest decision led to, by ticket."""
+        newest = sa.select(sa.func.max(s.decision.c.id)).group_by(s.decision.c.ticket)
+        query = sa.select(s.decision.c.ticket, s.decision.c.status).where(s.decision.c.id.in_(newest))
+        return {row.ticket: row.status for row in self._connection.execute(query)}
+
     def insert_decision(
         self,
         record: DecisionRecord,

@@ -132,6 +132,22 @@ class Datasets:
         )
         return tuple(_record(row) for row in self._connection.execute(query.order_by(*_ORDER)))
 
+    def calibration_inputs(self, ids: Iterable[str]) -> tuple[tuple[str, str, str, str], ...]:
+        """Return (dataset id, input id, dataset type, data key) of the calibrations some datasets were made with."""
+        wanted = sorted(set(ids))
+        of_input = sa.and_(dataset.c.id == dataset_input.c.input_id, dataset.c.exposure.is_(None))
+        columns = (dataset_input.c.dataset_id, dataset_input.c.input_id, dataset.c.dataset_type, dataset.c.data_key)
+        found: list[tuple[str, str, str, str]] = []
+        for start in range(0, len(wanted), 500):
+            query = (
+                sa.select(*columns)
+                .join(dataset, of_input)
+                .where(dataset_input.c.dataset_id.in_(wanted[start : start + 500]))
+                .order_by(dataset.c.dataset_type, dataset.c.data_key, dataset_input.c.dataset_id)
+            )
+            found.extend((row[0], row[1], row[2], row[3]) for row in self._connection.execute(query))
+        return tuple(found)
+
     def inputs(self, dataset_id: str) -> tuple[tuple[str, str], ...]:
         """Return (input id, role) of what a dataset was made from."""
         query = (

@@ -12,7 +12,7 @@ from calibstore.db.where_sql import column, where_clause
 from calibstore.model.codec import canonical_json
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import CameraEvent
-from calibstore.model.timespan import Timespan
+from calibstore.model.timespan import MAX_TAI_NS, Timespan
 from calibstore.model.where_ast import Expression
 
 
@@ -132,6 +132,81 @@ class Exposures:
             _record(first) if first else None,
         )
 
+    def last_begin(self, instrument: str, before_tai_ns: int) -> tuple[int, int] | None:
+        """Return (begin [TAI ns], day_obs) of the last exposure that began before an instant, or None."""
+        query = (
+            sa.select(exposure.c.begin_tai_ns, exposure.c.day_obs)
+            .where(exposure.c.instrument == instrument, exposure.c.begin_tai_ns < before_tai_ns)
+            .order_by(exposure.c.begin_tai_ns.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).first()
+        return (row.begin_tai_ns, row.day_obs) if row else None
+
+    def begun_in(self, instrument: str, timespan: Timespan) -> tuple[tuple[Timespan, str], ...]:
+        """Return (timespan, physical filter) of the exposures that began in a range, in time order.
+
+        A night of a busy camera in a millisecond or two: nothing else of the rows is read.
+        """
+        query = (
+            sa.select(exposure.c.begin_tai_ns, exposure.c.end_tai_ns, exposure.c.physical_filter)
+            .where(_began_in(instrument, timespan))
+            .order_by(exposure.c.begin_tai_ns)
+        )
+        return tuple(
+            (Timespan(row.begin_tai_ns, row.end_tai_ns), row.physical_filter) for row in self._connection.execute(query)
+        )
+
+    def count_begun(self, instrument: str, timespan: Timespan) -> int:
+        """Return how many exposures began in a range."""
+        query = sa.select(sa.func.count()).select_from(exposure).where(_began_in(instrument, timespan))
+        return self._connection.scalar(query) or 0
+
+    def counts_by_cell(self, instrument: str, begin_tai_ns: int, cell_ns: int, n_cells: int) -> dict[int, int]:
+        """Return how many exposures began in each cell of a time axis that has any.
+
+        Parameters
+        ----------
+        instrument : str
+            Whose.
+        begin_tai_ns, cell_ns : int
+            First instant and length of the first cell [TAI ns], [ns].
+        n_cells : int
+            Cells.
+        """
+        first = max(0, begin_tai_ns)
+        last = min(begin_tai_ns + n_cells * cell_ns, MAX_TAI_NS)
+        if first >= last:
+            return {}
+        cell = (exposure.c.begin_tai_ns - begin_tai_ns).op("/")(cell_ns)
+        query = (
+            sa.select(cell.label("cell"), sa.func.count().label("n"))
+            .where(_began_in(instrument, Timespan(first, last)))
+            .group_by("cell")
+        )
+        return {row.cell: row.n for row in self._connection.execute(query)}
+
+    def camera_changes(self, instrument: str, timespan: Timespan) -> tuple[tuple[CameraEvent, int], ...]:
+        """Return, for each camera-state keyword that changed in a range, its last change and how often it did."""
+        inside = sa.and_(
+            camera_event.c.instrument == instrument,
+            camera_event.c.at_tai_ns >= timespan.begin_tai_ns,
+            camera_event.c.at_tai_ns < timespan.end_tai_ns,
+        )
+        newest = (
+            sa.select(sa.func.max(camera_event.c.id).label("id"), sa.func.count().label("n"))
+            .where(inside)
+            .group_by(camera_event.c.keyword)
+            .subquery()
+        )
+        # Events are stored in time order, so the greatest id of a keyword is its last change.
+        query = (
+            sa.select(camera_event, newest.c.n)
+            .join(newest, newest.c.id == camera_event.c.id)
+            .order_by(camera_event.c.at_tai_ns.desc(), camera_event.c.keyword)
+        )
+        return tuple((_event(row), row.n) for row in self._connection.execute(query))
+
     def camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
         """Return the changes of camera-state keywords, in time order."""
         query = (
@@ -139,18 +214,7 @@ class Exposures:
             .where(camera_event.c.instrument == instrument)
             .order_by(camera_event.c.at_tai_ns, camera_event.c.keyword)
         )
-        return tuple(
-            CameraEvent(
-                instrument=row.instrument,
-                at_tai_ns=row.at_tai_ns,
-                keyword=row.keyword,
-                old_value=row.old_value,
-                new_value=row.new_value,
-                exposure_before=row.exposure_before,
-                exposure_after=row.exposure_after,
-            )
-            for row in self._connection.execute(query)
-        )
+        return tuple(_event(row) for row in self._connection.execute(query))
 
     def derive_camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
         """Rebuild the camera events of an instrument from its exposures.
@@ -210,6 +274,26 @@ class Exposures:
                 ],
             )
         return tuple(events)
+
+
+def _began_in(instrument: str, timespan: Timespan) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        exposure.c.instrument == instrument,
+        exposure.c.begin_tai_ns >= timespan.begin_tai_ns,
+        exposure.c.begin_tai_ns < timespan.end_tai_ns,
+    )
+
+
+def _event(row: Any) -> CameraEvent:
+    return CameraEvent(
+        instrument=row.instrument,
+        at_tai_ns=row.at_tai_ns,
+        keyword=row.keyword,
+        old_value=row.old_value,
+        new_value=row.new_value,
+        exposure_before=row.exposure_before,
+        exposure_after=row.exposure_after,
+    )
 
 
 def _row(record: Exposure, state: int, is_type_by_operator: bool) -> dict[str, Any]:

@@ -82,6 +82,26 @@ class Journal:
             query = query.limit(last)
         return tuple(_entry(row) for row in reversed(self._connection.execute(query).all()))
 
+    def entry(self, state: int) -> JournalEntry | None:
+        """Return the entry of a state, or None."""
+        row = self._connection.execute(sa.select(journal).where(journal.c.state == state)).first()
+        return _entry(row) if row else None
+
+    def state_at(self, tai_ns: int) -> int:
+        """Return the number of the newest state at an instant [TAI ns]; 0 before the first."""
+        return (
+            self._connection.scalar(sa.select(sa.func.max(journal.c.state)).where(journal.c.at_tai_ns <= tai_ns)) or 0
+        )
+
+    def recent_tickets(self, last: int) -> dict[str, int]:
+        """Return the tickets of the last few entries with the newest state of each, the newest first."""
+        query = sa.select(journal.c.state, journal.c.ticket).order_by(journal.c.state.desc()).limit(last)
+        found: dict[str, int] = {}
+        for row in self._connection.execute(query):
+            if row.ticket:
+                found.setdefault(row.ticket, row.state)
+        return found
+
     def first_altered(self) -> int | None:
         """Return the number of the first entry that does not fit its seal, or None."""
         previous_hash, expected = "", 1

@@ -145,11 +145,28 @@ def explain_lookup(
     return Explanation(candidates, winners[0] if winners else None, elsewhere)
 
 
+def explain_rows(segments: Segments, dataset_type: str, key: str, timespan: Timespan | None) -> tuple[Candidate, ...]:
+    """Return the verdicts of a look-up on segments read already, without collections that hold nothing for it.
+
+    Parameters
+    ----------
+    segments : Segments
+        Of the search path.
+    dataset_type, key : str
+        What is looked for.
+    timespan : Timespan or None
+        The whole exposure, or an instant.
+    """
+    return _candidates(segments, dataset_type, key, timespan, only_holding=True)
+
+
 def _candidates(
     segments: Segments,
     dataset_type: str,
     key: str,
     timespan: Timespan | None,
+    *,
+    only_holding: bool = False,
 ) -> tuple[Candidate, ...]:
     found = segments.of(dataset_type, key)
     winners = found.winners(timespan)
@@ -159,6 +176,8 @@ def _candidates(
     shadow = 0
     for place, member in enumerate(segments.members, start=1):
         own = [one.row for one in found.placed if one.order == place]
+        if not own and only_holding:
+            continue
         if not own:
             made.append(_nothing_here(len(made) + 1, member, segments, dataset_type, key))
             continue

@@ -149,7 +149,9 @@ class View:
         return Segments(members, {key: flatten(entries) for key, entries in placed.items()})
 
 
-def load_view(uow: "UnitOfWork", names: Iterable[str], *, dataset_types: Sequence[str] = ()) -> View:
+def load_view(
+    uow: "UnitOfWork", names: Iterable[str], *, dataset_types: Sequence[str] = (), at_state: int | None = None
+) -> View:
     """Read what is reachable from some collections.
 
     Parameters
@@ -160,11 +162,13 @@ def load_view(uow: "UnitOfWork", names: Iterable[str], *, dataset_types: Sequenc
         Collections of any type; missing ones hold nothing.
     dataset_types : sequence of str
         Only these; by default every calibration type.
+    at_state : int, optional
+        As the repository was at that state; by default as it is now.
     """
     types = dataset_types or [name for name, record in uow.repository.dataset_types().items() if record.is_calibration]
-    tree = uow.associations.tree()
+    tree = uow.associations.tree(at_state=at_state)
     members = {member.name for name in names for member in tree.walk([name])}
-    return View(tree, uow.associations.rows(members, tree, dataset_types=types))
+    return View(tree, uow.associations.rows(members, tree, dataset_types=types, at_state=at_state))
 
 
 def flatten(placed: Sequence[Placed]) -> KeySegments:
