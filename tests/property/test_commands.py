@@ -13,6 +13,7 @@ from calibstore.cli.program import make_group
 from calibstore.cli.session import Session, Surroundings
 from calibstore.commands import Command, build, from_json, registered, to_json, to_line
 from calibstore.commands.fields import Asked, asked_fields
+from calibstore.commands.lines import read_line
 from calibstore.errors import UserInputError
 
 _SURROUNDINGS = Surroundings(environment={}, clock=lambda: 0, user="u", host="h", out=io.StringIO(), err=io.StringIO())
@@ -73,6 +74,7 @@ def test_a_command_is_its_line_and_its_json(verb: str) -> None:
     def law(command: Command) -> None:
         with pytest.MonkeyPatch.context() as monkeypatch:
             assert _parsed(to_line(command), monkeypatch) == command
+        assert read_line(to_line(command)).build() == command
         assert from_json(json.loads(json.dumps(to_json(command)))) == command
 
     law()
