@@ -12,6 +12,26 @@ STORE_FILE: Final = "cabstand.sqlite3"
 """Name of the database inside a repository folder."""
 
 
+THEMES: Final = ("dark", "light", "ansi", "mono")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UiConfig:
+    """The [ui] and [keys] tables: how the terminal UI looks and listens."""
+
+    theme: str = "dark"
+    glyphs: str = "auto"
+    """``unicode``, ``ascii``, or ``auto``: ASCII where the locale is not UTF-8."""
+    mouse: str = "auto"
+    """``on``, ``off``, or ``auto``: off over SSH when every cell is resent."""
+    driver: str = "frugal"
+    """``frugal`` sends changed cells only; ``textual`` is Textual's own."""
+    is_writable: bool = False
+    """Open repositories for writing without being asked by ``--write``."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Id of an action -> keys, comma separated."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The user's configuration, read once at the front door."""
@@ -25,6 +45,7 @@ class Config:
     """Where rehearsals go."""
     state_dir: Path
     """Drafts, cached answers."""
+    ui: UiConfig = field(default_factory=UiConfig)
 
     def has_role(self, user: str, role: str) -> bool:
         """Tell whether a user may act in a role."""
@@ -72,7 +93,39 @@ def load_config(environment: Mapping[str, str]) -> Config:
         roles={str(role): tuple(str(one) for one in who) for role, who in roles.items()},
         data_dir=places.user_data_path,
         state_dir=places.user_state_path,
+        ui=_ui_config(path, found),
     )
+
+
+_UI_CHOICES: Final = {
+    "theme": THEMES,
+    "glyphs": ("auto", "unicode", "ascii"),
+    "mouse": ("auto", "on", "off"),
+    "driver": ("frugal", "textual"),
+}
+
+
+def _ui_config(path: Path, found: Mapping[str, object]) -> UiConfig:
+    table, keys = found.get("ui", {}), found.get("keys", {})
+    if not isinstance(table, dict) or not isinstance(keys, dict):
+        raise UserInputError(f"{path}: [ui] and [keys] must be tables", hint="see README, Configuration")
+    for name, value in table.items():
+        if name == "write":
+            if not isinstance(value, bool):
+                raise UserInputError(f"{path}: [ui] write = {value!r} is not true or false", hint="write = true")
+        elif name not in _UI_CHOICES:
+            known = ", ".join((*_UI_CHOICES, "write"))
+            raise UserInputError(f"{path}: [ui] has no setting {name!r}", hint=f"known: {known}")
+        elif value not in _UI_CHOICES[name]:
+            choices = ", ".join(_UI_CHOICES[name])
+            raise UserInputError(f"{path}: [ui] {name} = {value!r} is not one of {choices}", hint="mend the file")
+    for name, value in keys.items():
+        if not isinstance(value, str):
+            raise UserInputError(
+                f"{path}: [keys] {name} = {value!r} is no text", hint='write "timeline.zoom_in" = "plus,z"'
+            )
+    chosen = {name: str(value) for name, value in table.items() if name != "write"}
+    return UiConfig(**chosen, is_writable=bool(table.get("write", False)), keys=dict(keys))
 
 
 def find_repository(given: str, config: Config, environment: Mapping[str, str]) -> Path:

@@ -35,7 +35,12 @@ class Place:
 
 
 def parse_place(words: tuple[str, ...] | list[str]) -> Place:
-    """Read the words of a place: ``--name value`` and ``--name=value`` are options, the rest stands by position."""
+    """Read the words of a place: ``--name value`` and ``--name=value`` are options, the rest stands by position.
+
+    After ``do`` come the words of a command, which are kept as they are.
+    """
+    if words and words[0] == "do":
+        return Place("do", tuple(words[1:]))
     positional: list[str] = []
     options: dict[str, str] = {}
     waiting = ""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from rich.color import Color
 from rich.style import Style
+from textual.theme import Theme
 
 from tui.spans import Role
 
@@ -103,3 +105,69 @@ MONO: Final = _table(
     },
 )
 THEMES: Final[Mapping[str, RoleStyles]] = {"dark": DARK, "light": LIGHT, "ansi": ANSI, "mono": MONO}
+
+
+def textual_theme(name: str) -> Theme:
+    """Return the Textual theme for inputs and scroll bars that goes with the roles of a look."""
+    if name in ("ansi", "mono"):
+        plain = dict.fromkeys(("primary", "secondary", "accent", "warning", "error", "success"), "ansi_default")
+        return Theme(
+            name=f"cabstand-{name}",
+            ansi=True,
+            primary="ansi_default",
+            foreground="ansi_default",
+            background="ansi_default",
+            surface="ansi_default",
+            panel="ansi_default",
+            boost="ansi_default",
+            variables={
+                "input-cursor-background": "ansi_default",
+                "input-cursor-foreground": "ansi_default",
+                "input-cursor-text-style": "reverse",
+                "input-selection-background": "ansi_default",
+                "input-selection-foreground": "ansi_default",
+                "block-cursor-foreground": "ansi_default",
+                "block-cursor-background": "ansi_default",
+                "block-cursor-text-style": "reverse",
+                "border": "ansi_default",
+                "border-blurred": "ansi_default",
+                "scrollbar": "ansi_default",
+                "scrollbar-hover": "ansi_default",
+                "scrollbar-active": "ansi_default",
+                "scrollbar-background": "ansi_default",
+                "scrollbar-background-hover": "ansi_default",
+                "scrollbar-background-active": "ansi_default",
+                "scrollbar-corner-color": "ansi_default",
+            },
+        )
+    styles = THEMES[name]
+    base, title, cursor = styles[Role.PLAIN], styles[Role.TITLE], styles[Role.CURSOR]
+    return Theme(
+        name=f"cabstand-{name}",
+        dark=name == "dark",
+        primary=_hex(title.color),
+        secondary=_hex(title.color),
+        accent=_hex(styles[Role.ACCENT].color),
+        warning=_hex(styles[Role.WARN].color),
+        error=_hex(styles[Role.FAIL].color),
+        success=_hex(styles[Role.OK].color),
+        foreground=_hex(base.color),
+        background=_hex(base.bgcolor),
+        surface=_hex(base.bgcolor),
+        panel=_hex(base.bgcolor),
+        boost=_hex(base.bgcolor),
+        variables={
+            "scrollbar": _hex(styles[Role.DIM].color),
+            "scrollbar-background": _hex(base.bgcolor),
+            "scrollbar-corner-color": _hex(base.bgcolor),
+            "block-cursor-background": _hex(cursor.bgcolor),
+            "block-cursor-foreground": _hex(cursor.color),
+            "input-selection-background": _hex(cursor.bgcolor),
+        },
+    )
+
+
+def _hex(color: Color | None) -> str:
+    if color is None or color.triplet is None:
+        raise ValueError(f"a theme of true colours has no triplet: {color}")
+    return color.triplet.hex

@@ -1,5 +1,5 @@
 """The command line: one verb per command, made from its declaration."""
 
-from calibstore.cli.program import group, main
+from calibstore.cli.program import main
 
-__all__ = ["group", "main"]
+__all__ = ["main"]

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -45,7 +45,9 @@ def make_group(surroundings: Surroundings) -> click.Group:
     return group
 
 
-def run(argv: Sequence[str], surroundings: Surroundings) -> int:
+def run(
+    argv: Sequence[str], surroundings: Surroundings, extend: Callable[[click.Group], None] = lambda _group: None
+) -> int:
     """Run one command line and return its exit code; no exception leaves it.
 
     Parameters
@@ -54,8 +56,11 @@ def run(argv: Sequence[str], surroundings: Surroundings) -> int:
         Words after ``cabstand``.
     surroundings : Surroundings
         Clock, user, environment and streams.
+    extend : callable
+        Adds verbs to the group, such as the terminal interface.
     """
     made = make_group(surroundings)
+    extend(made)
     wants_json = "--json" in argv
     try:
         code = made.main(args=list(argv), prog_name="cabstand", standalone_mode=False)
@@ -92,10 +97,6 @@ def run(argv: Sequence[str], surroundings: Surroundings) -> int:
         return 7
 
 
-def main() -> None:
-    """Run the command line of this process and exit."""
-    sys.exit(run(sys.argv[1:], system_surroundings()))
-
-
-group = make_group(system_surroundings())
-"""The click group; the entry point may add verbs to it."""
+def main(extend: Callable[[click.Group], None] = lambda _group: None) -> None:
+    """Run the command line of this process and exit; `extend` adds verbs to the group."""
+    sys.exit(run(sys.argv[1:], system_surroundings(), extend))

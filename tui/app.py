@@ -1,0 +1,682 @@
+"""The frame: top lines, one view at a time, status and keys; history, errors, copying and leaving.
+
+It holds no rule of calibration work: views ask and act through `link`, dialogs lie over them.
+"""
+
+import difflib
+import shlex
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.app import App, ComposeResult
+from textual.containers import Container
+from textual.css.query import NoMatches
+from textual.message import Message
+
+from calibstore.errors import CabstandError, NotFoundError, StoreError
+from tui.catalogue import BY_NAME, load_view
+from tui.chrome import LineStrip, crumb_line, key_line, status_line, top_line, views_line
+from tui.clipboard import clipboard_escape, keep_copy
+from tui.drafts import Drafts
+from tui.faults import keep_fault
+from tui.frame_entries import FRAME_ENTRIES, VIEW_ENTRIES
+from tui.link import StoreLink
+from tui.memory import Memory, RememberedFrame
+from tui.places import Place, parse_place
+from tui.registry import Entry, bindings
+from tui.spans import Line
+from tui.themes import THEMES, RoleStyles, textual_theme
+from tui.views.base import View
+from tui.widgets.bar import CommandBar
+from tui.widgets.drawer import ErrorDrawer
+from tui.widgets.remembered import RememberedBody
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
+
+    from calibstore.config import Config
+    from calibstore.services.looks.repository import RepositoryLook
+
+WATCH_S: Final = 2.0
+"""How often the store is asked whether somebody wrote a new state [s]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """With what the interface starts."""
+
+    root: Path
+    config: "Config"
+    clock: Callable[[], int]
+    user: str
+    host: str
+    environment: Mapping[str, str]
+    place: Place = field(default_factory=lambda: Place(""))
+    """Empty: where the last session ended."""
+    instrument: str = ""
+    is_writable: bool = False
+    theme: str = "dark"
+    is_ascii: bool = False
+    is_guided: bool = False
+    is_fresh: bool = False
+    """Forget the last session's place."""
+
+
+class Delivered(Message):
+    """An answer on its way from a thread to the event loop."""
+
+    def __init__(self, arrive: Callable[[], None]) -> None:
+        super().__init__()
+        self.arrive = arrive
+
+
+class CabstandApp(App[int]):
+    """The terminal interface.
+
+    Parameters
+    ----------
+    opening : Opening
+        Repository, user, clock, looks and the first place.
+    driver_class : type of Driver, optional
+        `tui.driver.FrugalDriver` sends only changed cells; None is Textual's own choice.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = bindings((*FRAME_ENTRIES, *VIEW_ENTRIES))
+    CSS = """
+    Screen { layers: body over; }
+    #deck { height: 1fr; width: 1fr; layout: horizontal; }
+    #views { height: 1fr; width: 1fr; }
+    ModalScreen { background: $background 0%; }
+    """
+
+    def __init__(self, opening: Opening, driver_class: "type[Driver] | None" = None) -> None:
+        super().__init__(driver_class=driver_class)
+        self.animation_level = "none"
+        self.opening = opening
+        self.is_ascii = opening.is_ascii
+        self.place = opening.place
+        self.instrument = opening.instrument
+        self.repository: RepositoryLook | None = None
+        self.memory = Memory(opening.config.state_dir, opening.root)
+        self.history: list[Place] = []
+        self.errors: list[CabstandError] = []
+        self._head = self.memory.head()
+        self._views: dict[str, View] = {}
+        self._drafts: Drafts | None = None
+        self._status = ""
+        self._refreshed = ""
+        self._is_leaving = False
+        self._theme_name = opening.theme
+        self.fault: CabstandError | None = None
+        """Why the interface ended, when it was its own fault."""
+        self.link = StoreLink(
+            root=opening.root,
+            clock=opening.clock,
+            user=opening.user,
+            host=opening.host,
+            config=opening.config,
+            is_read_only=not opening.is_writable,
+            deliver=self._deliver,
+            report=self.report,
+            narrate=self.say,
+        )
+        self.link.on_answer = self._answered
+        for name in THEMES:
+            self.register_theme(textual_theme(name))
+        self.theme = f"cabstand-{self._theme_name}"
+        self.set_keymap(dict(opening.config.ui.keys))
+
+    # What is on the screen.
+
+    def compose(self) -> ComposeResult:
+        """Mount the frame; the first view comes after the first frame is out."""
+        yield LineStrip(id="top")
+        yield LineStrip(id="tabs")
+        yield LineStrip(id="crumb")
+        with Container(id="deck"), Container(id="views"):
+            yield RememberedBody(self.memory.frame())
+        yield ErrorDrawer()
+        yield LineStrip(id="status")
+        yield CommandBar()
+        yield LineStrip(id="keys")
+
+    def on_mount(self) -> None:
+        """Paint what is known already, then ask the store."""
+        if not self.place.view:
+            last = "" if self.opening.is_fresh else self.memory.place()
+            self.place = parse_place(_words(last)) if last else Place("home")
+        if self.place.view not in BY_NAME:
+            self.place = Place("home")
+        self.query_one(RememberedBody).show_for(self.place.text)
+        self._draw_chrome()
+        self._listen_to_signals()
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.read_repository()
+        self._show(self.place)
+        if self.opening.is_guided:
+            self.action_toggle_guide()
+        self.set_interval(WATCH_S, self._watch)
+
+    @property
+    def role_styles(self) -> RoleStyles:
+        """The styles of the theme in force."""
+        return THEMES[self._theme_name]
+
+    @property
+    def theme_name(self) -> str:
+        """dark, light, ansi or mono."""
+        return self._theme_name
+
+    def clock(self) -> int:
+        """Return the present instant [TAI ns]."""
+        return self.opening.clock()
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing may be written."""
+        return self.link.is_read_only
+
+    @property
+    def drafts(self) -> Drafts:
+        """The user's drafts for this repository."""
+        if self._drafts is None:
+            key = self.repository.id if self.repository else self._head.get("id", "") or self.opening.root.name
+            self._drafts = Drafts(self.opening.config.state_dir, key)
+        return self._drafts
+
+    @property
+    def view(self) -> View | None:
+        """The view shown now."""
+        return self._views.get(self.place.view)
+
+    # Going about.
+
+    def go(self, place: Place) -> None:
+        """Show a place; `back` returns to the present one."""
+        if place.view not in BY_NAME:
+            self.report(_no_view(place.view))
+            return
+        if place != self.place:
+            self.history.append(self.place)
+            del self.history[:-50]
+        self._show(place)
+
+    def back(self) -> None:
+        """Return to the place before."""
+        if self.history:
+            self._show(self.history.pop())
+        elif self.place.view != "home":
+            self._show(Place("home"))
+
+    def moved(self, place: Place) -> None:
+        """Note that the view now shows another place."""
+        self.place = place
+        self._draw_chrome()
+
+    def fill_in(self, verb: str, given: Mapping[str, object], *, reason: str = "") -> None:
+        """Open the form of a command with some fields filled in."""
+        from tui.forms import place_of
+
+        self.go(place_of(verb, given, reason=reason))
+
+    def _show(self, place: Place) -> None:
+        self.place = place
+        self.memory.keep_place(place.text)
+        view = self._views.get(place.view)
+        if view is None:
+            try:
+                view = load_view(BY_NAME[place.view])(id=f"view-{place.view}")
+            except ImportError as problem:
+                self.report(keep_fault(problem, self.opening.config.state_dir))
+                return
+            self._views[place.view] = view
+            view.place = place
+            view.display = False
+            self.query_one("#views").mount(view)
+        self.call_after_refresh(self._open, view, place)
+        self._draw_chrome()
+
+    def _open(self, view: View, place: Place) -> None:
+        if place is not self.place or not view.is_mounted:
+            return
+        with self.batch_update():
+            remembered = self.query_one(RememberedBody)
+            for other in self._views.values():
+                other.display = other is view and not remembered.display
+            view.place = place
+            try:
+                view.open(place)
+            except CabstandError as problem:
+                self.report(problem)
+            self._draw_chrome()
+        view.call_after_refresh(self._focus, view)
+
+    def _focus(self, view: View) -> None:
+        if view is not self.view or isinstance(self.focused, CommandBar) or self.screen is not self.screen_stack[0]:
+            return
+        if self.focused is not None and view in self.focused.ancestors:
+            return
+        for widget in view.query("*"):
+            if widget.focusable:
+                widget.focus()
+                return
+
+    # The store.
+
+    def read_repository(self) -> None:
+        """Read which repository this is."""
+
+        def question(context: Any) -> "RepositoryLook":
+            from calibstore.services.looks.repository import repository_look
+
+            return repository_look(context)
+
+        self.link.read(question, self._know, group="repository")
+
+    def _know(self, look: "RepositoryLook") -> None:
+        from calibstore.model.times import ns_to_iso
+
+        is_new = self.repository is not None and look.state != self.repository.state
+        self.repository = look
+        if not self.instrument and look.instruments:
+            self.instrument = look.instruments[0]
+        self._refreshed = ns_to_iso(self.clock())[:19]
+        self._head = {"id": look.id, "name": look.name, "kind": look.kind, "instrument": self.instrument}
+        self.memory.keep_head(self._head)
+        if is_new and self.view is not None:
+            self.view.refresh_look()
+        self._draw_chrome()
+
+    def _watch(self) -> None:
+        """Look whether somebody wrote a new state; nothing is sent when not."""
+        if self.repository is None or self._is_leaving:
+            return
+
+        def question(context: Any) -> int:
+            from calibstore.services.looks.repository import last_state
+
+            return last_state(context)
+
+        def then(state: int) -> None:
+            if self.repository is not None and state != self.repository.state:
+                self.read_repository()
+
+        self.link.read(question, then, group="watch", failed=lambda _problem: None)
+
+    def _deliver(self, arrive: Callable[[], None]) -> None:
+        if not self._is_leaving:
+            self.post_message(Delivered(arrive))
+
+    def on_delivered(self, event: Delivered) -> None:
+        """Let an answer arrive; what fails in it is shown and does not end the session."""
+        try:
+            event.arrive()
+        except CabstandError as problem:
+            self.report(problem)
+        except Exception as problem:  # a traceback must never reach a user
+            self.report(keep_fault(problem, self.opening.config.state_dir))
+
+    def _answered(self, group: str) -> None:
+        """Take the remembered body away once the view has its first answer."""
+        if group in ("repository", "watch"):
+            return
+        remembered = self.query_one(RememberedBody)
+        view = self.view
+        if remembered.display and view is not None and group.startswith(f"{view.NAME}:"):
+            with self.batch_update():
+                remembered.display = False
+                view.display = True
+            view.call_after_refresh(self._focus, view)
+        self._draw_chrome()
+
+    # What is said.
+
+    def say(self, text: str) -> None:
+        """Write the status line."""
+        self._status = text
+        self._draw_status()
+
+    def report(self, problem: CabstandError) -> None:
+        """Show an error and keep it: it stays until it is put away."""
+        self.errors.append(problem)
+        del self.errors[:-100]
+        remembered = self.query_one(RememberedBody)
+        if remembered.display and self.view is not None:
+            remembered.display = False
+            self.view.display = True
+        self.query_one(ErrorDrawer).show(problem, len(self.errors))
+        self._draw_status()
+
+    def copy(self, text: str) -> None:
+        """Send a text to the terminal's clipboard and keep it in a file."""
+        if not text:
+            self.say("nothing to copy here")
+            return
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(clipboard_escape(text, is_tmux="TMUX" in self.opening.environment))
+        kept = keep_copy(text, self.opening.config.state_dir)
+        what = text.splitlines()[0] if "\n" not in text else f"{len(text.splitlines())} lines"
+        also = f"; also in {kept}" if kept else ""
+        self.say(f"sent to the terminal's clipboard (tmux needs set-clipboard on){also}: {what}")
+
+    def _draw_status(self) -> None:
+        try:
+            strip = self.query_one("#status", LineStrip)
+        except NoMatches:
+            return
+        drawer = self.query_one(ErrorDrawer)
+        waiting = drawer.waiting
+        text = f"[{waiting.code}] {waiting.message}" if waiting and not drawer.display else self._status
+        is_error = waiting is not None and not drawer.display
+        strip.show(status_line(self.size.width, text.splitlines()[0] if text else "", is_error=is_error))
+
+    def _draw_chrome(self) -> None:
+        if not self.is_running or not self.screen_stack:
+            return
+        width, view = self.size.width, self.view
+        base = self.screen_stack[0]
+        if not base.query("#top"):
+            return
+        listed = BY_NAME[self.place.view]
+        base.query_one("#top", LineStrip).show(
+            top_line(
+                width,
+                instrument=self.instrument or self._head.get("instrument", ""),
+                repository=str(self.opening.root),
+                kind=self._head.get("kind", ""),
+                mode="READ-ONLY" if self.is_read_only else "RW",
+                user=self.opening.user,
+                refreshed=self._refreshed,
+            )
+        )
+        base.query_one("#tabs", LineStrip).show(views_line(width, self.place.view))
+        crumb, narrowed = (view.crumb(), view.current_filter()) if view is not None and view.is_mounted else ("", "")
+        base.query_one("#crumb", LineStrip).show(crumb_line(width, listed.title, crumb, narrowed))
+        shown = (*(view.ENTRIES if view is not None else ()), *FRAME_ENTRIES)
+        base.query_one("#keys", LineStrip).show(key_line(width - 1, shown, dict(self.opening.config.ui.keys)))
+        self._draw_status()
+
+    def on_resize(self) -> None:
+        """Fit the frame's lines to the new size."""
+        self.call_after_refresh(self._draw_chrome)
+
+    # Actions of the frame.
+
+    def action_view(self, name: str) -> None:
+        """Show a view, where it was left."""
+        known = self._views.get(name)
+        place = known.place if known is not None else Place(name)
+        if self.place.view != name:
+            self.go(place)
+
+    async def action_back(self) -> None:
+        """Go back one step; on Home with nothing behind, leave."""
+        if self.query_one(ErrorDrawer).put_away():
+            self._draw_status()
+        elif self.view is not None and self.view.current_filter():
+            self.view.filtered("")
+            self._draw_chrome()
+        elif self.history or self.place.view != "home":
+            self.back()
+        else:
+            self.leave(0)
+
+    def action_leave(self) -> None:
+        """Leave; place and drafts are kept."""
+        self.leave(0)
+
+    def leave(self, code: int) -> None:
+        """Keep everything and end."""
+        if self._is_leaving:
+            return
+        self.keep_all()
+        self._is_leaving = True
+        self.link.close()
+        self.exit(code, return_code=code)
+
+    def keep_all(self) -> None:
+        """Write drafts, place and body to disk now."""
+        if self._drafts is not None:
+            self._drafts.flush()
+        self.memory.keep_place(self.place.text)
+        view = self.view
+        lines: tuple[Line, ...] = view.body_lines() if view is not None and view.is_mounted else ()
+        if lines:
+            frame = RememberedFrame(
+                place=self.place.text, width=self.size.width, lines=lines, at_text=f"TAI {self._refreshed}"
+            )
+            self.memory.keep_frame(frame)
+
+    def action_refresh_view(self) -> None:
+        """Read again."""
+        self.read_repository()
+        if self.view is not None:
+            self.view.refresh_look()
+
+    def action_filter(self) -> None:
+        """Begin to type a filter."""
+        if self.view is not None:
+            self.query_one(CommandBar).begin("/", self.view.current_filter())
+
+    def action_command_line(self) -> None:
+        """Begin to type a command."""
+        self.query_one(CommandBar).begin(":", "")
+
+    def action_palette(self) -> None:
+        """Open the palette."""
+        from tui.dialogs.palette import PaletteDialog
+
+        self._over(PaletteDialog(self.entries()), self._picked)
+
+    def action_show_keys(self) -> None:
+        """Open the key sheet."""
+        from tui.dialogs.keys import KeysDialog
+
+        view = self.view
+        own = view.ENTRIES if view is not None else ()
+        self._over(KeysDialog(BY_NAME[self.place.view].title, own, FRAME_ENTRIES, VIEW_ENTRIES), lambda _none: None)
+
+    def action_show_help(self) -> None:
+        """Explain what is shown, and answer questions."""
+        from tui.dialogs.help import HelpDialog
+
+        view = self.view
+        about = getattr(view, "help_text", "") or (view.HELP_TEXT if view is not None else "")
+        self._over(HelpDialog(BY_NAME[self.place.view].title, about), self._asked)
+
+    def action_show_errors(self) -> None:
+        """Show all errors of this session."""
+        from tui.dialogs.errors import ErrorsDialog
+
+        self._over(ErrorsDialog(tuple(self.errors)), lambda _none: None)
+
+    def action_copy_thing(self) -> None:
+        """Copy what is under the cursor."""
+        self.copy(self.view.thing() if self.view is not None else "")
+
+    def action_copy_native(self) -> None:
+        """Copy the observatory's own command."""
+        self.copy("\n".join(self.view.native()) if self.view is not None else "")
+
+    def action_copy_link(self) -> None:
+        """Copy the command that comes back here."""
+        self.copy(f"cabstand -R {shlex.quote(str(self.opening.root))} ui {self.place.text}")
+
+    def action_allow_writing(self) -> None:
+        """Leave READ-ONLY for this session."""
+        self.link.is_read_only = False
+        self.say("RW: forms may now write to this repository; each still shows its effect first")
+        self._draw_chrome()
+
+    def action_forbid_writing(self) -> None:
+        """Return to READ-ONLY."""
+        self.link.is_read_only = True
+        self.say("READ-ONLY")
+        self._draw_chrome()
+
+    def action_next_theme(self) -> None:
+        """Take the next theme."""
+        names = list(THEMES)
+        self.take_theme(names[(names.index(self._theme_name) + 1) % len(names)])
+
+    def take_theme(self, name: str) -> None:
+        """Change the colours."""
+        if name not in THEMES:
+            raise StoreError(f"no theme {name!r}", hint=f"themes: {', '.join(THEMES)}", code="E-THEME")
+        self._theme_name = name
+        self.theme = f"cabstand-{name}"
+        self.refresh(layout=True)
+        for widget in self.screen.query("*"):
+            widget.refresh()
+        self.say(f"theme {name}")
+
+    def action_toggle_mouse(self) -> None:
+        """Give the mouse back to the terminal, or take it."""
+        driver = self._driver
+        is_on = bool(getattr(driver, "_mouse", False))
+        if driver is None or self.is_headless:
+            return
+        turn = getattr(driver, "_disable_mouse_support" if is_on else "_enable_mouse_support", None)
+        if turn is None:
+            return
+        driver._mouse = True  # both methods do nothing on a driver that was started without a mouse
+        turn()
+        driver._mouse = not is_on
+        self.say("the mouse is the terminal's: select as usual" if is_on else "the mouse is ours")
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again."""
+        forget = getattr(self._driver, "forget", None)
+        if forget is not None:
+            forget()
+        self.screen.refresh(layout=True)
+        for widget in self.screen.query("*"):
+            widget.refresh()
+
+    def action_plain(self) -> None:
+        """Print the screen as text outside full-screen mode."""
+        from textual.app import SuspendNotSupported
+
+        from tui.plain import screen_text
+
+        text = screen_text(self)
+        try:
+            with self.suspend():
+                print(text)
+                input("\n-- Enter goes back to Cabstand --")
+        except SuspendNotSupported:
+            self.copy(text)
+        except EOFError:
+            return
+        self.action_redraw()
+
+    def action_toggle_guide(self) -> None:
+        """Show or hide the guided walk."""
+        from tui.guide.panel import GuidePanel
+
+        found = self.query(GuidePanel)
+        if found:
+            found.first().display = not found.first().display
+        else:
+            self.query_one("#deck").mount(GuidePanel())
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return everything that can be done here: of the view, of the frame, the views."""
+        own = self.view.ENTRIES if self.view is not None else ()
+        return (*own, *VIEW_ENTRIES, *FRAME_ENTRIES)
+
+    def _over(self, dialog: Any, then: Callable[[Any], None]) -> None:
+        if len(self.screen_stack) == 1:
+            self.push_screen(dialog, then)
+
+    def _picked(self, chosen: "Entry | str | None") -> None:
+        if chosen is None:
+            return
+        if isinstance(chosen, str):
+            self.type_line(chosen)
+            return
+        self.call_after_refresh(self.do_entry, chosen)
+
+    async def do_entry(self, entry: Entry) -> None:
+        """Carry out an entry as if its key was pressed."""
+        view = self.view
+        target = view if view is not None and entry in view.ENTRIES else self
+        await self.run_action(entry.action, target)
+
+    def _asked(self, place: "Place | None") -> None:
+        if place is not None:
+            self.go(place)
+
+    def type_line(self, text: str) -> None:
+        """Carry out what was typed behind ``:``."""
+        from tui.command_words import understand
+
+        try:
+            meant = understand(text, self.entries())
+        except CabstandError as problem:
+            self.report(problem)
+            return
+        if isinstance(meant, Entry):
+            self.call_after_refresh(self.do_entry, meant)
+        elif isinstance(meant, Place):
+            self.go(meant)
+        else:
+            meant(self)
+
+    def on_command_bar_typed(self, event: CommandBar.Typed) -> None:
+        """Take a typed line: a filter or a command."""
+        if event.kind == "/":
+            if self.view is not None:
+                self.view.filtered(event.text)
+            self._draw_chrome()
+        elif event.is_final and event.text.strip():
+            self.type_line(event.text.strip())
+        if event.is_final and self.view is not None:
+            self._focus(self.view)
+
+    # Ending badly.
+
+    def _listen_to_signals(self) -> None:
+        if self.is_headless:
+            return
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            loop.add_signal_handler(number, self.leave, 128 + number)
+
+    def on_dead_line(self) -> None:
+        """Keep everything when the terminal is gone; called by the driver, on the event loop."""
+        self.leave(128 + signal.SIGHUP)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End without a traceback on the terminal: drafts and place are kept, details go to a file."""
+        self.fault = keep_fault(error, self.opening.config.state_dir)
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        try:
+            self.keep_all()
+        except Exception as problem:  # the last line of defence may not fail in its turn
+            self.fault = keep_fault(problem, self.opening.config.state_dir)
+        self._return_code = self.fault.exit_code
+        self._close_messages_no_wait()
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []
+
+
+def _no_view(name: str) -> CabstandError:
+    near = difflib.get_close_matches(name, BY_NAME, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"views: {', '.join(one for one in BY_NAME if one != 'do')}"
+    return NotFoundError(f"no view {name!r}", hint=hint, code="E-VIEW")

@@ -1,0 +1,151 @@
+"""The verb `ui`: what a bare `cabstand` runs. Textual is imported when it is called, not before."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from calibstore.config import THEMES, Config, find_repository, load_config
+from calibstore.errors import UserInputError
+from tui.places import Place, parse_place
+
+if TYPE_CHECKING:
+    from tui.app import Opening
+
+_HELP = """Open the terminal interface, at a place where one is named.
+
+\b
+  cabstand ui                                  where the last session ended
+  cabstand ui timeline bias --at 2024-10-24
+  cabstand ui checklist DM-48520
+  cabstand ui rehearse                         the guided walk for new staff
+
+Views: home, collections, timeline, raws, data, metrics, checklist, jobs, journal. Options after a view belong to it.
+Opens READ-ONLY unless the configuration or --write says otherwise.
+"""
+
+
+@click.command("ui", help=_HELP, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[VIEW [WORDS]...]")
+@click.option("-R", "--repo", metavar="PATH|NAME", help="repository; else $CABSTAND_REPO, else the configured default")
+@click.option("--write", is_flag=True, help="allow writing; each form still shows its effect first")
+@click.option("--read-only", is_flag=True, help="open READ-ONLY even where the configuration allows writing")
+@click.option("--plain", is_flag=True, help="print the screen as text and exit")
+@click.option("--width", type=click.IntRange(40, 500), default=None, help="columns of --plain [default 80]")
+@click.option("--theme", type=click.Choice(THEMES), default=None, help="colours")
+@click.option("--ascii", "is_ascii", is_flag=True, help="draw ASCII only")
+@click.option("--instrument", metavar="NAME", default="", help="which camera, where a repository has several")
+@click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
+@click.option("--resend-all", is_flag=True, help="Textual's own driver: resend whole regions instead of changed cells")
+@click.option("--fresh", is_flag=True, help="forget where the last session ended")
+@click.pass_context
+def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -> int:
+    """Open the terminal interface."""
+    surroundings = ctx.obj.surroundings
+    environment: Mapping[str, str] = surroundings.environment
+    config = load_config(environment)
+    place = parse_place(words)
+    named = repo or str(ctx.obj.given.get("repo") or "")
+    is_guided = place.view == "rehearse"
+    if is_guided:
+        root, place = _rehearsal(config, surroundings, named), Place("checklist")
+    else:
+        root = find_repository(named, config, environment)
+    _check_view(place)
+    from tui.app import Opening
+
+    opening = Opening(
+        root=root,
+        config=config,
+        clock=surroundings.clock,
+        user=surroundings.user,
+        host=surroundings.host,
+        environment=environment,
+        place=place,
+        instrument=given["instrument"],
+        is_writable=(given["write"] or config.ui.is_writable or is_guided)
+        and not (given["read_only"] or ctx.obj.given.get("read_only")),
+        theme=given["theme"] or ("mono" if environment.get("NO_COLOR") else config.ui.theme),
+        is_ascii=given["is_ascii"] or _is_ascii(config, environment),
+        is_guided=is_guided,
+        is_fresh=given["fresh"] or is_guided,
+    )
+    if given["plain"]:
+        from tui.plain import print_page
+
+        return print_page(opening, given["width"] or 80)
+    return _run(opening, config, is_resending=given["resend_all"], wants_mouse=not given["no_mouse"])
+
+
+def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse: bool) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserInputError(
+            "the terminal interface needs a terminal", hint="print a screen with --plain", code="E-NOTTY"
+        )
+    from tui.app import CabstandApp
+
+    is_frugal = config.ui.driver == "frugal" and not is_resending
+    driver = None
+    if is_frugal:
+        from tui.driver import FrugalDriver
+
+        driver = FrugalDriver
+    is_remote = "SSH_CONNECTION" in opening.environment
+    mouse = {"on": True, "off": False}.get(config.ui.mouse, is_frugal or not is_remote) and wants_mouse
+    app = CabstandApp(opening, driver_class=driver)
+    code = app.run(mouse=mouse)
+    if app.fault is not None:
+        raise app.fault
+    return app.return_code or code or 0
+
+
+def _check_view(place: Place) -> None:
+    from tui.catalogue import BY_NAME
+
+    if not place.view or place.view in BY_NAME:
+        return
+    import difflib
+
+    near = difflib.get_close_matches(place.view, BY_NAME, n=1)
+    views = ", ".join(name for name in BY_NAME if name != "do")
+    raise UserInputError(
+        f"no view {place.view!r}", hint=f"did you mean {near[0]}?" if near else f"views: {views}", code="E-VIEW"
+    )
+
+
+def _is_ascii(config: Config, environment: Mapping[str, str]) -> bool:
+    if config.ui.glyphs != "auto":
+        return config.ui.glyphs == "ascii"
+    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    return "utf" not in locale.lower()
+
+
+def _rehearsal(config: Config, surroundings: Any, named: str) -> Path:
+    from tui.guide.rehearsal import open_rehearsal
+
+    return open_rehearsal(config, surroundings, named)
+
+
+def add_ui(group: click.Group) -> None:
+    """Add the verb to the command line, and run it where no verb is given."""
+    group.add_command(ui)
+    group.no_args_is_help = False
+    group.invoke_without_command = True
+    inner = group.callback
+
+    @click.pass_context
+    def callback(ctx: click.Context, /, **given: object) -> object:
+        result = inner(**given) if inner is not None else None
+        if ctx.invoked_subcommand is None:
+            if not (sys.stdin.isatty() and sys.stdout.isatty()):
+                raise click.exceptions.NoArgsIsHelpError(ctx)
+            return ctx.invoke(ui, words=(), **_defaults())
+        return result
+
+    group.callback = callback
+
+
+def _defaults() -> dict[str, object]:
+    return {param.name: param.default for param in ui.params if param.name not in (None, "words")}
