@@ -86,6 +86,61 @@ class Exposures:
         query = sa.select(exposure).where(where_clause(expression)).order_by(exposure.c.begin_tai_ns, exposure.c.id)
         return tuple(_record(row) for row in self._connection.execute(query))
 
+    def counts(self, expression: Expression, *, holding: str = "") -> dict[str, int]:
+        """Return how many exposures fit a checked selection, by instrument.
+
+        Parameters
+        ----------
+        expression : Expression
+            A checked selection.
+        holding : str
+            Only those with this text in id, observation id, type, filter, reason or program.
+        """
+        query = sa.select(exposure.c.instrument, sa.func.count()).where(_narrowed(expression, holding))
+        rows = self._connection.execute(query.group_by(exposure.c.instrument)).all()
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    def page(
+        self, expression: Expression, *, offset: int, limit: int, n_total: int, holding: str = ""
+    ) -> tuple[Exposure, ...]:
+        """Return some rows of what `select` returns, read from the nearer end.
+
+        Parameters
+        ----------
+        expression : Expression
+            A checked selection.
+        offset : int
+            Rows before the first one wanted.
+        limit : int
+            Rows wanted.
+        n_total : int
+            Rows in all, from `counts`.
+        holding : str
+            As for `counts`.
+        """
+        limit = min(limit, n_total - offset)
+        if offset < 0 or limit <= 0:
+            return ()
+        query = sa.select(exposure).where(_narrowed(expression, holding))
+        in_time = (exposure.c.begin_tai_ns, exposure.c.id)
+        after = n_total - offset - limit
+        if offset <= after:
+            rows = self._connection.execute(query.order_by(*in_time).offset(offset).limit(limit)).all()
+        else:
+            backwards = query.order_by(*(one.desc() for one in in_time)).offset(after).limit(limit)
+            rows = self._connection.execute(backwards).all()[::-1]
+        return tuple(_record(row) for row in rows)
+
+    def fitting(self, expression: Expression, among: Sequence[int]) -> tuple[int, ...]:
+        """Return those of some ids that fit a checked selection."""
+        query = sa.select(exposure.c.id).where(where_clause(expression), exposure.c.id.in_(among))
+        return tuple(self._connection.scalars(query)) if among else ()
+
+    def nights(self, instrument: str) -> tuple[int, ...]:
+        """Return the observing days with exposures."""
+        query = sa.select(exposure.c.day_obs).distinct().where(exposure.c.instrument == instrument)
+        return tuple(self._connection.scalars(query.order_by(exposure.c.day_obs)))
+
     def text_values(self, name: str, instrument: str, *, limit: int) -> tuple[str, ...]:
         """Return texts that occur under a selection's name, the first few in order."""
         found = column(name)
@@ -294,6 +349,20 @@ def _event(row: Any) -> CameraEvent:
         exposure_before=row.exposure_before,
         exposure_after=row.exposure_after,
     )
+
+
+def _narrowed(expression: Expression, holding: str) -> sa.ColumnElement[bool]:
+    if not holding:
+        return where_clause(expression)
+    texts = (
+        sa.cast(exposure.c.id, sa.String),
+        exposure.c.obs_id,
+        exposure.c.observation_type,
+        exposure.c.physical_filter,
+        exposure.c.observation_reason,
+        exposure.c.science_program,
+    )
+    return sa.and_(where_clause(expression), sa.or_(*(text.icontains(holding, autoescape=True) for text in texts)))
 
 
 def _row(record: Exposure, state: int, is_type_by_operator: bool) -> dict[str, Any]:

@@ -94,6 +94,30 @@ class Jobs:
         rows = self._connection.execute(counted.group_by(quantum.c.status)).all()
         return {str(row[0]): int(row[1]) for row in rows}
 
+    def all_counts(self) -> dict[str, dict[str, int]]:
+        """Return how many quanta of every job have each status."""
+        query = sa.select(quantum.c.job_id, quantum.c.status, sa.func.count())
+        found: dict[str, dict[str, int]] = {}
+        for row in self._connection.execute(query.group_by(quantum.c.job_id, quantum.c.status)):
+            found.setdefault(str(row[0]), {})[str(row[1])] = int(row[2])
+        return found
+
+    def progress(self, job_id: str) -> tuple[QuantumRecord, ...]:
+        """Return a job's quanta in order, without their details: cheap enough to be asked every second."""
+        query = (
+            sa.select(
+                quantum.c.label,
+                quantum.c.position,
+                quantum.c.status,
+                quantum.c.error,
+                quantum.c.wall_s,
+                quantum.c.peak_rss_bytes,
+            )
+            .where(quantum.c.job_id == job_id)
+            .order_by(quantum.c.position)
+        )
+        return tuple(QuantumRecord(**row._mapping) for row in self._connection.execute(query))
+
     def set_quantum(self, job_id: str, record: QuantumRecord) -> None:
         """Store what a quantum came to."""
         self._connection.execute(

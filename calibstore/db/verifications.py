@@ -85,6 +85,20 @@ class Verifications:
             for row in self._connection.execute(query)
         )
 
+    def exposure_means(self, verification_id: int, metric_name: str) -> dict[int, tuple[float, int]]:
+        """Return (mean over amplifiers, how many) of a number for every exposure it was measured in."""
+        query = (
+            sa.select(metric.c.exposure, sa.func.avg(metric.c.value), sa.func.count(metric.c.value))
+            .where(
+                metric.c.verification_id == verification_id,
+                metric.c.metric == metric_name,
+                metric.c.exposure.is_not(None),
+                metric.c.value.is_not(None),
+            )
+            .group_by(metric.c.exposure)
+        )
+        return {int(row[0]): (float(row[1]), int(row[2])) for row in self._connection.execute(query)}
+
     def insert_judgement(self, record: JudgementRecord, *, state: int) -> None:
         """Store a judgement; earlier ones of the same profile stay readable."""
         self._connection.execute(

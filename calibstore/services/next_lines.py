@@ -36,6 +36,11 @@ def today_of(now_tai_ns: int) -> str:
 
 def inputs_line(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose: str = "build") -> str:
     """Return the line that selects exposures: the fullest night to build, every night like it to verify."""
+    return to_line(proposed_inputs(uow, standing, calib_type, purpose))
+
+
+def proposed_inputs(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose: str = "build") -> CampaignInputs:
+    """Return the command that selects exposures: the fullest night to build, every night like it to verify."""
     instrument = standing.campaign.instrument
     wanted = find_calib_type(calib_type).observation_type
     known = uow.exposures.in_timespan(instrument, Timespan(), observation_types=(wanted,))
@@ -52,9 +57,7 @@ def inputs_line(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose:
         where += f" and exposure.day_obs in ({', '.join(str(night) for night in nights)})" if nights else ""
         # What was left out of the build is no independent evidence: it is proposed to be left out again.
         exclude = tuple(f"{exposure}={reason}" for exposure, reason in (build.exclusions if build is not None else ()))
-    return to_line(
-        CampaignInputs(ticket=standing.ticket, calib_type=calib_type, where=where, purpose=purpose, exclude=exclude)
-    )
+    return CampaignInputs(ticket=standing.ticket, calib_type=calib_type, where=where, purpose=purpose, exclude=exclude)
 
 
 def _like_the_build(known: Sequence[Exposure], used: frozenset[int], keywords: tuple[str, ...]) -> list[int]:

@@ -117,12 +117,7 @@ def resolve_selection(
         If the selection has a syntax fault (with a caret), names another instrument, is empty or misspells a value;
         or if an exclusion has no reason or is not in the selection.
     """
-    expression = parse_where(where)
-    check_where(expression, where, instrument=instrument)
-    _check_reach(expression, where)
-    _check_size(expression)
-    _check_instrument(expression, instrument)
-    _check_spelling(uow, expression, instrument)
+    expression = checked_selection(uow, where, instrument)
     found = uow.exposures.select(expression)
     strangers = {one.instrument for one in found} - {instrument}
     if strangers:
@@ -131,7 +126,7 @@ def resolve_selection(
             hint=f"put before it: instrument='{instrument}' and",
         )
     if not found:
-        raise _empty(uow, expression, where, instrument)
+        raise empty_selection(uow, expression, where, instrument)
     excluded = _exclusions(exclude, found)
     left_out = {exposure_id for exposure_id, _ in excluded}
     kept = tuple(one for one in found if one.id not in left_out)
@@ -150,6 +145,32 @@ def resolve_selection(
         findings=tuple(findings),
         matched=tuple(one.id for one in found),
     )
+
+
+def checked_selection(uow: "UnitOfWork", where: str, instrument: str) -> Expression:
+    """Read a selection and check everything that can be told without looking for its exposures.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        The repository.
+    where : str
+        The selection.
+    instrument : str
+        The instrument meant.
+
+    Raises
+    ------
+    UserInputError
+        If the selection has a syntax fault (with a caret), is too long, names another instrument or misspells a value.
+    """
+    expression = parse_where(where)
+    check_where(expression, where, instrument=instrument)
+    _check_reach(expression, where)
+    _check_size(expression)
+    _check_instrument(expression, instrument)
+    _check_spelling(uow, expression, instrument)
+    return expression
 
 
 def named_instrument(where: str) -> str:
@@ -232,7 +253,8 @@ def _texts(expression: Expression) -> Iterator[tuple[str, str]]:
                 pass
 
 
-def _empty(uow: "UnitOfWork", expression: Expression, where: str, instrument: str) -> UserInputError:
+def empty_selection(uow: "UnitOfWork", expression: Expression, where: str, instrument: str) -> UserInputError:
+    """Return the error of a selection that finds nothing: which of its texts never occur, how its times were read."""
     if not uow.exposures.count(instrument):
         return UserInputError(
             f"there are no exposures of {instrument} here yet", hint="cabstand ingest PATH...", code="E-EMPTY"
