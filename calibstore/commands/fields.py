@@ -162,24 +162,8 @@ def build(cls: type[C], raw: Mapping[str, object]) -> C:
     UserInputError
         Naming every field that is missing or wrong.
     """
-    problems: list[UserInputError] = []
-    values: dict[str, object] = {}
-    fields = {one.name: one for one in asked_fields(cls)}
-    unknown = sorted(set(raw) - set(fields))
-    if unknown:
-        problems.append(UserInputError(f"{cls.verb} has no field {', '.join(unknown)}"))
-    for name, one in fields.items():
-        given = raw.get(name)
-        if given is None or (one.is_many and not given):
-            if not one.is_optional:
-                problems.append(UserInputError(f"{one.label} is missing ({one.declared.help})"))
-            continue
-        try:
-            values[name] = _converted(one, given)
-            if one.declared.check is not None:
-                one.declared.check(values[name])
-        except UserInputError as problem:
-            problems.append(problem)
+    values, by_field = read_fields(cls, raw)
+    problems = list(by_field.values())
     if problems:
         raise UserInputError(
             "; ".join(problem.message for problem in problems),
@@ -187,6 +171,41 @@ def build(cls: type[C], raw: Mapping[str, object]) -> C:
             code=problems[0].code if len(problems) == 1 else "",
         )
     return cls(**values)
+
+
+def read_fields(cls: type[Command], raw: Mapping[str, object]) -> tuple[dict[str, object], dict[str, UserInputError]]:
+    """Convert raw values field by field, for a form that says beside each field what is wrong with it.
+
+    Parameters
+    ----------
+    cls : type
+        The command.
+    raw : mapping
+        As for `build`.
+
+    Returns
+    -------
+    values : dict
+        Field name to converted value, of the good ones.
+    problems : dict
+        Field name to what is wrong; a name that is no field is under itself.
+    """
+    fields = {one.name: one for one in asked_fields(cls)}
+    values: dict[str, object] = {}
+    problems = {name: UserInputError(f"{cls.verb} has no field {name}") for name in sorted(set(raw) - set(fields))}
+    for name, one in fields.items():
+        given = raw.get(name)
+        if given is None or (one.is_many and not given):
+            if not one.is_optional:
+                problems[name] = UserInputError(f"{one.label} is missing ({one.declared.help})")
+            continue
+        try:
+            values[name] = _converted(one, given)
+            if one.declared.check is not None:
+                one.declared.check(values[name])
+        except UserInputError as problem:
+            problems[name] = problem
+    return values, problems
 
 
 def to_argv(command: Command) -> list[str]:
