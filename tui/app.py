@@ -113,6 +113,8 @@ class CabstandApp(App[int]):
         self._theme_name = opening.theme
         self.fault: CabstandError | None = None
         """Why the interface ended, when it was its own fault."""
+        self.wants_anew = False
+        """Whether it was left to begin the guided walk anew."""
         self.link = StoreLink(
             root=opening.root,
             clock=opening.clock,
@@ -158,9 +160,9 @@ class CabstandApp(App[int]):
 
     def _begin(self) -> None:
         self.read_repository()
-        self._show(self.place)
         if self.opening.is_guided:
             self.action_toggle_guide()
+        self._show(self.place)
         self.set_interval(WATCH_S, self._watch)
 
     @property
@@ -256,6 +258,7 @@ class CabstandApp(App[int]):
                 self.report(problem)
             self._draw_chrome()
         view.call_after_refresh(self._focus, view)
+        self._guide(visited=place.view)
 
     def _focus(self, view: View) -> None:
         if view is not self.view or isinstance(self.focused, CommandBar) or self.screen is not self.screen_stack[0]:
@@ -289,8 +292,10 @@ class CabstandApp(App[int]):
         self._refreshed = ns_to_iso(self.clock())[:19]
         self._head = {"id": look.id, "name": look.name, "kind": look.kind, "instrument": self.instrument}
         self.memory.keep_head(self._head)
-        if is_new and self.view is not None:
-            self.view.refresh_look()
+        if is_new:
+            if self.view is not None:
+                self.view.refresh_look()
+            self._guide()
         self._draw_chrome()
 
     def _watch(self) -> None:
@@ -405,6 +410,7 @@ class CabstandApp(App[int]):
     def on_resize(self) -> None:
         """Fit the frame's lines to the new size."""
         self.call_after_refresh(self._draw_chrome)
+        self._guide()
 
     # Actions of the frame.
 
@@ -583,8 +589,40 @@ class CabstandApp(App[int]):
         found = self.query(GuidePanel)
         if found:
             found.first().display = not found.first().display
-        else:
+        elif self._head.get("kind") == "rehearsal" or self.opening.is_guided:
             self.query_one("#deck").mount(GuidePanel())
+        else:
+            self.say("the guided walk has a repository of its own: cabstand ui rehearse")
+
+    def action_walk(self) -> None:
+        """Show the whole guided walk."""
+        from tui.guide.dialog import WalkDialog
+        from tui.guide.panel import GuidePanel
+        from tui.paint.guide import page
+
+        panel = next(iter(self.query(GuidePanel)), None)
+        if panel is None or panel.look is None:
+            self.action_toggle_guide()
+            return
+        self._over(WalkDialog(page(panel.look, 72)), self._begin_anew)
+
+    def _begin_anew(self, is_wanted: bool | None) -> None:
+        if is_wanted:
+            self.memory.keep_visited([])
+            self.wants_anew = True
+            self.leave(0)
+
+    def _guide(self, *, visited: str = "") -> None:
+        if not self.opening.is_guided:
+            return
+        from tui.guide.panel import GuidePanel
+
+        for panel in self.query(GuidePanel):
+            panel.place_for(self.size.width)
+            if visited:
+                panel.visit(visited)
+            else:
+                panel.read()
 
     def entries(self) -> tuple[Entry, ...]:
         """Return everything that can be done here: of the view, of the frame, the views."""

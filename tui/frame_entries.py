@@ -34,6 +34,8 @@ FRAME_ENTRIES: Final = (
           help="Show the errors of this session, with hints and details to copy."),
     Entry(id="frame.guide", keys="W,shift+w", action="toggle_guide", title="Guide", word="guide",
           help="Show or hide the panel of the guided walk."),
+    Entry(id="frame.walk", keys="", action="walk", title="Whole walk", word="walk",
+          help="Show all steps of the guided walk, and begin it anew."),
     Entry(id="frame.write", keys="", action="allow_writing", title="Allow writing", word="write",
           help="Leave READ-ONLY for this session."),
     Entry(id="frame.read_only", keys="", action="forbid_writing", title="Read-only", word="readonly",

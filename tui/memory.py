@@ -57,6 +57,14 @@ class Memory:
         """Remember what was typed."""
         self._write("typed.json", {"lines": list(lines)[-200:]})
 
+    def visited(self) -> list[str]:
+        """Return the views shown since the guided walk began."""
+        return [str(one) for one in self._read("visited.json").get("views", [])]
+
+    def keep_visited(self, views: Sequence[str]) -> None:
+        """Remember the views shown."""
+        self._write("visited.json", {"views": list(views)})
+
     def head(self) -> dict[str, str]:
         """Return what the top line showed last: name, kind, instrument."""
         return {str(key): str(value) for key, value in self._read("head.json").items()}

@@ -110,7 +110,6 @@ THEMES: Final[Mapping[str, RoleStyles]] = {"dark": DARK, "light": LIGHT, "ansi":
 def textual_theme(name: str) -> Theme:
     """Return the Textual theme for inputs and scroll bars that goes with the roles of a look."""
     if name in ("ansi", "mono"):
-        plain = dict.fromkeys(("primary", "secondary", "accent", "warning", "error", "success"), "ansi_default")
         return Theme(
             name=f"cabstand-{name}",
             ansi=True,

@@ -39,6 +39,7 @@ Opens READ-ONLY unless the configuration or --write says otherwise.
 @click.option("--instrument", metavar="NAME", default="", help="which camera, where a repository has several")
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option("--resend-all", is_flag=True, help="Textual's own driver: resend whole regions instead of changed cells")
+@click.option("--reset", is_flag=True, help="with rehearse: throw the earlier walk away and begin anew")
 @click.option("--fresh", is_flag=True, help="forget where the last session ended")
 @click.pass_context
 def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -> int:
@@ -50,7 +51,7 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
     named = repo or str(ctx.obj.given.get("repo") or "")
     is_guided = place.view == "rehearse"
     if is_guided:
-        root, place = _rehearsal(config, surroundings, named), Place("checklist")
+        root, place = _rehearsal(config, surroundings, named, is_reset=given["reset"]), Place("")
     else:
         root = find_repository(named, config, environment)
     _check_view(place)
@@ -70,16 +71,20 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
         theme=given["theme"] or ("mono" if environment.get("NO_COLOR") else config.ui.theme),
         is_ascii=given["is_ascii"] or _is_ascii(config, environment),
         is_guided=is_guided,
-        is_fresh=given["fresh"] or is_guided,
+        is_fresh=given["fresh"],
     )
     if given["plain"]:
         from tui.plain import print_page
 
         return print_page(opening, given["width"] or 80)
-    return _run(opening, config, is_resending=given["resend_all"], wants_mouse=not given["no_mouse"])
+    while True:
+        code, wants_anew = _run(opening, config, is_resending=given["resend_all"], wants_mouse=not given["no_mouse"])
+        if not wants_anew:
+            return code
+        _rehearsal(config, surroundings, named, is_reset=True)
 
 
-def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse: bool) -> int:
+def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse: bool) -> tuple[int, bool]:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserInputError(
             "the terminal interface needs a terminal", hint="print a screen with --plain", code="E-NOTTY"
@@ -98,7 +103,7 @@ def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse:
     code = app.run(mouse=mouse)
     if app.fault is not None:
         raise app.fault
-    return app.return_code or code or 0
+    return app.return_code or code or 0, app.wants_anew
 
 
 def _check_view(place: Place) -> None:
@@ -122,10 +127,10 @@ def _is_ascii(config: Config, environment: Mapping[str, str]) -> bool:
     return "utf" not in locale.lower()
 
 
-def _rehearsal(config: Config, surroundings: Any, named: str) -> Path:
+def _rehearsal(config: Config, surroundings: Any, named: str, *, is_reset: bool) -> Path:
     from tui.guide.rehearsal import open_rehearsal
 
-    return open_rehearsal(config, surroundings, named)
+    return open_rehearsal(config, surroundings, named, is_reset=is_reset)
 
 
 def add_ui(group: click.Group) -> None:

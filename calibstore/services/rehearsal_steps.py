@@ -1,9 +1,6 @@
 """The story of a rehearsal: each step with its reason, its commands and what to look at."""
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from calibstore.commands.campaigns import CampaignInputs, CampaignNew, CampaignShow, CampaignTicket, Decide, Hail
@@ -13,7 +10,6 @@ from calibstore.commands.repository import Init
 from calibstore.commands.sites import Deploy, ExportCalibs, Import, Prove
 from calibstore.commands.store import CertifyCalibrations, Explain, Fingerprint, QueryCollections
 from calibstore.commands.verification import Report, Verify
-from calibstore.datastore.atomic_files import write_atomically
 from calibstore.datastore.camera_file import load_camera
 from calibstore.model.names import Names, parse_name, top_chain_of
 from calibstore.model.times import ns_to_iso
@@ -26,8 +22,8 @@ from calibstore.pipelines.rehearsal_plan import (
 )
 from calibstore.pipelines.simulate_raws import rehearsal_plan, simulate_raws
 from calibstore.services.judged import judgements_of
-from calibstore.services.lookup import find_first
 from calibstore.services.products import products
+from calibstore.services.rehearsal_site import site_metadata
 from calibstore.services.rehearsal_walk import HOME, RAWS, SUMMIT, Walk
 from calibstore.services.waiver_proposals import proposed_waivers
 
@@ -247,7 +243,8 @@ def prove(walk: Walk) -> None:
     walk.run(Process(exposure=_exposure(LATER_NIGHT, 1), detector=0))
     walk.note("That was our own processing: a self-check. It proves nothing about the site's software.")
     for repository, destination in ((HOME, "home"), (SUMMIT, _AT_SUMMIT)):
-        walk.run(Prove(destination=destination, ticket=_TICKET, file=str(_site_metadata(walk, repository))))
+        file = site_metadata(walk.at(repository), walk.facts["instrument"], _exposure(LATER_NIGHT, 1))
+        walk.run(Prove(destination=destination, ticket=_TICKET, file=str(file)))
     walk.look(Fingerprint(against=str(walk.root / SUMMIT)))
 
 
@@ -309,33 +306,3 @@ def _waivers(walk: Walk) -> tuple[str, ...]:
     return tuple(
         text.replace("reason=WHY", "reason=known noisy amplifier").replace("who=NAME", "who=A. Chair") for text in texts
     )
-
-
-def _site_metadata(walk: Walk, repository: str) -> Path:
-    """Write what the header of a file made by the site's own software would say."""
-    instrument, exposure_id = walk.facts["instrument"], _exposure(LATER_NIGHT, 1)
-    with walk.at(repository).unit_of_work() as uow:
-        (exposure,) = uow.exposures.by_ids(instrument, [exposure_id])
-        used = find_first(
-            uow,
-            dataset_type="bias",
-            instrument=instrument,
-            detector=0,
-            timespan=exposure.timespan,
-            collections=(top_chain_of(instrument),),
-        )
-    cards = {
-        "INSTRUME": instrument,
-        "DAYOBS": str(exposure.day_obs),
-        "SEQNUM": exposure.seq_num,
-        "EXPID": exposure_id,
-        "DETECTOR": 0,
-        "LSST ISR UNITS": "electron",
-        "LSST ISR BIAS APPLIED": True,
-        "LSST CALIB RUN BIAS": used.run if used else "",
-        "LSST CALIB UUID BIAS": used.dataset_id if used else "",
-        "LSST CALIB DATE BIAS": "Unknown Unknown",
-    }
-    path = walk.root / f"{repository}-isr-metadata.json"
-    write_atomically(path, (json.dumps(cards, indent=1) + os.linesep).encode())
-    return path

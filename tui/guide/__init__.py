@@ -1,0 +1,1 @@
+"""The guided walk for new staff: a rehearsal repository with a panel that leads through it."""
