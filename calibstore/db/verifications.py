@@ -1,8 +1,9 @@
 """Verifications: what was measured of a product and how it was judged."""
 
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -70,20 +71,36 @@ class Verifications:
     def metrics(self, verification_id: int) -> tuple[Measured, ...]:
         """Return all numbers of a verification, in the order they came."""
         query = sa.select(metric).where(metric.c.verification_id == verification_id).order_by(metric.c.id)
-        return tuple(
-            Measured(
-                metric=row.metric,
-                value=row.value,
-                unit=row.unit,
-                detector=row.detector,
-                amplifier=row.amplifier,
-                exposure=row.exposure,
-                in_build=row.is_in_build,
-                applied_id=row.applied_id,
-                note=row.note,
-            )
-            for row in self._connection.execute(query)
+        return tuple(_measured(row) for row in self._connection.execute(query))
+
+    def metrics_of(
+        self, verification_id: int, names: Sequence[str], *, detector: int | None = None, amplifier: str | None = None
+    ) -> Iterator[tuple[int, tuple[Measured, ...]]]:
+        """Yield some metrics of a verification detector by detector, so that millions never stand in memory.
+
+        Parameters
+        ----------
+        verification_id : int
+            The verification.
+        names : sequence of str
+            Metric ids.
+        detector : int, optional
+            Only this one.
+        amplifier : str, optional
+            Only this one.
+        """
+        query = (
+            sa.select(metric)
+            .where(metric.c.verification_id == verification_id, metric.c.metric.in_(names))
+            .order_by(metric.c.detector, metric.c.id)
         )
+        if detector is not None:
+            query = query.where(metric.c.detector == detector)
+        if amplifier is not None:
+            query = query.where(metric.c.amplifier == amplifier)
+        rows = self._connection.execute(query, execution_options={"yield_per": 2000})
+        for number, found in itertools.groupby(rows, key=lambda row: row.detector):
+            yield number, tuple(_measured(row) for row in found)
 
     def exposure_means(self, verification_id: int, metric_name: str) -> dict[int, tuple[float, int]]:
         """Return (mean over amplifiers, how many) of a number for every exposure it was measured in."""
@@ -146,6 +163,20 @@ def _metric_row(verification_id: int, one: Measured) -> dict[str, Any]:
         "applied_id": one.applied_id,
         "note": one.note,
     }
+
+
+def _measured(row: Any) -> Measured:
+    return Measured(
+        metric=row.metric,
+        value=row.value,
+        unit=row.unit,
+        detector=row.detector,
+        amplifier=row.amplifier,
+        exposure=row.exposure,
+        in_build=row.is_in_build,
+        applied_id=row.applied_id,
+        note=row.note,
+    )
 
 
 def _record(row: Any) -> VerificationRecord:
