@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from calibstore.cli.group import VerbGroup, global_options
 from calibstore.cli.session import Session, Surroundings, system_surroundings
-from calibstore.cli.verbs import OrderedGroup, add_verbs, global_options
 from calibstore.errors import CabstandError
 
 _EPILOG = """\
@@ -28,7 +28,7 @@ def make_group(surroundings: Surroundings) -> click.Group:
     """
 
     @click.group(
-        cls=OrderedGroup,
+        cls=VerbGroup,
         name="cabstand",
         epilog=_EPILOG,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -41,7 +41,6 @@ def make_group(surroundings: Surroundings) -> click.Group:
         ctx.obj = Session(surroundings, given)
 
     group.params += global_options()
-    add_verbs(group)
     return group
 
 

@@ -10,15 +10,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
 from calibstore.cli.prose import for_terminal
-from calibstore.commands.fields import Command, to_line
-from calibstore.commands.repository import Rehearse
 from calibstore.config import Config, find_repository, load_config
 from calibstore.errors import CabstandError, WorkflowError
+
+if TYPE_CHECKING:
+    from calibstore.commands.fields import Command
+    from calibstore.commands.repository import Rehearse
 
 GLOBAL_NAMES = ("repo", "as_json", "dry_run", "read_only", "yes", "reason", "confirm")
 
@@ -97,7 +99,7 @@ class Session:
         merged.update({name: value for name, value in more.items() if value not in (None, False, "")})
         return Session(self.surroundings, merged)
 
-    def run(self, command: Command) -> int:
+    def run(self, command: "Command") -> int:
         """Carry a command out; return the exit code.
 
         Raises
@@ -111,7 +113,7 @@ class Session:
             problem.hint = problem.hint or f"cabstand {command.verb} --help"
             raise
 
-    def _carry_out(self, command: Command) -> int:
+    def _carry_out(self, command: "Command") -> int:
         from calibstore.services.context import Context
         from calibstore.services.doors import ask, execute
 
@@ -131,8 +133,8 @@ class Session:
             answer = ask(command, context)
             self._print(answer.lines, answer.data, answer.warnings)
             return answer.exit_code
-        if isinstance(command, Rehearse):
-            return self._rehearsed(command, context)
+        if command.verb == "rehearse":
+            return self._rehearsed(cast("Rehearse", command), context)
         if self.given.get("dry_run"):
             effect = execute(command, context, dry_run=True)
             self._print_effect(command, effect, is_dry_run=True)
@@ -143,7 +145,8 @@ class Session:
         self._print_effect(command, effect, is_dry_run=False)
         return effect.exit_code
 
-    def _rehearsed(self, command: Rehearse, context: Any) -> int:
+    def _rehearsed(self, command: "Rehearse", context: Any) -> int:
+        from calibstore.commands.fields import to_line
         from calibstore.services.rehearsal import rehearse
 
         as_json, is_dry_run = bool(self.given.get("as_json")), bool(self.given.get("dry_run"))
@@ -160,7 +163,7 @@ class Session:
             self._print((), data, ())
         return code
 
-    def _root(self, command: Command, config: Config) -> Path:
+    def _root(self, command: "Command", config: Config) -> Path:
         own = str(getattr(command, "path", "")) if command.verb in ("init", "rehearse") else ""
         if own:
             return Path(own).expanduser().absolute()
@@ -174,7 +177,7 @@ class Session:
             # Without a repository the doctor still looks at the installation and the machine.
             return config.data_dir / "rehearsal"
 
-    def _confirmed(self, command: Command, context: Any) -> Any:
+    def _confirmed(self, command: "Command", context: Any) -> Any:
         from calibstore.services.doors import execute
 
         effect = execute(command, context, dry_run=True)
@@ -199,8 +202,10 @@ class Session:
         elif lines:
             click.echo("\n".join(lines), file=self.surroundings.out)
 
-    def _print_effect(self, command: Command, effect: Any, *, is_dry_run: bool, is_asking: bool = False) -> None:
+    def _print_effect(self, command: "Command", effect: Any, *, is_dry_run: bool, is_asking: bool = False) -> None:
         if self.given.get("as_json"):
+            from calibstore.commands.fields import to_line
+
             data = {
                 "dry_run": is_dry_run,
                 "summary": effect.summary,

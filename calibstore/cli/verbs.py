@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from calibstore.cli.group import OrderedGroup, global_options
 from calibstore.cli.session import GLOBAL_NAMES, Session
 from calibstore.commands import Command, build, registered
 from calibstore.commands.fields import Asked, asked_fields
@@ -17,38 +18,6 @@ _ORDER = (
 )  # fmt: skip
 _HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}
-
-
-class OrderedGroup(click.Group):
-    """Lists verbs in the order of the work, each with its whole first sentence."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs as they were added."""
-        return list(self.commands)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each verb with its first sentence, however long."""
-        rows = [(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-def global_options(*, for_verb: type[Command] | None = None) -> list[click.Parameter]:
-    """Return the options that every verb shares; after a verb only those that concern it are shown."""
-    is_question = for_verb is not None and not for_verb.writes
-
-    def made(*names: str, hidden: bool = False, **settings: Any) -> click.Option:
-        return click.Option(names, hidden=hidden, **settings)
-
-    return [
-        made("-R", "--repo", metavar="PATH|NAME", help="repository; else $CABSTAND_REPO, else the configured default"),
-        made("--json", "as_json", is_flag=True, help="machine-readable output"),
-        made("--dry-run", is_flag=True, hidden=is_question, help="show the effect and the native lines, write nothing"),
-        made("--read-only", is_flag=True, help="open the repository read-only"),
-        made("-y", "--yes", is_flag=True, hidden=is_question, help="do not ask"),
-        made("--reason", metavar="TEXT", hidden=is_question, help="why; kept in the journal"),
-        made("--confirm", metavar="TEXT", hidden=is_question, help="what would have to be typed to confirm"),
-    ]
 
 
 def add_verbs(group: click.Group) -> None:
@@ -76,7 +45,7 @@ def _click_command(cls: type[Command], name: str) -> click.Command:
         session: Session = ctx.obj.with_options(options)
         return session.run(build(cls, values))
 
-    params = [_param(one) for one in asked] + global_options(for_verb=cls)
+    params = [_param(one) for one in asked] + global_options(is_question=not cls.writes)
     help_text = inspect.cleandoc(cls.__doc__ or "")
     return click.Command(name, callback=callback, params=params, help=help_text + _argument_help(asked))
 
