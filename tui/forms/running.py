@@ -1,0 +1,76 @@
+"""One run of a form: from its effect over the question to its result; outlives the form it came from."""
+
+from typing import TYPE_CHECKING
+
+from calibstore.commands.fields import Command, to_line
+from calibstore.errors import CabstandError
+from tui.forms import paint
+
+if TYPE_CHECKING:
+    from calibstore.services.actions import Effect
+    from tui.forms.view import FormView
+
+
+class FormRun:
+    """Carries a command out the way the command line does.
+
+    What neither asks nor must be confirmed is done at once; else a dialog shows the effect first.
+
+    Parameters
+    ----------
+    view : FormView
+        Where it was started.
+    command : Command
+        What is done.
+    reason : str
+        For the journal.
+    key : str
+        Of its draft.
+    """
+
+    def __init__(self, view: "FormView", command: Command, reason: str, key: str) -> None:
+        self._view, self.command, self.reason, self._key = view, command, reason, key
+
+    @property
+    def line_text(self) -> str:
+        """The line of the shell that does the same."""
+        return to_line(self.command, reason=self.reason)
+
+    def go_on(self, effect: "Effect") -> None:
+        """Ask where it must be asked, now that the effect is known."""
+        if not effect.confirm and not effect.ask:
+            self._do("")
+            return
+        from tui.dialogs.confirm import ConfirmDialog
+
+        lines = paint.effect_lines(effect, 74, line_text="")
+        count = len(effect.warnings)
+        title = self.command.verb + (f" · {count} warning{'s' if count > 1 else ''}" if count else "")
+        dialog = ConfirmDialog(title, lines, yes="Do it", confirm=effect.confirm)
+        self._view.app.push_screen(dialog, self._answered)
+
+    def fail(self, problem: CabstandError) -> None:
+        """Give the form back: nothing was written."""
+        self._view.run_ended(self, problem)
+        self._view.frame.report(problem)
+
+    def _answered(self, typed: str | None) -> None:
+        if typed is None:
+            self._view.run_ended(self)
+            self._view.say("not done: nothing was written")
+        else:
+            self._do(typed)
+
+    def _do(self, confirmed: str) -> None:
+        frame = self._view.frame
+        frame.say(f"{self.command.verb} ...")
+        self._view.run_note(self, "being done ...")
+        frame.link.execute(self.command, self._finished, failed=self.fail, reason=self.reason, confirmed=confirmed)
+
+    def _finished(self, effect: "Effect") -> None:
+        frame = self._view.frame
+        frame.drafts.discard(self._key)
+        state = f" (state {effect.state})" if effect.state is not None else ""
+        frame.say(f"{self.command.verb}: {effect.summary}{state}")
+        self._view.run_done(self, effect)
+        frame.read_repository()

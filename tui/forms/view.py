@@ -1,0 +1,466 @@
+"""A command as a form: fields above, its effect below, worked out anew after each change; run by a button.
+
+Every key goes to the draft. A dry run shows what would be done; what asks first, asks in a dialog.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.timer import Timer
+
+from calibstore.commands.fields import Command, to_line
+from calibstore.commands.lines import read_line
+from calibstore.errors import CabstandError, UserInputError
+from tui.forms import paint
+from tui.forms.field_help import field_help
+from tui.forms.field_list import FieldList
+from tui.forms.model import FormModel
+from tui.forms.place import place_of_line
+from tui.forms.running import FormRun
+from tui.forms.suggest import Known, known_values
+from tui.places import Place
+from tui.registry import Entry, bindings
+from tui.spans import Line, Role, Span, line
+from tui.views.base import View
+from tui.widgets.buttons import ButtonRow
+from tui.widgets.line_list import LineList
+from tui.widgets.line_table import Column, LineTable, Row
+from tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from calibstore.services.actions import Answer, Effect
+
+QUIET_S: Final = 0.4
+"""How long nothing must be typed before the effect is worked out [s]."""
+SLOW_VERBS: Final = ("ingest", "import", "export-calibs", "process", "prove")
+"""Their dry run reads files: it is made when Run is chosen, not after every key."""
+BACK, COPY, RUN, ASK = "Back", "Copy lines", "Run..", "Ask"
+
+ENTRIES: Final = (
+    Entry(id="form.run", keys="ctrl+r", action="run", title="Run", footer="run", is_priority=False,
+          help="Show the effect, ask where it must be asked, and do it."),
+    Entry(id="form.copy", keys="ctrl+y", action="copy_lines", title="Copy lines", footer="copy lines",
+          help="Copy the native lines that do the same, and the line of the shell."),
+    Entry(id="form.clear", keys="ctrl+x", action="clear_draft", title="Clear draft", footer="clear draft",
+          help="Throw the draft away and go back to what was proposed."),
+    Entry(id="form.effect_up", keys="pageup", action="effect_pages(-1)", title="Effect up",
+          help="Move the effect up a page, also while a field is edited."),
+    Entry(id="form.effect_down", keys="pagedown", action="effect_pages(1)", title="Effect down", footer="effect",
+          help="Move the effect down a page, also while a field is edited."),
+)  # fmt: skip
+
+
+class FormView(View):
+    """One command, from its fields to its result."""
+
+    NAME = "do"
+    TITLE = "Form"
+    SHORT = "Form"
+    KEY = ""
+    HELP_TEXT = "A command as a form."
+    ENTRIES: ClassVar[tuple[Entry, ...]] = ENTRIES
+    BINDINGS = bindings(ENTRIES)
+    DEFAULT_CSS = """
+    FormView { layout: vertical; height: 1fr; width: 1fr; }
+    FormView #next { display: none; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._form: FormModel | None = None
+        self._opened = ""
+        self._effect: Effect | None = None
+        self._effect_of: tuple[Command, str] | None = None
+        self._kept_at = ""
+        self._timer: Timer | None = None
+        self._run: FormRun | None = None
+        self._done: Effect | None = None
+
+    def compose(self) -> ComposeResult:
+        """Mount fields, note, effect, what comes next, and buttons."""
+        yield FieldList(id="fields")
+        note = TextPane(id="note")
+        note.can_focus = False
+        yield note
+        yield TextPane(title="EFFECT", id="effect")
+        yield LineTable((Column(name="next"),), title="NEXT", has_heads=False, id="next")
+        yield ButtonRow((BACK, COPY, RUN), id="buttons")
+
+    # What the frame asks.
+
+    def open(self, place: Place) -> None:
+        """Show the form of a place; one that is open already keeps what was typed."""
+        if place.text == self._opened and self._form is not None and self._done is None:
+            self.refresh_look()
+            return
+        self._opened, self._form, self._done, self._run = "", None, None, None
+        self._forget_effect()
+        said = read_line(place.words)
+        if said.repository:
+            raise UserInputError(
+                f"this line is for another repository: {said.repository}",
+                hint=f"open it there: cabstand -R {said.repository} ui {place.text}",
+            )
+        self._opened = place.text
+        self._form = FormModel(said.cls, said.given, reason=said.reason)
+        self._show_form()
+        form = self._form
+        self.read(
+            known_values,
+            lambda known: self._knows(form, known),
+            group="known",
+            failed=lambda problem: self._knows(form, {}, problem),
+        )
+
+    def refresh_look(self) -> None:
+        """Work the effect out again: the store may have another state."""
+        if self._form is not None and self._done is None and self._run is None:
+            self._forget_effect()
+            self._work_out()
+
+    def crumb(self) -> str:
+        """Return the verb, and whether there is a draft."""
+        if self._form is None:
+            return ""
+        return self._form.cls.verb
+
+    def thing(self) -> str:
+        """Return the line of the shell."""
+        return self._line_text()
+
+    def native(self) -> tuple[str, ...]:
+        """Return the native lines of the effect."""
+        shown = self._done or self._effect
+        return shown.native if shown is not None else ()
+
+    @property
+    def help_text(self) -> str:
+        """Prose on the field the cursor is in, for F1."""
+        if self._form is None:
+            return self.HELP_TEXT
+        is_in_field = self._done is None and self.query_one(FieldList).has_focus
+        return field_help(self._form.cls, self.query_one(FieldList).here if is_in_field else None)
+
+    # Opening and drafts.
+
+    def _show_form(self) -> None:
+        assert self._form is not None
+        for name in ("#fields", "#note"):
+            self.query_one(name).display = True
+        self.query_one("#next").display = False
+        is_question = not self._form.cls.writes
+        self.query_one(ButtonRow).show((BACK, COPY, ASK if is_question else RUN), chosen=ASK if is_question else RUN)
+        self.query_one(ButtonRow).note("")
+        if self.frame.repository is not None:
+            self._take_draft()
+        self.query_one(FieldList).show(self._form)
+        self._fit()
+        self._after_change(wait_s=0.0)
+        self.query_one(FieldList).focus()
+
+    def _knows(self, form: FormModel, known: Known, problem: CabstandError | None = None) -> None:
+        if form is not self._form:
+            return
+        fields = self.query_one(FieldList)
+        fields.know(known)
+        if not self._kept_at and not form.changes() and self._take_draft():
+            fields.show(form)
+            self._after_change(wait_s=0.0)
+        self._show_note()
+        if problem is not None:
+            self.frame.report(problem)
+
+    def _take_draft(self) -> bool:
+        """Take the draft of this form over, if there is one."""
+        assert self._form is not None
+        draft = self.frame.drafts.load(self._form.key)
+        fields = draft.content.get("fields") if draft is not None else None
+        self._kept_at = ""
+        if draft is None or not isinstance(fields, dict):
+            return False
+        taken = self._form.take_changes(fields)
+        if taken:
+            self._kept_at = draft.saved_at or "before"
+            self.say(f"draft of {self._kept_at} taken up: {', '.join(taken)}; ^x goes back to what was proposed")
+        return bool(taken)
+
+    def _keep_draft(self) -> None:
+        assert self._form is not None
+        from calibstore.model.times import ns_to_iso
+
+        changes = self._form.changes()
+        if changes:
+            at = ns_to_iso(self.frame.clock())[:16].replace("T", " ") + " TAI"
+            self.frame.drafts.save(self._form.key, {"fields": changes}, at=at)
+        else:
+            self.frame.drafts.discard(self._form.key)
+
+    def action_clear_draft(self) -> None:
+        """Go back to what was proposed."""
+        if self._form is None or self._done is not None:
+            return
+        self._form.clear_changes()
+        self._kept_at = ""
+        self.frame.drafts.discard(self._form.key)
+        fields = self.query_one(FieldList)
+        fields.show(self._form, field=fields.here.name if fields.here else "")
+        self._after_change(wait_s=0.0)
+        self.say("draft thrown away; the fields are as they were proposed")
+
+    # Changes and their effect.
+
+    def on_field_list_changed(self, event: FieldList.Changed) -> None:
+        """Keep the draft, check, and work the effect out once typing rests."""
+        event.stop()
+        self._keep_draft()
+        self._after_change(wait_s=QUIET_S)
+
+    def on_field_list_moved(self, event: FieldList.Moved) -> None:
+        """Tell what belongs into the field."""
+        event.stop()
+        self._show_note()
+
+    def on_field_list_finished(self, event: FieldList.Finished) -> None:
+        """Go on to the buttons."""
+        event.stop()
+        self.query_one(ButtonRow).focus()
+
+    def _after_change(self, *, wait_s: float) -> None:
+        assert self._form is not None
+        problems = self._form.problems()
+        self.query_one(FieldList).mark(problems)
+        self._fit()
+        self._show_title(problems)
+        self._show_note()
+        self._forget_effect()
+        if wait_s:
+            self._timer = self.set_timer(wait_s, self._work_out)
+        else:
+            self._work_out()
+
+    def _forget_effect(self) -> None:
+        self._effect, self._effect_of = None, None
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.frame.link.forget(self._group)
+
+    @property
+    def _group(self) -> str:
+        return f"{self.NAME}:effect"
+
+    def _work_out(self) -> None:
+        """Show what the command would do, or what is missing."""
+        if self._form is None or self._done is not None or self._run is not None:
+            return
+        problems = self._form.problems()
+        if problems:
+            self._show_effect(paint.mending_lines(self._form, problems, self._width()), "EFFECT: not yet")
+            return
+        verb = self._form.cls.verb
+        if not self._form.cls.writes:
+            self._show_effect((line(Span("Ask (^r) shows the answer here.", Role.DIM)),), "ANSWER")
+        elif verb in SLOW_VERBS:
+            told = "Run (^r) first works out the effect: that may read many files. Nothing is written by it."
+            self._show_effect((line(Span(told, Role.DIM)),), "EFFECT: when Run is chosen")
+        else:
+            self.query_one("#effect", TextPane).pane_title = "EFFECT: being worked out"
+            self._preview(None)
+
+    def _preview(self, run: FormRun | None) -> None:
+        """Ask for the effect; a run goes on with it."""
+        assert self._form is not None
+        command, reason = self._form.build(), self._form.reason
+
+        def then(effect: "Effect") -> None:
+            self._effect, self._effect_of = effect, (command, reason)
+            lines = paint.effect_lines(effect, self._width(), line_text=to_line(command, reason=reason))
+            self._show_effect(lines, "EFFECT: nothing is written yet")
+            if run is not None and run is self._run:
+                run.go_on(effect)
+
+        def failed(problem: CabstandError) -> None:
+            self._show_effect(paint.error_lines(problem, self._width()), "EFFECT: refused as it stands")
+            if run is not None and run is self._run:
+                run.fail(problem)
+
+        self.frame.link.preview(command, then, group=self._group, failed=failed, reason=reason)
+
+    def _show_effect(self, lines: "tuple[Line, ...] | list[Line]", title: str) -> None:
+        pane = self.query_one("#effect", TextPane)
+        pane.show(lines, title=title, keep_place=pane.pane_title.split(":")[0] == title.split(":", maxsplit=1)[0])
+
+    # Running.
+
+    def action_run(self) -> None:
+        """Do it, after asking where it must be asked."""
+        form = self._form
+        if form is None or self._done is not None:
+            return
+        if self._run is not None:
+            self.say(f"{form.cls.verb} is being done already")
+            return
+        problems = form.problems()
+        if problems:
+            self._mend(problems)
+            return
+        if not form.cls.writes:
+            self._ask()
+        elif self.frame.is_read_only:
+            self._show_effect(paint.refusal_lines(self._line_text(), self._width()), "READ-ONLY")
+        else:
+            self._run = FormRun(self, form.build(), form.reason, form.key)
+            if self._effect is not None and self._effect_of == (self._run.command, self._run.reason):
+                self._run.go_on(self._effect)
+            else:
+                self.query_one("#effect", TextPane).pane_title = "EFFECT: being worked out"
+                self._preview(self._run)
+
+    def _mend(self, problems: Mapping[str, CabstandError]) -> None:
+        assert self._form is not None
+        first = next(field for field in self._form.fields if field.name in problems)
+        fields = self.query_one(FieldList)
+        fields.focus()
+        fields.go_to(first.name)
+        self._show_note()
+        self.say(
+            f"not run: {len(problems)} field{'s' if len(problems) > 1 else ''} to mend, the first is {first.label}"
+        )
+
+    def _ask(self) -> None:
+        assert self._form is not None
+        command = self._form.build()
+        self.query_one("#effect", TextPane).pane_title = "ANSWER: being looked up"
+
+        def question(context: object) -> "Answer":
+            from typing import Any, cast
+
+            from calibstore.services.doors import ask
+
+            return ask(command, cast(Any, context))
+
+        def then(answer: "Answer") -> None:
+            self._show_effect(paint.answer_lines(answer, self._width()), "ANSWER")
+            self.query_one("#effect").focus()
+
+        def failed(problem: CabstandError) -> None:
+            self._show_effect(paint.error_lines(problem, self._width()), "ANSWER: none")
+            self.frame.report(problem)
+
+        self.read(question, then, group="effect", failed=failed)
+
+    def run_ended(self, run: FormRun, problem: CabstandError | None = None) -> None:
+        """Take the form back after a run that did nothing."""
+        if run is not self._run:
+            return
+        self._run = None
+        self.query_one(ButtonRow).note("")
+        if problem is not None:
+            self._show_effect(paint.error_lines(problem, self._width()), "NOT DONE: nothing was written")
+            self._forget_effect()
+
+    def run_note(self, run: FormRun, text: str) -> None:
+        """Say on the row of buttons what is going on."""
+        if run is self._run:
+            self.query_one(ButtonRow).note(text, Role.ACCENT)
+
+    def run_done(self, run: FormRun, effect: "Effect") -> None:
+        """Show the result in place of the fields."""
+        if run is not self._run:
+            return
+        self._run, self._done = None, effect
+        for name in ("#fields", "#note"):
+            self.query_one(name).display = False
+        state = f" · state {effect.state} of the repository" if effect.state is not None else ""
+        lines = paint.effect_lines(effect, self._width(), line_text=run.line_text, is_done=True)
+        self._show_effect(lines, f"DONE{state}")
+        self.query_one(ButtonRow).show((BACK, COPY), chosen=BACK)
+        self.query_one(ButtonRow).note("")
+        table = self.query_one("#next", LineTable)
+        rows = [Row(one, (Span(one, Role.DIM if one.lstrip().startswith("#") else Role.CODE),)) for one in effect.next]
+        table.show_rows(rows)
+        table.display = bool(rows)
+        self._fit()
+        (table if rows else self.query_one(ButtonRow)).focus()
+
+    def on_line_list_row_selected(self, event: LineList.RowSelected) -> None:
+        """Open what comes next."""
+        event.stop()
+        place = place_of_line(event.key)
+        if place is None:
+            self.frame.copy(event.key)
+        else:
+            self.frame.go(place)
+
+    # Buttons and copying.
+
+    def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
+        """Do what the button says."""
+        event.stop()
+        if event.label == BACK:
+            self.frame.back()
+        elif event.label == COPY:
+            self.action_copy_lines()
+        else:
+            self.action_run()
+
+    def action_copy_lines(self) -> None:
+        """Copy the native lines and the line of the shell."""
+        if self._form is None:
+            return
+        self.frame.copy("\n".join([*self.native(), self._line_text()]))
+
+    def action_effect_pages(self, pages: int) -> None:
+        """Move the effect."""
+        self.query_one("#effect", TextPane).action_by_pages(pages)
+
+    def _line_text(self) -> str:
+        if self._form is None:
+            return ""
+        from calibstore.commands.fields import quoted
+
+        return " ".join(quoted(word) for word in ("cabstand", *self._form.words()))
+
+    # Layout.
+
+    def on_resize(self) -> None:
+        """Share the rows out again."""
+        self._fit()
+        if self._form is not None and self._done is None:
+            self._show_note()
+
+    def _fit(self) -> None:
+        """Give the fields at most half of the rows."""
+        height = self.size.height
+        note_rows = 2 if height >= 14 else 1
+        fields = self.query_one(FieldList)
+        wanted = fields.row_total() + 1
+        fields.styles.height = max(2, min(wanted, height // 2 - note_rows))
+        self.query_one("#note").styles.height = note_rows
+        table = self.query_one("#next", LineTable)
+        table.styles.height = max(2, min(table.row_total() + 1, height // 2))
+
+    def _width(self) -> int:
+        return max(40, self.size.width)
+
+    def _show_title(self, problems: Mapping[str, CabstandError]) -> None:
+        assert self._form is not None
+        parts = [self._form.cls.verb]
+        if self._form.changes():
+            parts.append(f"draft of {self._kept_at}" if self._kept_at else "draft kept")
+        if problems:
+            parts.append(f"{len(problems)} to fill in or mend")
+        self.query_one(FieldList).pane_title = " · ".join(parts)
+
+    def _show_note(self) -> None:
+        if self._form is None:
+            return
+        fields, note = self.query_one(FieldList), self.query_one("#note", TextPane)
+        if fields.here is None:
+            note.show(())
+            return
+        problem = self._form.problems().get(fields.here.name)
+        height = 2 if self.size.height >= 14 else 1
+        known = fields.known_here[:4]
+        note.show(paint.note_lines(fields.here, self._width(), height, problem=problem, known=known))
