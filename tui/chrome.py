@@ -11,7 +11,9 @@ from tui.spans import Line, Role, Span, cut, line, padded, width_of
 from tui.widgets.strips import to_strip
 
 NARROW = 100
-"""Below this many columns short names are used."""
+"""Below this many columns times are short."""
+WIDE_NAMES = 106
+"""From this many columns the views stand with their whole names."""
 
 
 class LineStrip(Widget, can_focus=False):
@@ -49,6 +51,10 @@ def top_line(width: int, *, instrument: str, repository: str, kind: str, mode: s
     left = f" CABSTAND {instrument}".rstrip() + " · "
     mark = "REHEARSAL " if kind == "rehearsal" else ""
     room = width - width_of(left) - width_of(right) - len(mark) - 2
+    if room < 8:  # what is open matters less than whether it may be written
+        left, mark = f" {instrument or 'CABSTAND'} ", ""
+        right = f"{mode} {user}"
+        room = width - width_of(left) - width_of(right) - 2
     name = padded(repository, max(0, room), keep="end")
     mode_role = Role.ACCENT if mode == "RW" else Role.BAR
     before, after = right[: len(mode)], right[len(mode) :]
@@ -60,7 +66,7 @@ def top_line(width: int, *, instrument: str, repository: str, kind: str, mode: s
 
 def views_line(width: int, active: str) -> Line:
     """Return line 2: the views with their keys, the active one in brackets."""
-    is_narrow = width < NARROW
+    is_narrow = width < WIDE_NAMES
     spans: list[Span] = [Span(" ")]
     for one in VIEWS:
         if not one.key:
