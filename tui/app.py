@@ -245,7 +245,10 @@ class CabstandApp(App[int]):
         self._draw_chrome()
 
     def _open(self, view: View, place: Place) -> None:
-        if place is not self.place or not view.is_mounted:
+        if place is not self.place:
+            return
+        if not view.is_mounted:  # its parts are still being mounted: ask again once this round is over
+            self.call_after_refresh(self._open, view, place)
             return
         with self.batch_update():
             remembered = self.query_one(RememberedBody)
