@@ -110,6 +110,8 @@ class CabstandApp(App[int]):
         self._status = ""
         self._refreshed = ""
         self._is_leaving = False
+        self._is_remembered = False
+        """Whether the body shows what the last session left, until the first answer is there."""
         self._theme_name = opening.theme
         self.fault: CabstandError | None = None
         """Why the interface ended, when it was its own fault."""
@@ -153,7 +155,7 @@ class CabstandApp(App[int]):
             self.place = parse_place(_words(last)) if last else Place("home")
         if self.place.view not in BY_NAME:
             self.place = Place("home")
-        self.query_one(RememberedBody).show_for(self.place.text)
+        self._is_remembered = self.query_one(RememberedBody).show_for(self.place.text)
         self._draw_chrome()
         self._listen_to_signals()
         self.call_after_refresh(self._begin)
@@ -251,9 +253,10 @@ class CabstandApp(App[int]):
             self.call_after_refresh(self._open, view, place)
             return
         with self.batch_update():
-            remembered = self.query_one(RememberedBody)
+            self._is_remembered = self._is_remembered and len(self._views) == 1
+            self.query_one(RememberedBody).display = self._is_remembered
             for other in self._views.values():
-                other.display = other is view and not remembered.display
+                other.display = other is view and not self._is_remembered
             view.place = place
             try:
                 view.open(place)
@@ -334,14 +337,17 @@ class CabstandApp(App[int]):
         """Take the remembered body away once the view has its first answer."""
         if group in ("repository", "watch"):
             return
-        remembered = self.query_one(RememberedBody)
         view = self.view
-        if remembered.display and view is not None and group.startswith(f"{view.NAME}:"):
-            with self.batch_update():
-                remembered.display = False
-                view.display = True
-            view.call_after_refresh(self._focus, view)
+        if self._is_remembered and view is not None and group.startswith(f"{view.NAME}:"):
+            self._forget_remembered(view)
         self._draw_chrome()
+
+    def _forget_remembered(self, view: View) -> None:
+        self._is_remembered = False
+        with self.batch_update():
+            self.query_one(RememberedBody).display = False
+            view.display = True
+        view.call_after_refresh(self._focus, view)
 
     # What is said.
 
@@ -354,10 +360,8 @@ class CabstandApp(App[int]):
         """Show an error and keep it: it stays until it is put away."""
         self.errors.append(problem)
         del self.errors[:-100]
-        remembered = self.query_one(RememberedBody)
-        if remembered.display and self.view is not None:
-            remembered.display = False
-            self.view.display = True
+        if self._is_remembered and self.view is not None:
+            self._forget_remembered(self.view)
         self.query_one(ErrorDrawer).show(problem, len(self.errors))
         self._draw_status()
 

@@ -4,11 +4,27 @@ from typing import ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
+from textual.strip import Strip
 
 from tui.chrome import LineStrip
-from tui.spans import Role, Span, line, padded
+from tui.spans import Role, Span, cut, line, width_of
+from tui.widgets.strips import to_strip
 
 R = TypeVar("R")
+
+
+class TitleStrip(LineStrip):
+    """A title that is drawn out to the width of the box."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(id="title")
+        self._text = text
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the title."""
+        width = self.size.width
+        text = cut(f"── {self._text} ", width)
+        return to_strip(self, line(Span(text + "─" * (width - width_of(text)), Role.TITLE)), width)
 
 
 class Dialog(ModalScreen[R]):
@@ -28,9 +44,7 @@ class Dialog(ModalScreen[R]):
 
     def title_strip(self, text: str) -> LineStrip:
         """Return a title row."""
-        strip = LineStrip(id="title")
-        strip.show(line(Span(padded(f"── {text} " + "─" * 120, 120), Role.TITLE)))
-        return strip
+        return TitleStrip(text)
 
     def keys_strip(self, *pairs: tuple[str, str]) -> LineStrip:
         """Return a row of keys."""

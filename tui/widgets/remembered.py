@@ -18,15 +18,16 @@ class RememberedBody(Widget, can_focus=False):
         self._frame = frame
         self._lines: tuple[Line, ...] = ()
 
-    def show_for(self, place: str) -> None:
-        """Take the remembered lines where they are of this place and width."""
+    def show_for(self, place: str) -> bool:
+        """Take the remembered lines where they are of this place and width; return whether they are."""
         frame = self._frame
         loading = line(Span(" reading the store ...", Role.DIM))
         if frame is None or frame.place != place or frame.width != self.app.size.width:
             self._lines = ((), loading)
-            return
+            return False
         mark = line(Span(f" as of {frame.at_text}; reading the store ...", Role.WARN))
-        self._lines = (mark, *frame.lines[1:]) if frame.lines else ((), loading)
+        self._lines = (mark, *frame.lines[1:])
+        return True
 
     def render_line(self, y: int) -> Strip:
         """Draw a line."""
