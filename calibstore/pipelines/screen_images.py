@@ -1,0 +1,465 @@
+"""Pictures for a terminal: products of some detectors, binned, placed, stretched and packed as bytes.
+
+A widget gets bytes and plain numbers from here and never an array. Full frames are read only of a few detectors, in
+bands; the pictures that building left (Bin8, Bin64, Mosaic8, Mosaic64) are used where they are.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibstore.datastore.png import write_png
+from calibstore.datastore.product_fits import read_plane
+from calibstore.errors import ConflictError, UserInputError
+from calibstore.model.camera import Detector
+from calibstore.pipelines.binned_images import binned_product
+from kernels.arrays import Image
+from kernels.display_cells import (
+    NO_DATA,
+    dither_text,
+    line_cost,
+    packed_cells,
+    ramp_text,
+    resampled,
+    steps_of,
+)
+from kernels.display_colors import ColorMap, color_table, grey_table, palette_table
+from kernels.display_layout import Box, Place, cell_boxes, drawn_together, is_covered
+from kernels.display_stretch import Stretch, limits, symmetric_limits, unit_levels, value_at
+from kernels.mosaic import Tile, focal_plane_mosaic
+from kernels.statistics import percentiles
+
+BINS: Final = (8, 64)
+HALF_MODES: Final = ("palette", "truecolor", "grey")
+MODES: Final = (*HALF_MODES, "ramp", "dither")
+"""How cells are drawn: half blocks in 256 colours, truecolor or greys; one character, or eight dots a cell."""
+
+_TRUECOLOR_STEPS: Final = 64
+_QUALITIES: Final = (
+    (24, 0.5),
+    (24, 0.75),
+    (24, 1.0),
+    (24, 1.25),
+    (16, 1.0),
+    (12, 0.75),
+    (12, 1.0),
+    (12, 1.25),
+    (8, 1.0),
+    (8, 1.25),
+)
+"""Steps of the scale and tolerance [step], the best first: what a picture is drawn with where it must be cheaper."""
+_BYTES_PER_CELL: Final = 11.0
+"""As `line_cost` estimates, which is up to a third too high: 60 x 30 cells of pure noise take less than 17 kB."""
+_MOST_PIXELS: Final = 3_000_000
+_MOST_WHOLE: Final = 9
+"""Products read whole, band by band, where no binned picture was made of them."""
+_MOST_STRETCHED: Final = 2.0
+_N_BINS: Final = 32
+_LEAST_PNG: Final = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorImage:
+    """Where the pixels of one detector are."""
+
+    detector: Detector
+    path: Path
+    """The product."""
+    binned: Mapping[int, Path]
+    """Pictures made of it, by block side [pixel]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What a picture shows."""
+
+    images: tuple[DetectorImage, ...]
+    pixel_size_mm: float
+    mosaics: Mapping[int, Path]
+    """Mosaics of exactly these detectors, by block side [pixel]."""
+    is_upright: bool = False
+    """One detector as read out, not turned as it lies on the focal plane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How a picture is to look."""
+
+    columns: int
+    rows: int
+    """Most cells."""
+    mode: str = "palette"
+    color_map: str = "viridis"
+    stretch: str = "mad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellBox:
+    """Cells of a detector or amplifier, half-open, row 0 on top."""
+
+    detector: int
+    name: str
+    """Of the detector, or of the amplifier."""
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture packed for a terminal, with the numbers that belong to it."""
+
+    key: tuple[object, ...]
+    """Equal for equal pictures."""
+    columns: int
+    rows: int
+    mode: str
+    color_map: str
+    stretch: str
+    glyphs: str
+    """One character a cell."""
+    inks: bytes
+    """Step of the glyph, a cell; empty for modes without colours."""
+    papers: bytes
+    """Step behind it, a cell; 255 is the background of the screen."""
+    colors: tuple[int, ...]
+    """Of each step: entry of the 256-colour palette, or 0xRRGGBB in mode ``truecolor``."""
+    low: float
+    high: float
+    """Values shown darkest and brightest."""
+    ticks: tuple[float, ...]
+    """Values at 0, 1/4, 1/2, 3/4 and 1 of the scale."""
+    n_steps: int
+    tolerance: float
+    """Farthest distance of a cell's colour from its value [step]."""
+    boxes: tuple[CellBox, ...]
+    block: int
+    """Side of the pixel blocks the picture is made of [pixel]."""
+    n_blocks: int
+    """Blocks with a value."""
+    median: float
+    mad: float
+    """Median absolute deviation of the blocks."""
+    smallest: float
+    largest: float
+    histogram: tuple[int, ...]
+    """Blocks by value between low and high."""
+    n_below: int
+    n_above: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    image: Image
+    block: int
+    places: tuple[Place, ...]
+    shrink: tuple[float, float]
+    pixel_size_mm: float
+
+
+def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Picture:
+    """Draw the products of some detectors, or how they differ from others.
+
+    Parameters
+    ----------
+    scene : Scene
+        What is shown.
+    wish : Wish
+        Size and looks; a difference is always shown linear, in the diverging map.
+    minus : Scene, optional
+        Subtracted: the same detectors of another product.
+
+    Returns
+    -------
+    Picture
+        Boxes are those of the amplifiers for one upright detector, else of the detectors.
+
+    Raises
+    ------
+    ConflictError
+        If the products to compare have different sizes.
+    StoreError
+        If a file is missing or damaged.
+    UserInputError
+        If nothing can be drawn: no detector, or too many without binned pictures.
+    """
+    plane = _plane(scene, wish)
+    image = plane.image
+    if minus is not None:
+        other = _plane(minus, wish, block=plane.block)
+        if other.image.shape != image.shape:
+            raise ConflictError(f"the images differ in size, {_size(image)} and {_size(other.image)}: not compared")
+        image = image - other.image
+    stretch = Stretch.MAD if minus is not None else Stretch(wish.stretch)
+    color_map = ColorMap.DIVERGING if minus is not None else ColorMap(wish.color_map)
+    low, high = symmetric_limits(image) if minus is not None else limits(image, stretch)
+    columns, rows = _fitted(plane, wish)
+    packed = _pack(
+        image,
+        plane,
+        stretch=stretch,
+        between=(low, high),
+        color_map=color_map,
+        mode=wish.mode,
+        columns=columns,
+        rows=rows,
+    )
+    values = image[np.isfinite(image)]
+    smallest, median, largest = (float(one) for one in percentiles(image, (0, 50, 100)))
+    n_below, n_above = int((values < low).sum()), int((values > high).sum())
+    counts, _ = np.histogram(values, bins=_N_BINS, range=(low, high))
+    return Picture(
+        key=(*_key(scene), *(_key(minus) if minus else ()), columns, rows, wish.mode, color_map, stretch),
+        columns=columns,
+        rows=rows,
+        mode=wish.mode,
+        color_map=str(color_map),
+        stretch=str(stretch),
+        glyphs=packed.glyphs,
+        inks=packed.inks,
+        papers=packed.papers,
+        colors=packed.colors,
+        low=low,
+        high=high,
+        ticks=tuple(value_at(at / 4, stretch, low=low, high=high) for at in range(5)),
+        n_steps=len(packed.colors),
+        tolerance=packed.tolerance,
+        boxes=_cell_boxes(scene, plane, columns, rows),
+        block=plane.block,
+        n_blocks=int(values.size),
+        median=median,
+        mad=float(percentiles(np.abs(image - np.float32(median)), (50,))[0]),
+        smallest=smallest,
+        largest=largest,
+        histogram=tuple(int(count) for count in counts),
+        n_below=n_below,
+        n_above=n_above,
+    )
+
+
+def save_picture(path: Path, scene: Scene, wish: Wish, *, minus: Scene | None = None) -> tuple[int, int]:
+    """Write a picture as a colour PNG, small ones enlarged by whole factors.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+    scene, wish, minus
+        As `draw_picture`.
+
+    Returns
+    -------
+    tuple of int
+        Width and height [pixel].
+
+    Raises
+    ------
+    ConflictError, StoreError, UserInputError
+        As `draw_picture`; also if the file cannot be written.
+    """
+    plane = _plane(scene, wish)
+    image = plane.image
+    if minus is not None:
+        image = image - _plane(minus, wish, block=plane.block).image
+    stretch = Stretch.MAD if minus is not None else Stretch(wish.stretch)
+    low, high = symmetric_limits(image) if minus is not None else limits(image, stretch)
+    table = color_table(ColorMap.DIVERGING if minus is not None else ColorMap(wish.color_map), 256)
+    levels = unit_levels(image, stretch, low=low, high=high)
+    finite = np.isfinite(levels)
+    colors = table[np.rint(np.where(finite, levels, 0) * 255).astype(np.uint8)]
+    colors[~finite] = 0
+    zoom = max(1, -(-_LEAST_PNG // max(image.shape)))
+    pixels: NDArray[np.uint8] = colors.repeat(zoom, axis=0).repeat(zoom, axis=1)
+    write_png(path, pixels)
+    return pixels.shape[1], pixels.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    glyphs: str
+    inks: bytes = b""
+    papers: bytes = b""
+    colors: tuple[int, ...] = ()
+    tolerance: float = 0.0
+
+
+def _pack(
+    image: Image,
+    plane: _Plane,
+    *,
+    stretch: Stretch,
+    between: tuple[float, float],
+    color_map: ColorMap,
+    mode: str,
+    columns: int,
+    rows: int,
+) -> _Packed:
+    if mode not in MODES:
+        raise UserInputError(f"no way to draw pictures is named {mode!r}", hint=f"one of {', '.join(MODES)}")
+    per_row, per_column = (4, 2) if mode == "dither" else (2, 1)
+    small = resampled(image, rows * per_row, columns * per_column)
+    levels = unit_levels(small, stretch, low=between[0], high=between[1])
+    boxes = _boxes(plane, columns, rows)
+    covered = is_covered(boxes, columns=columns, rows=rows, per_row=per_row, per_column=per_column)
+    empty = ~covered & ~np.isfinite(levels)
+    if mode == "ramp":
+        return _Packed(ramp_text(levels, empty))
+    if mode == "dither":
+        return _Packed(dither_text(levels, empty))
+    if mode == "truecolor":
+        n_steps = _TRUECOLOR_STEPS
+        colors = color_table(color_map, n_steps).astype(int)
+        steps = steps_of(levels, n_steps)
+        steps[empty] = NO_DATA
+        hexes = tuple(int(red << 16 | green << 8 | blue) for red, green, blue in colors)
+        return _Packed(*packed_cells(steps), hexes, 0.5)
+    steps, entries, tolerance = _affordable(levels, mode, color_map, columns * rows * _BYTES_PER_CELL)
+    steps[empty] = NO_DATA
+    return _Packed(*packed_cells(steps), tuple(int(one) for one in entries), tolerance)
+
+
+def _affordable(
+    levels: Image, mode: str, color_map: ColorMap, most_bytes: float
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], float]:
+    """Cut levels into as many steps as the line can take: noise costs a change of colour at every cell."""
+    for n_steps, tolerance in _QUALITIES:
+        entries = grey_table(n_steps) if mode == "grey" else palette_table(color_map, n_steps)
+        steps = steps_of(levels, n_steps, tolerance=tolerance)
+        if line_cost(steps, entries) <= most_bytes:
+            break
+    return steps, entries, tolerance
+
+
+def _plane(scene: Scene, wish: Wish, *, block: int = 0) -> _Plane:
+    if not scene.images:
+        raise UserInputError("there is no detector to draw", hint="build the product first: cabstand generate")
+    turns = tuple(0 if scene.is_upright else one.detector.quarter_turns for one in scene.images)
+    places = tuple(_place(one.detector, turn, scene) for one, turn in zip(scene.images, turns, strict=True))
+    shrink = drawn_together(places, pixel_size_mm=scene.pixel_size_mm)
+    block = block or _block(scene, places, shrink, wish)
+    if shrink == (1.0, 1.0) and block in scene.mosaics and not scene.is_upright:
+        path = scene.mosaics[block]
+        return _Plane(_read_mosaic(path, _stamp(path)), block, places, shrink, scene.pixel_size_mm)
+    if len(scene.images) > _MOST_WHOLE and any(block not in one.binned for one in scene.images):
+        raise UserInputError(
+            f"no binned pictures of {len(scene.images)} detectors", hint="look at one detector: press enter"
+        )
+    tiles = [
+        Tile(
+            image=_binned(one, block),
+            center_x_mm=one.detector.center_x_mm * shrink[0],
+            center_y_mm=one.detector.center_y_mm * shrink[1],
+            width=one.detector.width,
+            height=one.detector.height,
+            quarter_turns=turn,
+        )
+        for one, turn in zip(scene.images, turns, strict=True)
+    ]
+    image = focal_plane_mosaic(tiles, factor=block, pixel_size_mm=scene.pixel_size_mm)
+    return _Plane(image, block, places, shrink, scene.pixel_size_mm)
+
+
+def _place(detector: Detector, turns: int, scene: Scene) -> Place:
+    width, height = (detector.height, detector.width) if turns % 2 else (detector.width, detector.height)
+    center = (0.0, 0.0) if scene.is_upright else (detector.center_x_mm, detector.center_y_mm)
+    return Place(center_x_mm=center[0], center_y_mm=center[1], width=width, height=height)
+
+
+def _extent(places: Sequence[Place], shrink: tuple[float, float], pixel_size_mm: float) -> tuple[float, float]:
+    x = [(one.center_x_mm / pixel_size_mm * shrink[0], one.width / 2) for one in places]
+    y = [(one.center_y_mm / pixel_size_mm * shrink[1], one.height / 2) for one in places]
+    return (
+        max(center + half for center, half in x) - min(center - half for center, half in x),
+        max(center + half for center, half in y) - min(center - half for center, half in y),
+    )
+
+
+def _block(scene: Scene, places: Sequence[Place], shrink: tuple[float, float], wish: Wish) -> int:
+    """Return the coarsest binning that is still finer than the screen, or the finest that fits in memory."""
+    width, height = _extent(places, shrink, scene.pixel_size_mm)
+    coarse, fine = max(BINS), min(BINS)
+    is_enough = width / coarse >= wish.columns and height / coarse >= 2 * wish.rows
+    return coarse if is_enough or width * height / fine**2 > _MOST_PIXELS else fine
+
+
+def _binned(one: DetectorImage, block: int) -> Image:
+    path = one.binned.get(block)
+    if path is None:
+        return _read_whole(one.path, block, _stamp(one.path))
+    return (_read_coarse if block == max(BINS) else _read_fine)(path, _stamp(path))
+
+
+def _read(path: Path, _stamp: int) -> Image:
+    return read_plane(path, "").astype(np.float32, copy=False)
+
+
+# Kept by size: a mosaic has megabytes, a coarse detector kilobytes.
+_read_mosaic = functools.lru_cache(maxsize=3)(_read)
+_read_fine = functools.lru_cache(maxsize=20)(_read)
+_read_coarse = functools.lru_cache(maxsize=400)(_read)
+
+
+@functools.lru_cache(maxsize=9)
+def _read_whole(path: Path, block: int, _stamp: int) -> Image:
+    return binned_product(path, block)
+
+
+def _stamp(path: Path) -> int:
+    """Return a number that changes when a file does; 0 for one that is missing, which reading will say."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _fitted(plane: _Plane, wish: Wish) -> tuple[int, int]:
+    """Return columns and rows that keep the shape, or come near it where it is far from the screen's."""
+    ny, nx = plane.image.shape
+    wide, high = max(1, wish.columns), max(2, 2 * wish.rows)
+    scale = min(wide / nx, high / ny)
+    columns, pixels_high = nx * scale, ny * scale
+    if max(nx, ny) >= _MOST_STRETCHED * min(nx, ny):
+        columns = min(wide, columns * _MOST_STRETCHED)
+        pixels_high = min(high, pixels_high * _MOST_STRETCHED)
+    return max(1, round(columns)), max(1, round(pixels_high / 2))
+
+
+def _boxes(plane: _Plane, columns: int, rows: int) -> tuple[Box, ...]:
+    return cell_boxes(plane.places, pixel_size_mm=plane.pixel_size_mm, shrink=plane.shrink, columns=columns, rows=rows)
+
+
+def _cell_boxes(scene: Scene, plane: _Plane, columns: int, rows: int) -> tuple[CellBox, ...]:
+    if not scene.is_upright:
+        boxes = _boxes(plane, columns, rows)
+        pairs = [(one.detector.id, one.detector.full_name) for one in scene.images]
+    else:
+        detector = scene.images[0].detector
+        places = [
+            Place(
+                center_x_mm=amplifier.place.x0 + amplifier.place.width / 2,
+                center_y_mm=amplifier.place.y0 + amplifier.place.height / 2,
+                width=amplifier.place.width,
+                height=amplifier.place.height,
+            )
+            for amplifier in detector.amplifiers
+        ]
+        boxes = cell_boxes(places, pixel_size_mm=1.0, shrink=(1.0, 1.0), columns=columns, rows=rows)
+        pairs = [(detector.id, amplifier.name) for amplifier in detector.amplifiers]
+    return tuple(
+        CellBox(detector=number, name=name, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)
+        for (number, name), box in zip(pairs, boxes, strict=True)
+    )
+
+
+def _key(scene: Scene) -> tuple[object, ...]:
+    return (*((str(one.path), _stamp(one.path)) for one in scene.images), scene.is_upright)
+
+
+def _size(image: Image) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

@@ -1,0 +1,493 @@
+"""The Data screen: a product as a picture, its amplifiers in numbers, and what there is to know of it."""
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from calibstore.errors import CabstandError, NotFoundError
+from calibstore.model.camera import Camera
+from calibstore.model.collections import CollectionType
+from calibstore.model.counting import counted
+from calibstore.model.names import find_name
+from calibstore.model.records import DatasetRecord
+from calibstore.model.times import timespan_text
+from calibstore.pipelines.screen_images import CellBox, Picture, Scene, Wish, draw_picture, save_picture
+from calibstore.services.context import Context
+from calibstore.services.instruments import one_instrument
+from calibstore.services.looks.data_subject import (
+    Subject,
+    find_subject,
+    generation_runs,
+    in_use,
+    scene_of,
+    to_compare,
+)
+from calibstore.services.native_campaign import retrieve_lines
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+__all__ = ["AmplifierRow", "CellBox", "Compared", "DataLook", "DetectorRow", "Picture", "Wish", "data_look", "save_png"]
+
+_MAD_TO_SIGMA: Final = 1.4826
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmplifierRow:
+    """One amplifier in numbers."""
+
+    name: str
+    median: float | None
+    """Of its pixels, in the unit of the product."""
+    width: float | None
+    """Half of the distance between the 16 and 84 per cent points, likewise."""
+    z: float | None
+    """Distance of the median from that of all amplifiers shown [robust sigma]."""
+    tests: tuple[str, ...] = ()
+    """Tests that failed, with the number of exposures, e.g. ``noise_ratio 30``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRow:
+    """One detector of the focal plane."""
+
+    detector: int
+    name: str
+    kind: str
+    median: float | None
+    """Of its amplifiers' medians."""
+    z: float | None
+    n_failing: int
+    """Amplifiers with a failed test."""
+    dataset_id: str
+    """Empty: there is no product of this detector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What is subtracted, or could be."""
+
+    run: str
+    """Empty: there is nothing to compare with."""
+    relation: str
+    """What it is to the product shown, or why there is nothing."""
+    fault: str = ""
+    """Why the difference cannot be drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataLook:
+    """A product, ready to be painted."""
+
+    instrument: str
+    dataset_type: str
+    missing: str = ""
+    """Why there is nothing to show; empty: there is."""
+    advice: str = ""
+    """What to do then."""
+    run: str = ""
+    ticket: str = ""
+    rerun: str = ""
+    how: str = ""
+    """Why this product."""
+    n_runs: int = 1
+    runs: tuple[str, ...] = ()
+    """RUNs with products of the type, the oldest first."""
+    is_one_detector: bool = False
+    """One detector as read out; else the focal plane."""
+    detector: int = 0
+    detectors: tuple[DetectorRow, ...] = ()
+    amplifiers: tuple[AmplifierRow, ...] = ()
+    """Of the detector, where one is shown."""
+    n_amplifiers: int = 0
+    """Of all detectors."""
+    size: str = ""
+    """Of a detector [pixel]."""
+    unit: str = ""
+    certified: tuple[str, ...] = ()
+    """Collections with ranges, ``COLLECTION  [begin, end)``."""
+    is_in_use: bool = False
+    """A look-up now finds it."""
+    n_inputs: int = 0
+    exposures: tuple[int, ...] = ()
+    gain_source: str = ""
+    not_applied: tuple[str, ...] = ()
+    n_bad_pixels: int | None = None
+    spot: str = ""
+    verified: str = ""
+    """Which verification the failed tests are of; empty: not verified."""
+    compared: Compared | None = None
+    is_difference: bool = False
+    picture: Picture | None = None
+    picture_fault: str = ""
+    native: tuple[str, ...] = ()
+
+    @property
+    def flagged(self) -> frozenset[str]:
+        """Names of the amplifiers, or detectors, of the picture with a failed test."""
+        if self.is_one_detector:
+            return frozenset(row.name for row in self.amplifiers if row.tests)
+        return frozenset(row.name for row in self.detectors if row.n_failing)
+
+    def detector_row(self, detector: int) -> DetectorRow | None:
+        """Return the row of a detector."""
+        return next((row for row in self.detectors if row.detector == detector), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    camera: Camera
+    subject: Subject
+    detector: int | None
+    """None: the focal plane."""
+    scene: Scene
+    minus: Scene | None
+    compared: Compared | None
+
+
+def data_look(
+    context: Context,
+    *,
+    dataset_type: str = "",
+    run: str = "",
+    ticket: str = "",
+    collection: str = "",
+    detector: int | None = None,
+    compare: str = "",
+    is_difference: bool = False,
+    instrument: str = "",
+    wish: Wish | None = None,
+) -> DataLook:
+    """Read a product and draw its picture.
+
+    Parameters
+    ----------
+    context : Context
+        The repository.
+    dataset_type : str
+        Calibration type; empty for that of the newest product.
+    run, ticket, collection : str
+        Which product: of a RUN, the newest of a ticket, or what a collection leads to now; all empty: the newest.
+    detector : int, optional
+        One detector instead of the focal plane; cameras with one detector always show it.
+    compare : str
+        RUN to subtract; empty for what is in use, or the attempt before.
+    is_difference : bool
+        Draw the difference.
+    instrument : str
+        Empty where the repository has one only.
+    wish : Wish, optional
+        Size and looks of the picture; without it none is drawn.
+
+    Raises
+    ------
+    NotFoundError
+        If something named is not there.
+    UserInputError
+        If the instrument must be said.
+    """
+    with context.unit_of_work() as uow:
+        found = _find(
+            uow, context, dataset_type=dataset_type, run=run, ticket=ticket, collection=collection, detector=detector,
+            compare=compare, is_difference=is_difference, instrument=instrument,
+        )  # fmt: skip
+        if isinstance(found, DataLook):
+            return found
+        told = _facts(uow, context, found)
+    picture, fault = _draw(found, wish, is_difference=is_difference)
+    has_difference = is_difference and found.minus is not None
+    return replace(told, is_difference=has_difference, picture=picture, picture_fault=fault)
+
+
+def save_png(context: Context, wish: Wish, **which: object) -> tuple[Path, int, int]:
+    """Write the picture of a product as PNG into the state folder.
+
+    Parameters
+    ----------
+    context : Context
+        The repository and the user's folders.
+    wish : Wish
+        Stretch and colour map.
+    **which
+        As `data_look`.
+
+    Returns
+    -------
+    tuple of Path, int and int
+        File, width and height [pixel].
+
+    Raises
+    ------
+    CabstandError
+        If there is nothing to draw, or the file cannot be written.
+    """
+    with context.unit_of_work() as uow:
+        found = _find(uow, context, **which)  # type: ignore[arg-type]  # the keywords of data_look
+    if isinstance(found, DataLook):
+        raise NotFoundError(found.missing, hint=found.advice)
+    words = [found.subject.run.replace("/", "_"), found.subject.dataset_type]
+    words += [f"det{found.detector}"] if found.detector is not None else []
+    words += ["minus", Path(found.compared.run).name] if found.minus is not None and found.compared else []
+    path = context.config.state_dir / "pictures" / f"{'-'.join(words)}-{wish.stretch}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    width, height = save_picture(path, found.scene, wish, minus=found.minus)
+    return path, width, height
+
+
+def _find(
+    uow: "UnitOfWork",
+    context: Context,
+    *,
+    dataset_type: str = "",
+    run: str = "",
+    ticket: str = "",
+    collection: str = "",
+    detector: int | None = None,
+    compare: str = "",
+    is_difference: bool = False,
+    instrument: str = "",
+) -> _Found | DataLook:
+    named = find_name(run or collection)
+    if named is not None:
+        instrument = named.instrument
+    elif ticket:
+        instrument = uow.campaigns.campaign(ticket).instrument
+    camera = uow.repository.camera(instrument or one_instrument(uow, instrument))
+    now = context.clock()
+    subject = find_subject(
+        uow, camera, dataset_type=dataset_type, run=run, ticket=ticket, collection=collection, now_tai_ns=now
+    )
+    if subject is None:
+        kind = dataset_type or "calibration"
+        return DataLook(
+            instrument=camera.instrument,
+            dataset_type=dataset_type,
+            missing=f"no {kind} of {camera.instrument} was built or taken in yet",
+            advice="7 opens the checklist, which leads to one; import takes one in from elsewhere",
+        )
+    if detector is None and len(camera.detectors) == 1:
+        detector = camera.detectors[0].id
+    if detector is not None and detector not in subject.products:
+        have = ", ".join(str(number) for number in sorted(subject.products))
+        raise NotFoundError(f"{subject.run} has no {subject.dataset_type} of detector {detector}", hint=f"has {have}")
+    compared, other = _other(uow, camera, subject, compare, now)
+    chosen, minus = subject.products, None
+    if is_difference and other is not None:
+        shared = {number for number in subject.products if number in other.products}
+        chosen = {number: one for number, one in subject.products.items() if number in shared}
+        minus = scene_of(
+            uow, context, camera, {n: one for n, one in other.products.items() if n in shared}, detector=detector
+        )
+    return _Found(
+        camera=camera,
+        subject=subject,
+        detector=detector,
+        scene=scene_of(uow, context, camera, chosen, detector=detector),
+        minus=minus,
+        compared=compared,
+    )
+
+
+def _other(uow: "UnitOfWork", camera: Camera, subject: Subject, run: str, now: int) -> tuple[Compared, Subject | None]:
+    other, relation = to_compare(uow, camera, subject, run=run, now_tai_ns=now)
+    if other is None:
+        return Compared(run="", relation=relation), None
+    ours, theirs = (next(iter(one.products.values())).unit for one in (subject, other))
+    shared = set(subject.products) & set(other.products)
+    fault = f"{ours} here, {theirs} there: no difference" if ours != theirs else ""
+    fault = fault or ("" if shared else "they have no detector in common")
+    return Compared(run=other.run, relation=relation, fault=fault), None if fault else other
+
+
+def _draw(found: _Found, wish: Wish | None, *, is_difference: bool) -> tuple[Picture | None, str]:
+    if wish is None:
+        return None, ""
+    try:
+        if is_difference and found.minus is None:
+            return None, _no_difference(found.compared)
+        return draw_picture(found.scene, wish, minus=found.minus), ""
+    except CabstandError as fault:
+        return None, fault.message + (f" ({fault.hint})" if fault.hint else "")
+
+
+def _no_difference(compared: Compared | None) -> str:
+    return compared.fault or compared.relation if compared else "nothing to compare with"
+
+
+def _facts(uow: "UnitOfWork", context: Context, found: _Found) -> DataLook:
+    subject, camera = found.subject, found.camera
+    first = subject.products[found.detector] if found.detector is not None else next(iter(subject.products.values()))
+    name = find_name(subject.run)
+    ticket = name.ticket if name else ""
+    failed, verified = _failed_tests(uow, ticket, subject)
+    medians = [value for one in subject.products.values() for value in _medians(one).values()]
+    shown = camera.detector(first.detector or 0)
+    used = in_use(uow, camera, subject.dataset_type, context.clock())
+    detectors = () if found.detector is None else (found.detector,)
+    inputs = first.provenance.get("exposures")
+    return DataLook(
+        instrument=camera.instrument,
+        dataset_type=subject.dataset_type,
+        run=subject.run,
+        ticket=ticket,
+        rerun=name.rerun if name else "",
+        how=subject.how,
+        n_runs=subject.n_runs,
+        runs=generation_runs(uow, camera.instrument, subject.dataset_type),
+        is_one_detector=found.detector is not None,
+        detector=first.detector or 0,
+        detectors=_detector_rows(camera, subject, failed, medians),
+        amplifiers=_amplifier_rows(first, shown.full_name, camera, failed, medians),
+        n_amplifiers=len(medians),
+        size=f"{shown.width} x {shown.height}",
+        unit=first.unit,
+        certified=_certified(uow, subject),
+        is_in_use=bool(used) and {one.id for one in subject.products.values()} <= {one.id for one in used.values()},
+        n_inputs=_integer(first.provenance.get("n_inputs")),
+        exposures=tuple(int(one) for one in inputs) if isinstance(inputs, list) else (),
+        gain_source=str(first.provenance.get("gain_source", "")),
+        not_applied=tuple(str(one) for one in _list(first.provenance.get("steps_not_applied"))),
+        n_bad_pixels=_bad_pixels(subject, found.detector),
+        spot=_spot(uow, ticket, subject),
+        verified=verified,
+        compared=found.compared,
+        native=retrieve_lines(context.root, subject.run, subject.dataset_type, detectors),
+    )
+
+
+def _detector_rows(
+    camera: Camera, subject: Subject, failed: Mapping[str, Mapping[str, tuple[str, ...]]], medians: Sequence[float]
+) -> tuple[DetectorRow, ...]:
+    rows = []
+    for one in camera.detectors:
+        product = subject.products.get(one.id)
+        own = list(_medians(product).values()) if product else []
+        median = statistics.median(own) if own else None
+        rows.append(
+            DetectorRow(
+                detector=one.id,
+                name=one.full_name,
+                kind=one.kind,
+                median=median,
+                z=_robust_z(median, medians),
+                n_failing=sum(bool(name) for name in failed.get(one.full_name, {})),
+                dataset_id=product.id if product else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _amplifier_rows(
+    product: DatasetRecord,
+    detector_name: str,
+    camera: Camera,
+    failed: Mapping[str, Mapping[str, tuple[str, ...]]],
+    medians: Sequence[float],
+) -> tuple[AmplifierRow, ...]:
+    own, widths = _medians(product), _numbers(product, "half_width_16_84")
+    return tuple(
+        AmplifierRow(
+            name=amplifier.name,
+            median=own.get(amplifier.name),
+            width=widths.get(amplifier.name),
+            z=_robust_z(own.get(amplifier.name), medians),
+            tests=failed.get(detector_name, {}).get(amplifier.name, ()),
+        )
+        for amplifier in camera.detector(product.detector or 0).amplifiers
+    )
+
+
+def _medians(product: DatasetRecord) -> dict[str, float]:
+    return _numbers(product, "median")
+
+
+def _numbers(product: DatasetRecord, key: str) -> dict[str, float]:
+    amplifiers = product.provenance.get("amplifiers")
+    found = amplifiers.items() if isinstance(amplifiers, dict) else ()
+    return {
+        str(name): float(values[key])
+        for name, values in found
+        if isinstance(values, dict) and isinstance(values.get(key), int | float)
+    }
+
+
+def _robust_z(value: float | None, values: Sequence[float]) -> float | None:
+    if value is None or len(values) < 3:
+        return None
+    center = statistics.median(values)
+    sigma = _MAD_TO_SIGMA * statistics.median(abs(one - center) for one in values)
+    return (value - center) / sigma if sigma > 0 else None
+
+
+def _failed_tests(
+    uow: "UnitOfWork", ticket: str, subject: Subject
+) -> tuple[dict[str, dict[str, tuple[str, ...]]], str]:
+    """Return failed tests by detector name and amplifier, of the camera's own tier, and what they were found by.
+
+    Only a verification of exactly these products counts.
+    """
+    ids = {detector: one.id for detector, one in subject.products.items()}
+    for one in reversed(uow.verifications.list(ticket) if ticket else ()):
+        if one.calib_type != subject.dataset_type or not ids.items() <= one.candidates.items():
+            continue
+        own = [judged for judged in uow.verifications.judgements(one.id) if judged.profile != "peer"]
+        if not own:
+            continue
+        summary = own[-1].summary
+        listed = summary.get("failures")
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for texts in listed.values() if isinstance(listed, dict) else ():
+            for text in texts:
+                words = str(text).split()
+                counts[words[0], words[1] if len(words) > 2 else "", words[-1]] += 1
+        failed: dict[str, dict[str, tuple[str, ...]]] = {}
+        for (detector, amplifier, test), number in sorted(counts.items()):
+            place = failed.setdefault(detector, {})
+            place[amplifier] = (*place.get(amplifier, ()), f"{test} {number}")
+        return failed, f"{own[-1].profile} {own[-1].verdict}, {counted(len(one.exposures), 'exposure')}"
+    return {}, ""
+
+
+def _certified(uow: "UnitOfWork", subject: Subject) -> tuple[str, ...]:
+    ids = {one.id for one in subject.products.values()}
+    tree = uow.associations.tree()
+    names = [name for name, kind in tree.types.items() if kind is CollectionType.CALIBRATION]
+    rows = uow.associations.rows(names, tree, dataset_types=[subject.dataset_type])
+    found = {
+        (row.collection, timespan_text(row.timespan))
+        for several in rows.values()
+        for row in several
+        if row.dataset_id in ids and row.timespan is not None
+    }
+    return tuple(f"{collection}  {text}" for collection, text in sorted(found))
+
+
+def _spot(uow: "UnitOfWork", ticket: str, subject: Subject) -> str:
+    if not ticket or uow.campaigns.find_campaign(ticket) is None:
+        return ""
+    seen = [
+        one
+        for one in uow.campaigns.spot_checks(ticket)
+        if one.run == subject.run and one.dataset_type == subject.dataset_type
+    ]
+    if not seen:
+        return "nobody has looked yet"
+    return f"{'ok' if seen[-1].is_ok else 'NOT ok'} {seen[-1].comment}".rstrip()
+
+
+def _bad_pixels(subject: Subject, detector: int | None) -> int | None:
+    chosen = [one for number, one in subject.products.items() if detector in (None, number)]
+    numbers = [one.provenance.get("n_bad_pixels") for one in chosen]
+    known = [one for one in numbers if isinstance(one, int)]
+    return sum(known) if len(known) == len(chosen) else None
+
+
+def _integer(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

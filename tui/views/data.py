@@ -1,0 +1,329 @@
+"""Pictures of calibrations: the focal plane or a detector in cells, beside it what there is to know in numbers."""
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import Resize
+
+from tui.chrome import LineStrip
+from tui.paint import data as paint
+from tui.places import Place
+from tui.registry import Entry, bindings
+from tui.spans import Line, Role, Span, line
+from tui.views.base import View
+from tui.widgets.mosaic import Mosaic
+from tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from calibstore.errors import CabstandError
+    from calibstore.services.context import Context
+    from calibstore.services.looks.data import DataLook
+
+WIDE: Final = 100
+NARROWEST: Final = 60
+"""Below this many columns only the picture is shown."""
+TALL: Final = 28
+"""From this many rows on the histogram stands below the picture."""
+_SIDE_WIDTHS: Final = {True: 50, False: 42}
+_UNDER_ROWS: Final = 7
+
+
+class DataView(View):
+    """A product as a picture, with its numbers."""
+
+    NAME = "data"
+    TITLE = "Data"
+    SHORT = "Data"
+    KEY = "5"
+    HELP_TEXT = (
+        "A calibration as a picture: all detectors where they lie on the focal plane, or one detector as it is read "
+        "out. Each colour is the mean of a block of pixels; the scale below has its numbers. An X marks amplifiers "
+        "(or detectors with amplifiers) that failed a test of the newest verification of exactly this product."
+        "\n\n"
+        "Look for stripes, steps between amplifiers, bright or dark edges and blocks, and for anything that was not "
+        "there before: D subtracts what is in use now, or the attempt before where this is in use itself. White is "
+        "no difference, blue is lower, orange is higher."
+        "\n\n"
+        "The arrows move over detectors or amplifiers, whose numbers stand below the picture: median, and its "
+        "distance from the median of all amplifiers in robust sigma. Enter shows the detector under the cursor, q "
+        "goes back. z changes which values are dark and bright: median ± 5 MAD is one scale for the whole focal "
+        "plane, so that detectors can be compared."
+    )
+    ENTRIES: ClassVar[tuple[Entry, ...]] = (
+        Entry(id="data.stretch", keys="z", action="stretch", title="Stretch", footer="stretch",
+              help="Next rule for what is dark and bright: median ± 5 MAD, zscale, asinh, linear, log."),
+        Entry(id="data.colors", keys="c", action="colors", title="Colour map", footer="colour",
+              help="Next colour map: viridis, cividis (safe for colour-blind eyes), grey."),
+        Entry(id="data.difference", keys="D,shift+d", action="difference", title="Difference", footer="diff",
+              help="Show the difference to what is in use, or to the attempt before; again: the product."),
+        Entry(id="data.next", keys="n", action="step(1)", title="Next detector", footer="next",
+              help="Next detector; on a camera with one, next amplifier."),
+        Entry(id="data.before", keys="N,shift+n", action="step(-1)", title="Detector before",
+              help="The detector, or amplifier, before."),
+        Entry(id="data.older", keys="left_square_bracket", action="attempt(-1)", title="Older", footer="older",
+              help="The RUN made before with the same calibration type."),
+        Entry(id="data.newer", keys="right_square_bracket", action="attempt(1)", title="Newer", footer="newer",
+              help="The RUN made after."),
+        Entry(id="data.histogram", keys="H,shift+h", action="histogram", title="Histogram", footer="hist",
+              help="Show or hide the histogram below the picture."),
+        Entry(id="data.save", keys="S,shift+s", action="save", title="Save PNG", footer="save", word="save-picture",
+              help="Write the picture as a PNG file and say where."),
+        Entry(id="data.graphics", keys="G,shift+g", action="graphics", title="Graphics", word="graphics",
+              help="Next way to draw: half blocks in 256 colours, truecolor, greys, characters, dots."),
+        Entry(id="data.spot", keys="s", action="spot", title="Spot check",
+              help="Say whether what you see is ok, in the form of the spot check."),
+        Entry(id="data.metrics", keys="m", action="metrics", title="Metrics",
+              help="Show the verification of this product on the Metrics screen."),
+    )  # fmt: skip
+    BINDINGS = bindings(ENTRIES)
+    DEFAULT_CSS = """
+    DataView { layout: vertical; }
+    DataView #data-body { height: 1fr; }
+    DataView #data-left { width: 1fr; height: 1fr; }
+    DataView #data-side { height: 1fr; }
+    DataView #data-under { height: 7; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.look: DataLook | None = None
+        self._mode = ""
+        self._filter = ""
+        self._has_histogram: bool | None = None
+        self._cursor = ""
+
+    def compose(self) -> ComposeResult:
+        """Mount picture, facts and the lines below."""
+        with Horizontal(id="data-body"):
+            with Vertical(id="data-left"):
+                yield Mosaic(id="data-mosaic")
+                under = TextPane(id="data-under")
+                under.can_focus = False
+                yield under
+            yield TextPane(id="data-side")
+        yield LineStrip(id="data-cursor")
+        yield LineStrip(id="data-difference")
+
+    # Places.
+
+    def open(self, place: Place) -> None:
+        """Show a place; what was shown stays until the picture is there."""
+        self.place = place
+        self._lay_out()
+        if self._mosaic.size.width > 1 and self._mosaic.size.height > 1:
+            self._ask()
+
+    def crumb(self) -> str:
+        """Return type, ticket, rerun and what of it."""
+        return paint.crumb(self.look) if self.look else self.place.word(0)
+
+    def thing(self) -> str:
+        """Return the id of the dataset under the cursor."""
+        if self.look is None:
+            return ""
+        box = self._mosaic.pointed
+        row = self.look.detector_row(box.detector if box else self.look.detector)
+        return row.dataset_id if row else ""
+
+    def native(self) -> tuple[str, ...]:
+        """Return the lines that copy the pictures out of a Butler."""
+        return self.look.native if self.look else ()
+
+    def filtered(self, text: str) -> None:
+        """Keep rows of the table that hold a text."""
+        self._filter = text
+        self._paint()
+
+    def current_filter(self) -> str:
+        """Return the filter."""
+        return self._filter
+
+    def body_lines(self) -> tuple[Line, ...]:
+        """Return facts and table for the next start."""
+        if self.look is None or self.look.missing:
+            return ()
+        width = max(NARROWEST, self.size.width - 2)
+        return tuple(paint.side_lines(self.look, width, at=self._cursor))
+
+    # What keys do.
+
+    def action_stretch(self) -> None:
+        """Take the next stretch."""
+        self._turn("stretch", paint.STRETCHES)
+
+    def action_colors(self) -> None:
+        """Take the next colour map."""
+        self._turn("map", paint.COLOR_MAPS)
+
+    def action_graphics(self) -> None:
+        """Take the next way to draw."""
+        now = self._mode or self._mosaic.mode
+        self._mode = paint.MODES[(paint.MODES.index(now) + 1) % len(paint.MODES)]
+        self.say(f"drawn as {paint.MODE_NAMES[self._mode]}")
+        self._ask()
+
+    def action_difference(self) -> None:
+        """Show the difference, or the product again."""
+        if "compare" in self.place.options:
+            self._move_to(compare="")
+        elif self.look is not None and self.look.compared is not None:
+            compared = self.look.compared
+            if compared.fault or not compared.run:
+                self.say(f"no difference: {compared.fault or compared.relation}")
+            else:
+                self._move_to(compare=paint.IN_USE)
+
+    def action_step(self, delta: int) -> None:
+        """Go to the next detector, or on a camera with one to the next amplifier."""
+        look = self.look
+        if look is None:
+            return
+        made = [row.detector for row in look.detectors if row.dataset_id]
+        if not look.is_one_detector or len(made) < 2:
+            self._mosaic.step(delta)
+        else:
+            at = made.index(look.detector) if look.detector in made else 0
+            self._move_to(detector=str(made[(at + delta) % len(made)]))
+
+    def action_attempt(self, delta: int) -> None:
+        """Show the RUN made before or after."""
+        look = self.look
+        if look is None or look.run not in look.runs:
+            self.say("no other RUN of this type")
+            return
+        at = look.runs.index(look.run) + delta
+        if not 0 <= at < len(look.runs):
+            self.say(f"{look.rerun or look.run} is the {'newest' if delta > 0 else 'oldest'} RUN shown here")
+            return
+        self._move_to(run=look.runs[at], ticket="", collection="")
+
+    def action_histogram(self) -> None:
+        """Show or hide the histogram below the picture."""
+        self._has_histogram = not self._shows_histogram
+        self._lay_out()
+
+    def action_save(self) -> None:
+        """Write a PNG in the store thread and say where it is."""
+        which = paint.asked(self.place, self.frame.instrument)
+        style = paint.style_of(self.place)
+
+        def question(context: "Context") -> str:
+            from calibstore.services.looks.data import Wish, save_png
+
+            path, width, height = save_png(context, Wish(columns=1, rows=1, **style), **which)
+            return f"{width} x {height} px saved: {path}"
+
+        self.read(question, self.say, group="save")
+
+    def action_spot(self) -> None:
+        """Open the form of the spot check."""
+        if self.look is not None and self.look.ticket:
+            self.fill_in("spot", {"calib_type": self.look.dataset_type, "ticket": self.look.ticket})
+
+    def action_metrics(self) -> None:
+        """Show the metrics of the product."""
+        if self.look is not None and self.look.ticket:
+            self.go(Place("metrics", (self.look.ticket, self.look.dataset_type)))
+
+    def on_mosaic_chosen(self, event: Mosaic.Chosen) -> None:
+        """Show the detector under the cursor."""
+        event.stop()
+        if self.look is not None and not self.look.is_one_detector:
+            options = {**self.place.options, "detector": str(event.box.detector)}
+            self.go(Place(self.NAME, self.place.words, options))
+
+    def on_mosaic_pointed(self, event: Mosaic.Pointed) -> None:
+        """Show the numbers of what the cursor stands on."""
+        event.stop()
+        self._cursor = event.box.name
+        self._paint(keep_place=True)
+
+    def on_mosaic_roomed(self, event: Mosaic.Roomed) -> None:
+        """Draw for the new size."""
+        event.stop()
+        self._ask()
+
+    def on_resize(self, _event: Resize) -> None:
+        """Fold panes away where there is no room."""
+        self._lay_out()
+
+    # Reading and painting.
+
+    @property
+    def _mosaic(self) -> Mosaic:
+        return self.query_one("#data-mosaic", Mosaic)
+
+    @property
+    def _shows_histogram(self) -> bool:
+        is_roomy = self.size.height >= TALL
+        return is_roomy if self._has_histogram is None else self._has_histogram and self.size.height >= 2 * _UNDER_ROWS
+
+    def _lay_out(self) -> None:
+        side = self.query_one("#data-side", TextPane)
+        side.display = self.size.width >= NARROWEST
+        side.styles.width = _SIDE_WIDTHS[self.size.width >= WIDE]
+        self.query_one("#data-under", TextPane).display = self._shows_histogram
+        self.query_one("#data-difference", LineStrip).display = self.size.height >= 10
+        self._paint(keep_place=True)
+
+    def _turn(self, name: str, known: tuple[str, ...]) -> None:
+        now = self.place.option(name)
+        at = known.index(now) if now in known else 0
+        following = known[(at + 1) % len(known)]
+        self._move_to(**{name: "" if following == known[0] else following})
+
+    def _move_to(self, **options: str) -> None:
+        merged = {key: value for key, value in {**self.place.options, **options}.items() if value}
+        self.moved(Place(self.NAME, self.place.words, merged))
+        self._ask()
+
+    def _ask(self) -> None:
+        columns, rows = self._mosaic.room
+        which = paint.asked(self.place, self.frame.instrument)
+        style = paint.style_of(self.place)
+        mode = self._mode or self._mosaic.mode
+
+        def question(context: "Context") -> "DataLook":
+            from calibstore.services.looks.data import Wish, data_look
+
+            return data_look(context, **which, wish=Wish(columns=columns, rows=rows, mode=mode, **style))
+
+        self.read(question, self._arrived, failed=self._failed)
+
+    def _arrived(self, look: "DataLook") -> None:
+        self.look = look
+        note = f"{look.missing}. {look.advice}." if look.missing else look.picture_fault
+        self._mosaic.show(look.picture, unit=look.unit, note=note, flagged=look.flagged, at=self._cursor)
+        pointed = self._mosaic.pointed
+        self._cursor = pointed.name if pointed else ""
+        self._paint(keep_place=True)
+        self.moved(self.place)
+
+    def _failed(self, fault: "CabstandError") -> None:
+        self.look = None
+        self._mosaic.show(None, note=f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
+        self._paint()
+        self.frame.report(fault)
+
+    def _paint(self, *, keep_place: bool = False) -> None:
+        side, under = self.query_one("#data-side", TextPane), self.query_one("#data-under", TextPane)
+        cursor, difference = self.query_one("#data-cursor", LineStrip), self.query_one("#data-difference", LineStrip)
+        look, width = self.look, self.size.width
+        if look is None or look.missing:
+            for pane in (side, under):
+                pane.show(())
+            for strip in (cursor, difference):
+                strip.show(())
+            return
+        room = max(10, _SIDE_WIDTHS[width >= WIDE] - 1)
+        painter = paint.side_lines if self.size.height >= TALL and width >= WIDE else paint.small_side_lines
+        rows = painter(look, room, at=self._cursor, text=self._filter)
+        side.show([line(Span(" ", Role.PLAIN), *row) for row in rows], keep_place=keep_place)
+        if look.picture is not None and self._shows_histogram:
+            left = max(10, width - (room + 1 if side.display else 0))
+            drawn = paint.display_brief(look, left)
+            under.show([*drawn, *paint.histogram_lines(look.picture, look.unit, left - 1, height=3)])
+        cursor.show(paint.pointed_line(look, self._mosaic.pointed, width))
+        lines = paint.difference_lines(look, width)
+        difference.show(lines[0] if lines else ())
