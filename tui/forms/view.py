@@ -13,6 +13,7 @@ from calibstore.commands.fields import Command, to_line
 from calibstore.commands.lines import read_line
 from calibstore.errors import CabstandError, UserInputError
 from tui.forms import paint
+from tui.forms.effect_pane import EffectPane
 from tui.forms.field_help import field_help
 from tui.forms.field_list import FieldList
 from tui.forms.model import FormModel
@@ -21,7 +22,7 @@ from tui.forms.running import FormRun
 from tui.forms.suggest import Known, known_values
 from tui.places import Place
 from tui.registry import Entry, bindings
-from tui.spans import Line, Role, Span, line
+from tui.spans import Role, Span
 from tui.views.base import View
 from tui.widgets.buttons import ButtonRow
 from tui.widgets.line_list import LineList
@@ -83,7 +84,7 @@ class FormView(View):
         note = TextPane(id="note")
         note.can_focus = False
         yield note
-        yield TextPane(title="EFFECT", id="effect")
+        yield EffectPane(id="effect")
         yield LineTable((Column(name="next"),), title="NEXT", has_heads=False, id="next")
         yield ButtonRow((BACK, COPY, RUN), id="buttons")
 
@@ -256,16 +257,17 @@ class FormView(View):
             return
         problems = self._form.problems()
         if problems:
-            self._show_effect(paint.mending_lines(self._form, problems, self._width()), "EFFECT: not yet")
+            form = self._form
+            self._pane.paint(lambda width: paint.mending_lines(form, problems, width), "EFFECT: not yet")
             return
         verb = self._form.cls.verb
         if not self._form.cls.writes:
-            self._show_effect((line(Span("Ask (^r) shows the answer here.", Role.DIM)),), "ANSWER")
+            self._pane.tell("Ask (^r) shows the answer here.", "ANSWER")
         elif verb in SLOW_VERBS:
             told = "Run (^r) first works out the effect: that may read many files. Nothing is written by it."
-            self._show_effect((line(Span(told, Role.DIM)),), "EFFECT: when Run is chosen")
+            self._pane.tell(told, "EFFECT: when Run is chosen")
         else:
-            self.query_one("#effect", TextPane).pane_title = "EFFECT: being worked out"
+            self._pane.pane_title = "EFFECT: being worked out"
             self._preview(None)
 
     def _preview(self, run: FormRun | None) -> None:
@@ -275,21 +277,23 @@ class FormView(View):
 
         def then(effect: "Effect") -> None:
             self._effect, self._effect_of = effect, (command, reason)
-            lines = paint.effect_lines(effect, self._width(), line_text=to_line(command, reason=reason))
-            self._show_effect(lines, "EFFECT: nothing is written yet")
+            text = to_line(command, reason=reason)
+            self._pane.paint(
+                lambda width: paint.effect_lines(effect, width, line_text=text), "EFFECT: nothing is written yet"
+            )
             if run is not None and run is self._run:
                 run.go_on(effect)
 
         def failed(problem: CabstandError) -> None:
-            self._show_effect(paint.error_lines(problem, self._width()), "EFFECT: refused as it stands")
+            self._pane.paint(lambda width: paint.error_lines(problem, width), "EFFECT: refused as it stands")
             if run is not None and run is self._run:
                 run.fail(problem)
 
         self.frame.link.preview(command, then, group=self._group, failed=failed, reason=reason)
 
-    def _show_effect(self, lines: "tuple[Line, ...] | list[Line]", title: str) -> None:
-        pane = self.query_one("#effect", TextPane)
-        pane.show(lines, title=title, keep_place=pane.pane_title.split(":")[0] == title.split(":", maxsplit=1)[0])
+    @property
+    def _pane(self) -> EffectPane:
+        return self.query_one(EffectPane)
 
     # Running.
 
@@ -308,13 +312,14 @@ class FormView(View):
         if not form.cls.writes:
             self._ask()
         elif self.frame.is_read_only:
-            self._show_effect(paint.refusal_lines(self._line_text(), self._width()), "READ-ONLY")
+            text = self._line_text()
+            self._pane.paint(lambda width: paint.refusal_lines(text, width), "READ-ONLY")
         else:
             self._run = FormRun(self, form.build(), form.reason, form.key)
             if self._effect is not None and self._effect_of == (self._run.command, self._run.reason):
                 self._run.go_on(self._effect)
             else:
-                self.query_one("#effect", TextPane).pane_title = "EFFECT: being worked out"
+                self._pane.pane_title = "EFFECT: being worked out"
                 self._preview(self._run)
 
     def _mend(self, problems: Mapping[str, CabstandError]) -> None:
@@ -331,7 +336,7 @@ class FormView(View):
     def _ask(self) -> None:
         assert self._form is not None
         command = self._form.build()
-        self.query_one("#effect", TextPane).pane_title = "ANSWER: being looked up"
+        self._pane.pane_title = "ANSWER: being looked up"
 
         def question(context: object) -> "Answer":
             from typing import Any, cast
@@ -341,11 +346,11 @@ class FormView(View):
             return ask(command, cast(Any, context))
 
         def then(answer: "Answer") -> None:
-            self._show_effect(paint.answer_lines(answer, self._width()), "ANSWER")
-            self.query_one("#effect").focus()
+            self._pane.paint(lambda width: paint.answer_lines(answer, width), "ANSWER")
+            self._pane.focus()
 
         def failed(problem: CabstandError) -> None:
-            self._show_effect(paint.error_lines(problem, self._width()), "ANSWER: none")
+            self._pane.paint(lambda width: paint.error_lines(problem, width), "ANSWER: none")
             self.frame.report(problem)
 
         self.read(question, then, group="effect", failed=failed)
@@ -357,7 +362,7 @@ class FormView(View):
         self._run = None
         self.query_one(ButtonRow).note("")
         if problem is not None:
-            self._show_effect(paint.error_lines(problem, self._width()), "NOT DONE: nothing was written")
+            self._pane.paint(lambda width: paint.error_lines(problem, width), "NOT DONE: nothing was written")
             self._forget_effect()
 
     def run_note(self, run: FormRun, text: str) -> None:
@@ -373,8 +378,8 @@ class FormView(View):
         for name in ("#fields", "#note"):
             self.query_one(name).display = False
         state = f" · state {effect.state} of the repository" if effect.state is not None else ""
-        lines = paint.effect_lines(effect, self._width(), line_text=run.line_text, is_done=True)
-        self._show_effect(lines, f"DONE{state}")
+        text = run.line_text
+        self._pane.paint(lambda width: paint.effect_lines(effect, width, line_text=text, is_done=True), f"DONE{state}")
         self.query_one(ButtonRow).show((BACK, COPY), chosen=BACK)
         self.query_one(ButtonRow).note("")
         table = self.query_one("#next", LineTable)
@@ -413,7 +418,7 @@ class FormView(View):
 
     def action_effect_pages(self, pages: int) -> None:
         """Move the effect."""
-        self.query_one("#effect", TextPane).action_by_pages(pages)
+        self._pane.action_by_pages(pages)
 
     def _line_text(self) -> str:
         if self._form is None:
