@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -102,19 +103,23 @@ class Verifications:
         for number, found in itertools.groupby(rows, key=lambda row: row.detector):
             yield number, tuple(_measured(row) for row in found)
 
-    def exposure_means(self, verification_id: int, metric_name: str) -> dict[int, tuple[float, int]]:
-        """Return (mean over amplifiers, how many) of a number for every exposure it was measured in."""
+    def exposure_medians(self, verification_id: int, metric_name: str) -> dict[int, float]:
+        """Return the median over amplifiers of a number for every exposure it was measured in."""
         query = (
-            sa.select(metric.c.exposure, sa.func.avg(metric.c.value), sa.func.count(metric.c.value))
+            sa.select(metric.c.exposure, metric.c.value)
             .where(
                 metric.c.verification_id == verification_id,
                 metric.c.metric == metric_name,
                 metric.c.exposure.is_not(None),
                 metric.c.value.is_not(None),
             )
-            .group_by(metric.c.exposure)
+            .order_by(metric.c.exposure)
         )
-        return {int(row[0]): (float(row[1]), int(row[2])) for row in self._connection.execute(query)}
+        rows = self._connection.execute(query)
+        return {
+            int(exposure): statistics.median(row.value for row in found)
+            for exposure, found in itertools.groupby(rows, key=lambda row: row.exposure)
+        }
 
     def insert_judgement(self, record: JudgementRecord, *, state: int) -> None:
         """Store a judgement; earlier ones of the same profile stay readable."""

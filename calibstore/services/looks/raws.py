@@ -4,7 +4,7 @@ Nothing is written here; the selection is stored by `campaign inputs`.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from calibstore.errors import CabstandError, UserInputError
@@ -12,16 +12,18 @@ from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.model.exposure import Exposure
 from calibstore.model.times import describe
-from calibstore.model.where_quick import TEXT_FIELDS, QuickFields, quick_fields
+from calibstore.model.where_quick import TEXT_FIELDS, quick_fields
 from calibstore.services.context import Context
-from calibstore.services.looks.raws_proposals import Proposal, proposals
-from calibstore.services.looks.raws_rows import (
-    ExposureRow,
-    Fault,
-    count_where,
-    exposure_rows,
-    fault_of,
+from calibstore.services.looks.raws_proposals import proposals
+from calibstore.services.looks.raws_records import (
+    EventLook,
+    FieldChoices,
+    FrameStatistics,
+    RawsLook,
+    RawsQuestion,
+    SetLook,
 )
+from calibstore.services.looks.raws_rows import ExposureRow, Fault, count_where, exposure_rows, fault_of
 from calibstore.services.native import butler
 from calibstore.services.native_campaign import selection_lines
 from calibstore.services.next_lines import proposed_inputs
@@ -46,124 +48,6 @@ LAST_ROWS: Final = 3
 MOST_VALUES: Final = 200
 """Values offered for one field."""
 PURPOSES: Final = ("build", "verify")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawsQuestion:
-    """What the screen asks for."""
-
-    instrument: str
-    """Empty: the only one, or that of the ticket."""
-    ticket: str = ""
-    """Empty: the newest campaign of the instrument."""
-    calib_type: str = ""
-    """Empty: the first type of the ticket that has no such selection yet."""
-    purpose: str = "build"
-    where: str | None = None
-    """None: the stored selection, or a proposed one."""
-    exclude: tuple[tuple[int, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetLook:
-    """One of the two sets of a ticket."""
-
-    purpose: str
-    n_exposures: int
-    n_excluded: int
-    days: tuple[int, ...]
-    """Observing days, in order."""
-    is_edited: bool
-    """Whether it is the selection under work; else it is as stored."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventLook:
-    """The camera changed."""
-
-    at: str
-    """In all time scales."""
-    changes: tuple[str, ...]
-    exposure_before: int
-    exposure_after: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameStatistics:
-    """What the newest verification measured in an exposure, averaged over amplifiers."""
-
-    mean_e: float
-    """Mean of what the calibration leaves [electron]."""
-    noise_excess: float
-    """Noise beyond what is expected, relative to it [1]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawsLook:
-    """A selection and everything known about it."""
-
-    instrument: str
-    ticket: str
-    """Empty when there is no campaign."""
-    tickets: tuple[str, ...]
-    """Campaigns of the instrument."""
-    calib_type: str
-    calib_types: tuple[str, ...]
-    purpose: str
-    where: str
-    source: str
-    """stored, proposed, everything, or typed."""
-    is_as_stored: bool
-    """Whether the selection and its exclusions are exactly what is stored."""
-    quick: QuickFields | None
-    """None when the selection has a fault."""
-    n_all: int
-    """Exposures of the instrument."""
-    n_matched: int
-    fault: Fault | None
-    excluded: tuple[tuple[int, str], ...]
-    """Exclusions that fall into the selection."""
-    excluded_elsewhere: tuple[tuple[int, str], ...]
-    """Exclusions that the selection does not find; kept, without effect."""
-    findings: tuple[Finding, ...]
-    proposals: tuple[Proposal, ...]
-    kinds: tuple[tuple[str, int], ...]
-    """Observation types of what is kept, with counts."""
-    sets: tuple[SetLook, ...]
-    """Build and verify, as far as there are such."""
-    n_shared: int | None
-    """Exposures in both sets; None while there is one set only."""
-    events: tuple[EventLook, ...]
-    """Changes of the camera within the selection."""
-    statistics: dict[int, FrameStatistics]
-    """By exposure, as far as it was verified."""
-    statistics_of: str
-    """The verification they come from."""
-    first_rows: tuple[ExposureRow, ...]
-    last_rows: tuple[ExposureRow, ...]
-    exports: tuple[str, ...]
-    """Shell lines for the observatory's templates."""
-    native: tuple[str, ...]
-    """The line that lists the exposures with the Butler."""
-
-    @property
-    def n_kept(self) -> int:
-        """Exposures without the excluded ones."""
-        return self.n_matched - len(self.excluded)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether the rules let it be stored."""
-        return self.fault is None and self.n_kept > 0 and all(one.severity != "refuse" for one in self.findings)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldChoices:
-    """What occurs in a field of the instrument's exposures."""
-
-    field: str
-    """Of `QuickFields`."""
-    values: tuple[str, ...]
 
 
 def raws_look(context: Context, question: RawsQuestion) -> RawsLook:
@@ -227,7 +111,7 @@ def raws_look(context: Context, question: RawsQuestion) -> RawsLook:
         first_rows=first,
         last_rows=last,
         exports=_exports(work, resolved),
-        native=(butler("query-dimension-records", context.root, "exposure", "--where", _query(work, inside)),),
+        native=() if counted.fault is not None else (_native(context, work, inside),),
     )
 
 
@@ -426,11 +310,11 @@ def _statistics(uow: "UnitOfWork", work: _Work) -> tuple[dict[int, FrameStatisti
     latest = uow.verifications.latest(work.ticket, work.calib_type) if work.ticket else None
     if latest is None:
         return {}, ""
-    means = uow.verifications.exposure_means(latest.id, "resid_mean")
-    noises = uow.verifications.exposure_means(latest.id, "noise_ratio")
+    means = uow.verifications.exposure_medians(latest.id, "resid_mean")
+    noises = uow.verifications.exposure_medians(latest.id, "noise_ratio")
     found = {
-        exposure: FrameStatistics(mean_e=mean, noise_excess=noises[exposure][0])
-        for exposure, (mean, _) in means.items()
+        exposure: FrameStatistics(mean_e=mean, noise_excess=noises[exposure])
+        for exposure, mean in means.items()
         if exposure in noises
     }
     return found, latest.verify_run
@@ -451,6 +335,10 @@ def _samples(context: Context, work: _Work, n: int) -> tuple[tuple[ExposureRow, 
     first = window(0, SAMPLE_ROWS)
     n_last = min(LAST_ROWS, n - len(first))
     return first, window(n - n_last, n_last) if n_last else ()
+
+
+def _native(context: Context, work: _Work, inside: tuple[tuple[int, str], ...]) -> str:
+    return butler("query-dimension-records", context.root, "exposure", "--where", _query(work, inside))
 
 
 def _query(work: _Work, inside: tuple[tuple[int, str], ...]) -> str:
@@ -481,3 +369,16 @@ def _record(work: _Work, resolved: ResolvedSelection) -> SelectionRecord:
         exposures=resolved.ids,
         exclusions=resolved.excluded,
     )
+
+
+def ticket_and_type(context: Context, question: RawsQuestion) -> tuple[str, str, str]:
+    """Return (instrument, ticket, type of calibration) that a question is about, its gaps filled.
+
+    Raises
+    ------
+    NotFoundError
+        If the ticket or the instrument does not exist.
+    """
+    with context.unit_of_work() as uow:
+        work = _begin(uow, replace(question, where=""))
+    return work.instrument, work.ticket, work.calib_type

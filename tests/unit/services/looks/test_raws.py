@@ -11,7 +11,8 @@ from calibstore.model.campaign_records import CampaignRecord, SpotCheckRecord
 from calibstore.model.exposure import Exposure
 from calibstore.model.timespan import Timespan
 from calibstore.services.looks import raws
-from calibstore.services.looks.raws import RawsQuestion, field_choices, raws_look
+from calibstore.services.looks.raws import field_choices, raws_look
+from calibstore.services.looks.raws_records import RawsLook, RawsQuestion
 from calibstore.services.looks.raws_rows import count_holding, count_where, exposure_rows
 
 Repo = Any  # tests/conftest.py
@@ -63,7 +64,7 @@ def repo(loose_repo: Repo) -> Repo:
     return loose_repo
 
 
-def look(repo: Repo, **more: Any) -> raws.RawsLook:
+def look(repo: Repo, **more: Any) -> RawsLook:
     return raws_look(repo.context, RawsQuestion(instrument="LATISS", **more))
 
 
