@@ -87,6 +87,22 @@ class Journal:
         row = self._connection.execute(sa.select(journal).where(journal.c.state == state)).first()
         return _entry(row) if row else None
 
+    def count(self, *, holding: str = "", ticket: str = "") -> int:
+        """Return how many entries there are, of a ticket, or holding a text."""
+        return (
+            self._connection.scalar(sa.select(sa.func.count()).select_from(journal).where(*_told(holding, ticket))) or 0
+        )
+
+    def newest(self, offset: int, limit: int, *, holding: str = "", ticket: str = "") -> tuple[JournalEntry, ...]:
+        """Return some entries, the newest first; those that hold a text in line, summary, who, verb, ticket, reason."""
+        query = sa.select(journal).where(*_told(holding, ticket)).order_by(journal.c.state.desc())
+        return tuple(_entry(row) for row in self._connection.execute(query.offset(offset).limit(limit)))
+
+    def place_of(self, state: int, *, holding: str = "", ticket: str = "") -> int:
+        """Return how many entries of `newest` come before a state."""
+        query = sa.select(sa.func.count()).select_from(journal)
+        return self._connection.scalar(query.where(journal.c.state > state, *_told(holding, ticket))) or 0
+
     def state_at(self, tai_ns: int) -> int:
         """Return the number of the newest state at an instant [TAI ns]; 0 before the first."""
         return (
@@ -110,6 +126,23 @@ class Journal:
                 return entry.state
             previous_hash, expected = entry.hash, expected + 1
         return None
+
+
+def _told(holding: str, ticket: str) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if ticket:
+        conditions.append(journal.c.ticket == ticket)
+    for word in holding.split():
+        columns = (
+            journal.c.line,
+            journal.c.summary,
+            journal.c.user,
+            journal.c.verb,
+            journal.c.ticket,
+            journal.c.reason,
+        )
+        conditions.append(sa.or_(*(column.icontains(word, autoescape=True) for column in columns)))
+    return conditions
 
 
 def _entry(row: Any) -> JournalEntry:

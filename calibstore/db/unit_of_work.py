@@ -12,6 +12,7 @@ from calibstore.db.collections import Collections
 from calibstore.db.datasets import Datasets
 from calibstore.db.engine import transaction
 from calibstore.db.exposures import Exposures
+from calibstore.db.holdings import Holdings
 from calibstore.db.jobs import Jobs
 from calibstore.db.journal import Journal
 from calibstore.db.repository import Repository
@@ -41,6 +42,7 @@ class UnitOfWork:
     datasets: Datasets
     certifications: Certifications
     associations: Associations
+    holdings: Holdings
     campaigns: Campaigns
     verifications: Verifications
     jobs: Jobs
@@ -62,6 +64,7 @@ class UnitOfWork:
         self.datasets = Datasets(connection)
         self.certifications = Certifications(connection)
         self.associations = Associations(connection)
+        self.holdings = Holdings(connection)
         self.campaigns = Campaigns(connection)
         self.verifications = Verifications(connection)
         self.jobs = Jobs(connection)
