@@ -1,6 +1,6 @@
 """The question before something is changed: what it does, Cancel first, Enter alone does nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,8 +24,8 @@ class ConfirmDialog(Dialog[str | None]):
     ----------
     title : str
         What is about to be done, e.g. its verb.
-    lines : sequence of Line
-        Its effect; scrolls by page up and page down.
+    painter : callable
+        Width to the lines of its effect; they scroll by page up and page down.
     yes : str
         Label of the button that does it.
     confirm : str
@@ -33,7 +33,8 @@ class ConfirmDialog(Dialog[str | None]):
     """
 
     DEFAULT_CSS = """
-    ConfirmDialog TextPane { height: auto; max-height: 10; }
+    ConfirmDialog > #box { width: 100; }
+    ConfirmDialog TextPane { height: auto; max-height: 50vh; }
     ConfirmDialog Input { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,15 +44,14 @@ class ConfirmDialog(Dialog[str | None]):
         Binding("down", "row(1)", show=False),
     ]
 
-    def __init__(self, title: str, lines: Sequence[Line], *, yes: str, confirm: str = "") -> None:
+    def __init__(self, title: str, painter: Callable[[int], Sequence[Line]], *, yes: str, confirm: str = "") -> None:
         super().__init__()
-        self._title, self._lines, self._yes, self._confirm = title, tuple(lines), yes, confirm
+        self._title, self._painter, self._yes, self._confirm = title, painter, yes, confirm
 
     def compose(self) -> ComposeResult:
         """Mount the effect, the field and the buttons."""
         with Vertical(id="box"):
-            yield self.title_strip(self._title)
-            yield TextPane(self._lines)
+            yield TextPane(self._painter(min(100, self.app.size.width)), title=self._title)
             if self._confirm:
                 yield LineStrip(id="ask")
                 yield Input(compact=True, id="typed")

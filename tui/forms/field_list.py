@@ -67,6 +67,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._edit = LineEdit()
         self._problems: Mapping[str, CabstandError] = {}
         self._known: Known = {}
+        self._actions: dict[str, str] = {}
 
     # What is shown.
 
@@ -121,8 +122,8 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         assert self._model is not None
         value = self._model.values[field.name]
         problem = self._problems.get(field.name) if number == 0 else None
-        said = _short(problem) if problem is not None else ""
-        is_changed = value != self._model.base[field.name]
+        said = field.said(problem) if problem is not None else ""
+        is_changed = number == 0 and value != self._model.base[field.name]
         labels = label_width(self._model.fields)
         if index == self._at and self.has_focus:
             head = row_head(field, number, labels, problem=said, is_changed=is_changed, is_here=True)
@@ -156,22 +157,44 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
 
     # Typing.
 
-    def on_key(self, event: events.Key) -> None:
-        """Take what is printable; everything else is a binding."""
-        if not event.is_printable or event.character is None or not self._rows:
+    async def on_key(self, event: events.Key) -> None:
+        """Take a key: what is printable, and the editing keys.
+
+        Bindings are looked up by the application after a key has travelled up to it, and letters typed ahead over a
+        slow line would overtake them: the keys of this widget are therefore carried out here, in their order.
+        """
+        if not self._rows:
+            return
+        action = self._actions.get(event.key)
+        if action is None and (not event.is_printable or event.character is None):
             return
         event.stop()
         event.prevent_default()
+        if action is not None:
+            await self.run_action(action)
+        elif event.character is not None:
+            self._type(event.character)
+
+    def _type(self, character: str) -> None:
         field = self._rows[self._at][0]
         assert self._model is not None
-        if field.kind is Kind.FLAG or (field.kind is Kind.CHOICE and event.character == " "):
-            if event.character in " xynXYN":
+        if field.kind is Kind.FLAG or (field.kind is Kind.CHOICE and character == " "):
+            if character in " xynXYN":
                 self._turn(1)
         elif field.kind is Kind.CHOICE:
-            if self._model.choose_by_letter(field, event.character):
+            if self._model.choose_by_letter(field, character):
                 self._changed()
         else:
-            self._take(self._edit.insert(event.character))
+            self._take(self._without_placeholder().insert(character))
+
+    def _without_placeholder(self) -> LineEdit:
+        """Return the text to type into: a word such as NAME that only holds the place gives way."""
+        problem = self._problems.get(self._rows[self._at][0].name)
+        assert self._model is not None
+        field, number = self._rows[self._at]
+        proposed = shown_value(field, self._model.base[field.name], number)
+        is_word = proposed.isupper() and " " not in proposed and self._edit.text == proposed
+        return LineEdit() if problem is not None and problem.code == "E-PLACEHOLDER" and is_word else self._edit
 
     def on_paste(self, event: events.Paste) -> None:
         """Take a text; several lines become several values where there may be several."""
@@ -181,12 +204,12 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
             return
         lines = [one for one in event.text.splitlines() if one.strip()]
         if field.kind is not Kind.MANY:
-            self._take(self._edit.insert(" ".join(lines)))
+            self._take(self._without_placeholder().insert(" ".join(lines)))
             return
         for number, one in enumerate(lines):
             if number:
                 self._go(self._at + 1)
-            self._take(self._edit.insert(one))
+            self._take(self._without_placeholder().insert(one))
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Tell the key sheet that letters are typed here."""
@@ -202,8 +225,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         """Take the character before the caret out; in an empty row of many, the row."""
         field, number = self._rows[self._at]
         if field.kind is Kind.MANY and number and not self._edit.text:
-            self._lay_out()
-            self._go(self._at - 1)
+            self._drop_row(field, number)
         elif self._is_text():
             self._take(self._edit.without_before())
 
@@ -247,7 +269,9 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._go(max(0, min(len(self._rows) - 1, self._at + delta)))
 
     def on_focus(self) -> None:
-        """Show the caret."""
+        """Show the caret; look the keys up as they are mapped."""
+        active = self.screen.active_bindings
+        self._actions = {key: one.binding.action for key, one in active.items() if one.node is self}
         self.refresh()
 
     def on_blur(self) -> None:
@@ -298,6 +322,15 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self.refresh_row(self._at)
         self.post_message(self.Changed())
 
+    def _drop_row(self, field: FormField, number: int) -> None:
+        assert self._model is not None
+        values = [text for place, text in enumerate(self._texts(field)) if place != number]
+        self._model.values[field.name] = tuple(values)
+        self._go(self._at - 1)
+        self._lay_out()
+        self.refresh()
+        self._changed()
+
     def _texts(self, field: FormField) -> tuple[str, ...]:
         assert self._model is not None
         value = self._model.values[field.name]
@@ -343,8 +376,3 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         """Keep the cursor in view."""
         super().on_resize()
         self._into_view()
-
-
-def _short(problem: CabstandError) -> str:
-    """Return a problem in the fewest words; the whole of it stands in the note."""
-    return "needed" if " is missing (" in problem.message else problem.message

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from calibstore.commands.fields import Asked, Command, asked_fields, build, read_fields
 from calibstore.commands.lines import words_for
-from calibstore.errors import UserInputError
+from calibstore.errors import CabstandError, UserInputError
 
 Value = str | bool | tuple[str, ...]
 
@@ -48,6 +48,14 @@ class FormField:
     default: str = ""
     """What counts when nothing is typed."""
     is_required: bool = False
+    name_in_errors: str = ""
+    """What `build` calls it, such as ``--begin-date``."""
+
+    def said(self, problem: CabstandError) -> str:
+        """Return what is wrong with it, without its name."""
+        if problem.message.startswith(f"{self.name_in_errors} is missing ("):
+            return "needed"
+        return problem.message.removeprefix(f"{self.name_in_errors}: ")
 
 
 def form_fields(cls: type[Command]) -> tuple[FormField, ...]:
@@ -74,6 +82,7 @@ def _field(one: Asked) -> FormField:
         choices=one.choices,
         default=default,
         is_required=not one.is_optional,
+        name_in_errors=one.label,
     )
 
 

@@ -113,7 +113,7 @@ def note_lines(
     told: list[Line] = []
     if problem is not None:
         hint = f" -- {problem.hint}" if problem.hint else ""
-        told += wrapped(problem.message + hint, width - 2, role=Role.FAIL, first="! ", rest="  ")
+        told += wrapped(field.said(problem) + hint, width - 2, role=Role.FAIL, first="! ", rest="  ")
     about = field.help[:1].upper() + field.help[1:]
     if field.choices:
         about += f". One of: {', '.join(field.choices)} (space or arrows)"
@@ -209,7 +209,7 @@ def mending_lines(model: FormModel, problems: Mapping[str, CabstandError], width
         out += wrapped(f"Still needed: {names}", width, role=Role.STRONG)
     for field, problem in wrong:
         hint = f" -- {problem.hint}" if problem.hint else ""
-        out += wrapped(f"{field.label}: {problem.message}{hint}", width, role=Role.FAIL, first="! ", rest="  ")
+        out += wrapped(f"{field.label}: {field.said(problem)}{hint}", width, role=Role.FAIL, first="! ", rest="  ")
     out += [(), line(Span("The effect is shown here as soon as the fields can be read.", Role.DIM))]
     return out
 

@@ -43,10 +43,11 @@ class FormRun:
             return
         from tui.dialogs.confirm import ConfirmDialog
 
-        lines = paint.effect_lines(effect, 74, line_text="")
         count = len(effect.warnings)
         title = self.command.verb + (f" · {count} warning{'s' if count > 1 else ''}" if count else "")
-        dialog = ConfirmDialog(title, lines, yes="Do it", confirm=effect.confirm)
+        dialog = ConfirmDialog(
+            title, lambda width: paint.effect_lines(effect, width, line_text=""), yes="Do it", confirm=effect.confirm
+        )
         self._view.app.push_screen(dialog, self._answered)
 
     def fail(self, problem: CabstandError) -> None:

@@ -74,6 +74,7 @@ class FormView(View):
         self._effect: Effect | None = None
         self._effect_of: tuple[Command, str] | None = None
         self._kept_at = ""
+        self._kept_field = ""
         self._timer: Timer | None = None
         self._run: FormRun | None = None
         self._done: Effect | None = None
@@ -96,6 +97,7 @@ class FormView(View):
             self.refresh_look()
             return
         self._opened, self._form, self._done, self._run = "", None, None, None
+        self._kept_at = self._kept_field = ""
         self._forget_effect()
         said = read_line(place.words)
         if said.repository:
@@ -155,7 +157,7 @@ class FormView(View):
         self.query_one(ButtonRow).note("")
         if self.frame.repository is not None:
             self._take_draft()
-        self.query_one(FieldList).show(self._form)
+        self.query_one(FieldList).show(self._form, field=self._kept_field)
         self._fit()
         self._after_change(wait_s=0.0)
         self.query_one(FieldList).focus()
@@ -166,7 +168,7 @@ class FormView(View):
         fields = self.query_one(FieldList)
         fields.know(known)
         if not self._kept_at and not form.changes() and self._take_draft():
-            fields.show(form)
+            fields.show(form, field=self._kept_field)
             self._after_change(wait_s=0.0)
         self._show_note()
         if problem is not None:
@@ -177,12 +179,13 @@ class FormView(View):
         assert self._form is not None
         draft = self.frame.drafts.load(self._form.key)
         fields = draft.content.get("fields") if draft is not None else None
-        self._kept_at = ""
+        self._kept_at = self._kept_field = ""
         if draft is None or not isinstance(fields, dict):
             return False
         taken = self._form.take_changes(fields)
         if taken:
             self._kept_at = draft.saved_at or "before"
+            self._kept_field = str(draft.content.get("at", ""))
             self.say(f"draft of {self._kept_at} taken up: {', '.join(taken)}; ^x goes back to what was proposed")
         return bool(taken)
 
@@ -193,7 +196,9 @@ class FormView(View):
         changes = self._form.changes()
         if changes:
             at = ns_to_iso(self.frame.clock())[:16].replace("T", " ") + " TAI"
-            self.frame.drafts.save(self._form.key, {"fields": changes}, at=at)
+            here = self.query_one(FieldList).here
+            content = {"fields": changes, "at": here.name if here is not None else ""}
+            self.frame.drafts.save(self._form.key, content, at=at)
         else:
             self.frame.drafts.discard(self._form.key)
 
@@ -396,7 +401,10 @@ class FormView(View):
         if place is None:
             self.frame.copy(event.key)
         else:
+            done = self.frame.place
             self.frame.go(place)
+            if self.frame.history[-1:] == [done]:  # what is done is not gone back to
+                self.frame.history.pop()
 
     # Buttons and copying.
 
