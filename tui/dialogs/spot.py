@@ -1,0 +1,133 @@
+"""The spot check: the picture, the numbers, the frames, and the word of the person who looked."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+
+from tui.chrome import LineStrip
+from tui.dialogs.base import Dialog
+from tui.paint import spot as paint
+from tui.spans import Role, Span, line
+from tui.widgets.line_table import Column, LineTable, Row
+from tui.widgets.mosaic import Mosaic, MosaicPane
+from tui.widgets.text_pane import TextPane
+
+if TYPE_CHECKING:
+    from calibstore.services.looks.spot import SpotLook
+
+_COLUMNS = (
+    Column(name="No", width=4, align=">"),
+    Column(name="EXPOSURE", width=14),
+    Column(name="BEGIN TAI", width=19, from_width=60),
+    Column(name="UNLIKE THE OTHERS", width=0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What somebody said after looking."""
+
+    is_ok: bool
+    redo_without: tuple[str, ...] = ()
+    """Ids of the exposures to be left out next time."""
+
+
+class SpotDialog(Dialog[Seen]):
+    """Shows a product; `o` says ok, `n` says not ok and leaves the marked frames out of the next attempt.
+
+    Parameters
+    ----------
+    looked : SpotLook
+        What is looked at. Frames unlike the others come marked.
+    """
+
+    DEFAULT_CSS = """
+    SpotDialog > #box { width: 100%; height: 100%; }
+    SpotDialog #head { height: auto; max-height: 6; }
+    SpotDialog #middle { height: 1fr; }
+    SpotDialog #picture { width: 1fr; }
+    SpotDialog #numbers { width: 41; margin: 0 0 0 1; }
+    SpotDialog LineTable { height: 7; }
+    SpotDialog.small #numbers { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "ok", show=False),
+        Binding("n", "not_ok", show=False),
+        Binding("q", "close", show=False),
+        Binding("tab", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, looked: "SpotLook") -> None:
+        super().__init__()
+        self._looked = looked
+        self._detector: int | None = None
+
+    def compose(self) -> ComposeResult:
+        """Mount head, picture and numbers, frames and keys."""
+        with Vertical(id="box"):
+            yield self.title_strip(f"SPOT CHECK of {self._looked.calib_type} for {self._looked.ticket}")
+            yield TextPane(id="head")
+            with Horizontal(id="middle"):
+                yield MosaicPane(id="picture")
+                yield TextPane(id="numbers")
+            yield LineTable(_COLUMNS, title="FRAMES: space marks one to be left out", can_mark=True)
+            yield LineStrip(id="said")
+            yield self.keys_strip(
+                ("o", "ok"), ("n", "NOT ok, redo without *"), ("space", "mark"), ("tab", "pane"), ("esc", "later")
+            )
+
+    def on_mount(self) -> None:
+        """Show the numbers; frames unlike the others are marked already."""
+        self.query_one("#head", TextPane).can_focus = False
+        table = self.query_one(LineTable)
+        table.show_rows([Row(str(one.id), paint.exposure_cells(one)) for one in self._looked.exposures])
+        table.set_marks({str(one.id) for one in self._looked.exposures if one.is_apart})
+        apart = next((str(one.id) for one in self._looked.exposures if one.is_apart), "")
+        if apart:
+            table.move_to_key(apart)
+        self._paint()
+        self.query_one(MosaicPane).load(self._looked.ticket, self._looked.calib_type, run=self._looked.run)
+        table.focus()
+
+    def on_resize(self) -> None:
+        """Paint for the new width."""
+        self._paint()
+
+    def on_mosaic_chosen(self, event: Mosaic.Chosen) -> None:
+        """Show one detector, or all of them again."""
+        event.stop()
+        self._detector = event.box.detector if self._detector is None and len(self._looked.detectors) > 1 else None
+        looked = self._looked
+        self.query_one(MosaicPane).load(looked.ticket, looked.calib_type, run=looked.run, detector=self._detector)
+
+    def on_line_list_rows_marked(self, _event: LineTable.RowsMarked) -> None:
+        """Say what not ok would do."""
+        self._say()
+
+    def action_ok(self) -> None:
+        """Say it is ok."""
+        self.dismiss(Seen(True))
+
+    def action_not_ok(self) -> None:
+        """Say it is not ok; the form asks what was seen."""
+        marks = self.query_one(LineTable).marks
+        self.dismiss(Seen(False, tuple(str(one.id) for one in self._looked.exposures if str(one.id) in marks)))
+
+    def _paint(self) -> None:
+        width = max(20, self.app.size.width)
+        self.set_class(width < 70, "small")
+        self.query_one("#head", TextPane).show(paint.head_lines(self._looked, width))
+        pane = self.query_one("#numbers", TextPane)
+        inner = pane.size.width or 40
+        rows = [row for one in self._looked.detectors for row in paint.amplifier_lines(one, inner)]
+        pane.show(rows, title=paint.amplifier_title(self._looked), keep_place=True)
+        self._say()
+
+    def _say(self) -> None:
+        n_marked = len(self.query_one(LineTable).marks)
+        without = f" without {n_marked} frame{'' if n_marked == 1 else 's'}" if n_marked else ""
+        text = f"not ok leads to {self._looked.next_run.rpartition('/')[2]}{without}; this one stays on record"
+        self.query_one("#said", LineStrip).show(line(Span(f" {text}", Role.DIM)))
