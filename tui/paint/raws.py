@@ -38,7 +38,7 @@ def question_of(place: Place, instrument: str) -> "RawsQuestion":
     return RawsQuestion(
         instrument=instrument,
         ticket=place.option("ticket") or place.word(0),
-        calib_type=place.option("for"),
+        calib_type=place.option("for") or place.option("type"),
         purpose=place.option("purpose", "build"),
         where=place.options.get("where"),
     )

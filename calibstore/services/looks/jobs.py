@@ -74,8 +74,7 @@ class JobRow:
     @property
     def words(self) -> str:
         """The status in words."""
-        told = {"submitted": "starting", "dead": "dead: runner died"}.get(self.status, self.status)
-        return f"{told}, {self.n_failed} failed" if self.n_failed and self.status != "failed" else told
+        return {"submitted": "starting", "dead": "runner died"}.get(self.status, self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,7 @@ class JobDetail:
 
     row: JobRow
     runner: str
-    """Where it runs or ran."""
+    """Where it runs or ran, in words."""
     submitted: str
     """UTC."""
     quanta: tuple[QuantumRow, ...]
@@ -218,17 +217,25 @@ def _age_words(context: Context, record: JobRecord, status: str) -> str:
 
 
 def _detail(uow: "UnitOfWork", context: Context, record: JobRecord, row: JobRow) -> JobDetail:
-    where = f"pid {record.pid} on {record.host}" if record.pid else record.host or "none yet"
     submitted = uow.journal.entry(record.opened_state)
     return JobDetail(
         row=row,
-        runner=where if row.is_active else f"{where} (not running)",
+        runner=_runner_words(record, row),
         submitted=_utc(record.submitted_tai_ns),
         quanta=tuple(_quantum(one, row) for one in uow.jobs.progress(row.id)),
         log_path=str(log_path(context, row.id)),
         log_tail=log_lines(context, row.id, TAIL_LINES),
         native=submitted.native if submitted is not None else (),
     )
+
+
+def _runner_words(record: JobRecord, row: JobRow) -> str:
+    where = f"pid {record.pid} on {record.host}" if record.pid else record.host
+    if row.is_active:
+        return f"runner {where}" if where else "its runner is starting"
+    if row.status == "dead":
+        return f"its runner ({where}) is gone" if where else "it never had a runner"
+    return f"ran on {record.host}" if record.host else "never ran"
 
 
 def _quantum(record: QuantumRecord, row: JobRow) -> QuantumRow:

@@ -32,7 +32,7 @@ def test_a_job_without_a_runner_is_dead_and_says_what_is_kept(submitted: tuple[A
 
     (row,) = jobs_look(repo.context).rows
 
-    assert (row.id, row.status, row.words) == (job_id, "dead", "dead: runner died")
+    assert (row.id, row.status, row.words) == (job_id, "dead", "runner died")
     assert (row.n_done, row.n_quanta) == (0, 2)
     assert (row.can_resume, row.can_cancel, row.is_active) == (True, True, False)
     assert "what was done is kept" in row.trouble
