@@ -233,7 +233,7 @@ class Exposures:
         last = min(begin_tai_ns + n_cells * cell_ns, MAX_TAI_NS)
         if first >= last:
             return {}
-        cell = (exposure.c.begin_tai_ns - begin_tai_ns).op("/")(cell_ns)
+        cell = (exposure.c.begin_tai_ns - begin_tai_ns) // cell_ns
         query = (
             sa.select(cell.label("cell"), sa.func.count().label("n"))
             .where(_began_in(instrument, Timespan(first, last)))

@@ -127,12 +127,13 @@ def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLo
         rows = in_use_rows(uow, segments, camera, at_tai_ns=at_tai_ns)
         work = open_work(uow, instrument=camera.instrument, now_tai_ns=now)
         night = last_night(uow, segments, camera, now_tai_ns=now)
+        effective = fingerprint_of(view, top).effective[:12] if segments.by_key else ""
         facts = _Facts(uow, camera, segments, now_tai_ns=now, at_tai_ns=at_tai_ns)
         return replace(
             empty,
             instrument=camera.instrument,
             top=top,
-            fingerprint=fingerprint_of(view, top).effective[:12] if segments.by_key else "",
+            fingerprint=effective,
             at_tai_ns=at_tai_ns,
             at_text=ns_to_iso(at_tai_ns)[:19],
             is_now=not at,
@@ -143,7 +144,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLo
             facts=tuple(
                 one
                 for one in (
-                    facts.last_change(),
+                    facts.last_change(effective),
                     _night_fact(night),
                     facts.camera_state(rows),
                     facts.ending(rows),
@@ -172,7 +173,7 @@ def _alarms(rows: Sequence[InUse], work: OpenWork, night: LastNight | None) -> t
             of = f" for {row.missing}" if row.missing else ""
             ended = f" ({row.last})" if row.last else ""
             found.append(Alarm(level=FAIL, text=f"{what}: no dataset covers today{of}{ended}", place_text=where))
-        if row.verify in ("FAIL", "UNKNOWN", "REVIEW"):
+        if row.verify in ("FAIL", "UNKNOWN", "REVIEW") and not row.is_missing:
             text = f"{what} of {row.ticket} is in use with the verdict {row.verify}"
             found.append(Alarm(level=row.verify_level, text=text, place_text=f"metrics {row.ticket}"))
         if row.verify == "no data":
@@ -227,7 +228,7 @@ class _Facts:
         self._uow, self._camera, self._segments = uow, camera, segments
         self._top, self._now, self._at = top_chain_of(camera.instrument), now_tai_ns, at_tai_ns
 
-    def last_change(self) -> Fact | None:
+    def last_change(self, fingerprint: str) -> Fact | None:
         chain = self._uow.collections.find(self._top)
         entry = self._uow.journal.entry(self._uow.collections.last_change(chain)) if chain else None
         if entry is None:
@@ -235,9 +236,10 @@ class _Facts:
         n = self._uow.exposures.count_begun(self._camera.instrument, Timespan(entry.at_tai_ns, MAX_TAI_NS))
         ticket = f" [{entry.ticket}]" if entry.ticket else ""
         when = ns_to_iso(entry.at_tai_ns)[:16]
+        since = f"{n} exposure{'' if n == 1 else 's'} since"
         lines = (
-            f"{when} TAI by {entry.user}{ticket}: {' '.join(entry.summary.split())}",
-            f"{n} exposure{'' if n == 1 else 's'} since",
+            f"{when} TAI by {entry.user}{ticket}: {' '.join(entry.summary.split()) or entry.verb}",
+            f"{since}; effective fingerprint {fingerprint}" if fingerprint else since,
         )
         return Fact(title="last change", lines=lines)
 

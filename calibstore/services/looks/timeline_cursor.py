@@ -14,6 +14,14 @@ from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, Trac
 
 __all__ = ["AMBIGUOUS", "OUTSIDE", "SHADOWED", "WINS", "Change", "CursorLook", "Verdict", "cursor_look", "native_lines"]
 
+_OF_INSTANT = (
+    ("after the exposure", "later"),
+    ("before the exposure", "earlier"),
+    ("for the exposure", "then"),
+    ("the exposure", "the instant"),
+)
+"""How an instant is spoken of where no exposure was asked about."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -141,18 +149,20 @@ def _verdicts(look: TimelineLook, span: Timespan) -> tuple[Verdict, ...]:
         )
     # Reasons name other candidates by their place among those of this data ID; people see row numbers.
     places = {place: one.number for place, one in enumerate(made, start=1)}
-    return tuple(_renumbered(one, places) for one in made)
+    is_exposure = span.end_tai_ns - span.begin_tai_ns > 1
+    return tuple(_reworded(one, places, is_exposure=is_exposure) for one in made)
 
 
-def _renumbered(one: Verdict, places: dict[int, int]) -> Verdict:
-    if one.answer != SHADOWED:
+def _reworded(one: Verdict, places: dict[int, int], *, is_exposure: bool) -> Verdict:
+    if one.answer == SHADOWED:
+        numbers = [places.get(int(word[1:]), 0) for word in one.reason.split() if word[:1] == "#"]
+        return replace(one, reason=f"valid, shadowed by {numbers[0]}" if numbers else one.reason)
+    if is_exposure:
         return one
-    words = one.reason.split()
-    shown = [
-        f"{places.get(int(word[1:]), word[1:])}" if word[:1] == "#" and word[1:].isdigit() else word for word in words
-    ]
-    number = next((new for old, new in zip(words, shown, strict=True) if old != new), "")
-    return replace(one, reason=f"valid, shadowed by {number}" if number else one.reason)
+    reason = one.reason
+    for of_exposure, of_instant in _OF_INSTANT:
+        reason = reason.replace(of_exposure, of_instant)
+    return replace(one, reason=reason)
 
 
 def range_text(span: Timespan) -> str:

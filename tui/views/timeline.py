@@ -1,0 +1,468 @@
+"""Timeline: what is valid when, which one wins, and why."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+
+from tui.paint import timeline as painter
+from tui.paint.timeline_axis import Axis, fit
+from tui.places import Place
+from tui.registry import Entry, bindings
+from tui.spans import Line
+from tui.views.base import View
+from tui.widgets.ask_line import AskLine
+from tui.widgets.timeline_chart import TimelineChart
+
+if TYPE_CHECKING:
+    from calibstore.services.context import Context
+    from calibstore.services.looks.timeline_cursor import CursorLook
+    from calibstore.services.looks.timeline_parts import TimelineLook, TimelineRow
+
+_FEW_KEYS: Final = 0.15
+"""Exposures are counted once no key came for so long [s]."""
+_ROOMY: Final = 30
+"""From this height on groups of detectors that differ are shown at once."""
+
+
+class TimelineView(View):
+    """Bars in search order on a time axis, the WINS line, and the instant under the cursor explained."""
+
+    NAME = "timeline"
+    TITLE = "Timeline"
+    SHORT = "Time"
+    KEY = "3"
+    HELP_TEXT = (
+        "Each bar is one certification, in the order in which they are searched: the topmost one that is "
+        "valid wins. Solid is where it wins, dashed where it is valid but shadowed by a row above. The WINS "
+        "line gives the number of the row that wins in each cell; ! means that nothing is valid, which is an "
+        "alarm. The panel explains the instant under the cursor: what is found, and why each other row is "
+        "not. Move by one cell with the arrow keys, from change to change with [ and ], zoom with + and -, "
+        "and go to a date, day_obs or exposure with g. Without a dataset type each type has one WINS line; "
+        "enter opens it. c compares with a ticket chain that is not live yet."
+    )
+    ENTRIES: ClassVar[tuple[Entry, ...]] = (
+        Entry(id="timeline.left", keys="left,h", action="cells(-1)", title="Earlier", footer="date",
+              help="Move the cursor one cell earlier."),
+        Entry(id="timeline.right", keys="right,l", action="cells(1)", title="Later",
+              help="Move the cursor one cell later."),
+        Entry(id="timeline.previous", keys="left_square_bracket", action="change(-1)", title="Previous change",
+              footer="change", help="Go to the change before the cursor."),
+        Entry(id="timeline.next", keys="right_square_bracket", action="change(1)", title="Next change",
+              help="Go to the change after the cursor."),
+        Entry(id="timeline.zoom_in", keys="plus,equals_sign", action="zoom(-1)", title="Zoom in", footer="zoom",
+              help="Make a cell shorter, the cursor staying."),
+        Entry(id="timeline.zoom_out", keys="minus", action="zoom(1)", title="Zoom out",
+              help="Make a cell longer, the cursor staying."),
+        Entry(id="timeline.goto", keys="g", action="ask_time", title="Go to", footer="go to", word="goto",
+              help="Go to a date, day_obs, MJD or exposure id."),
+        Entry(id="timeline.open", keys="enter", action="open_row", title="Open", footer="open",
+              help="Open the dataset of the row; without a dataset type, open the type."),
+        Entry(id="timeline.type", keys="b", action="next_type(1)", title="Next type", footer="type",
+              help="Show the next dataset type."),
+        Entry(id="timeline.up", keys="up,k", action="row(-1)", title="Row up", help="Choose the row above."),
+        Entry(id="timeline.down", keys="down,j", action="row(1)", title="Row down", help="Choose the row below."),
+        Entry(id="timeline.week_back", keys="shift+left,H", action="days(-7)", title="Week earlier",
+              help="Move the cursor a week earlier."),
+        Entry(id="timeline.week_on", keys="shift+right,L", action="days(7)", title="Week later",
+              help="Move the cursor a week later."),
+        Entry(id="timeline.pan_back", keys="less_than_sign", action="pan(-1)", title="Pan back",
+              help="Show what lies half a view earlier."),
+        Entry(id="timeline.pan_on", keys="greater_than_sign", action="pan(1)", title="Pan on",
+              help="Show what lies half a view later."),
+        Entry(id="timeline.fit", keys="0", action="fit", title="Fit", help="Show every change."),
+        Entry(id="timeline.now", keys="n", action="now", title="Now", help="Go to the present instant."),
+        Entry(id="timeline.type_back", keys="B", action="next_type(-1)", title="Previous type",
+              help="Show the dataset type before."),
+        Entry(id="timeline.all", keys="a", action="all_types", title="All types", word="overview",
+              help="Show one WINS line per dataset type."),
+        Entry(id="timeline.filter", keys="f", action="next_filter", title="Next filter",
+              help="Show the next physical filter, for types that have one."),
+        Entry(id="timeline.detector", keys="D", action="next_detector", title="Next detector",
+              help="Show the next detector with other answers, or the next one where all agree."),
+        Entry(id="timeline.groups", keys="d", action="groups", title="Detectors",
+              help="Show one WINS line per group of detectors with equal answers."),
+        Entry(id="timeline.losers", keys="w", action="losers", title="Never win",
+              help="Hide or show the rows that never win."),
+        Entry(id="timeline.scale", keys="U,shift+u", action="scale", title="UTC/TAI",
+              help="Read the cursor's time in UTC or TAI."),
+        Entry(id="timeline.compare", keys="c", action="compare", title="Compare",
+              help="Add the WINS line as it would be with a ticket chain that is not live, put first."),
+    )  # fmt: skip
+    BINDINGS = bindings(ENTRIES)
+
+    look: "TimelineLook | None" = None
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._state = painter.Shown(axis=Axis(0, 1, 1))
+        self._at: CursorLook | None = None
+        self._is_fitted = True
+        self._read_place: Place | None = None
+        self._counts: dict[int, int] | None = None
+        self._counted: Axis | None = None
+        self._timer_is_on = False
+        self._is_row_chosen = False
+
+    def compose(self) -> ComposeResult:
+        """Lay out the chart and the line for a date."""
+        yield TimelineChart(id="chart")
+        yield AskLine(id="goto")
+
+    @property
+    def chart(self) -> TimelineChart:
+        """The lines."""
+        return self.query_one(TimelineChart)
+
+    # What the frame asks.
+
+    def open(self, place: Place) -> None:
+        """Read and show a timeline."""
+        self.place = place
+        instrument = self.frame.instrument
+
+        def question(context: "Context") -> "TimelineLook":
+            return painter.look(context, place, instrument)
+
+        self.read(question, self._take)
+
+    def crumb(self) -> str:
+        """Return what is shown."""
+        return painter.title(self.look) if self.look else " ".join(self.place.words)
+
+    def thing(self) -> str:
+        """Return the collection of the chosen row, else of the winner."""
+        row = self._row()
+        if row is not None:
+            return row.collection
+        return self._at.winner.collection if self._at is not None and self._at.winner is not None else ""
+
+    def native(self) -> tuple[str, ...]:
+        """Return the Butler's call with the same answer."""
+        if self.look is None or self._at is None:
+            return ()
+        from calibstore.services.looks.timeline_cursor import native_lines
+
+        return native_lines(self.look, self._at, self.frame.link.root)
+
+    def body_lines(self) -> tuple[Line, ...]:
+        """Return the chart as it is."""
+        return self.chart.shown if self.look is not None else ()
+
+    # Showing.
+
+    def _take(self, look: "TimelineLook") -> None:
+        before, self.look = self.look, look
+        cells = painter.chart_width(look, self.size.width)
+        is_other = before is None or (before.dataset_type, before.instrument) != (look.dataset_type, look.instrument)
+        has_asked = look.begin_tai_ns is not None or look.end_tai_ns is not None
+        axis = self._state.axis.resized(cells)
+        if is_other or has_asked or self._is_fitted or not axis.shows(look.at_tai_ns):
+            axis = painter.first_axis(look, cells)
+            self._is_fitted = not has_asked
+        with_groups = self._state.with_groups
+        if is_other:
+            with_groups = len(look.groups) > 1 and self.size.height >= _ROOMY
+        self._is_row_chosen = False
+        self._state = replace(self._state, axis=axis, with_groups=with_groups, row=0, first_row=0)
+        self._counted = None
+        self._put_cursor(look.at_tai_ns, look.until_tai_ns, is_new=True)
+        self.say(painter.summary(look))
+
+    def _put_cursor(self, begin_tai_ns: int, end_tai_ns: int = 0, *, is_new: bool = False) -> None:
+        look = self.look
+        if look is None:
+            return
+        from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS
+        from calibstore.services.looks.timeline_cursor import cursor_look
+
+        begin = max(MIN_TAI_NS, min(begin_tai_ns, MAX_TAI_NS - 1))
+        axis = self._state.axis
+        if not axis.shows(begin):
+            cell = axis.cell_of(begin)
+            back = axis.n_cells // 4
+            axis = axis.moved(cell - back if cell < 0 else cell - axis.n_cells + 1 + back)
+            self._is_fitted = False
+        self._at = cursor_look(look, begin, end_tai_ns)
+        row = self._state.row
+        if look.dataset_type and not self._is_row_chosen:
+            row = self._at.winner.number if self._at.winner is not None else 0
+        elif is_new and not look.dataset_type:
+            row = 1
+        self._state = replace(self._state, cursor_tai_ns=begin, axis=axis, row=row)
+        if not is_new:
+            self._tell_place()
+        self._paint()
+
+    def _tell_place(self) -> None:
+        look, at = self.look, self._at
+        if look is None or at is None:
+            return
+        options = {key: value for key, value in self.place.options.items() if key not in ("at", "exposure")}
+        if look.exposure and at.begin_tai_ns == look.at_tai_ns:
+            options["exposure"] = str(look.exposure)
+        else:
+            options["at"] = painter.instant_text(at.begin_tai_ns)
+        self.moved(Place(self.NAME, self.place.words, options))
+
+    def _paint(self) -> None:
+        look = self.look
+        if look is None or not self.size.width:
+            return
+        width, height = self.size.width, self.chart.size.height or self.size.height
+        rows = painter.seen_rows(look, self._state)
+        room = painter.rows_room(look, self._state, width=width, height=height)
+        place = next((at for at, row in enumerate(rows) if row.number == self._state.row), self._state.first_row)
+        first = min(max(self._state.first_row, place - room + 1), place) if rows else self._state.first_row
+        self._state = replace(self._state, first_row=max(0, first))
+        counts = self._counts if self._counted == self._state.axis else {}
+        self.chart.show(painter.body(look, self._state, self._at, width=width, height=height, counts=counts))
+        if self._counted != self._state.axis and height > 22 and not self._timer_is_on:
+            self._timer_is_on = True
+            self.set_timer(_FEW_KEYS, self._count)
+
+    def _count(self) -> None:
+        """Ask how many exposures lie in each cell, when the keys have come to rest."""
+        self._timer_is_on = False
+        look, axis = self.look, self._state.axis
+        if look is None or axis == self._counted or not self.is_mounted:
+            return
+
+        def question(context: "Context") -> dict[int, int]:
+            from calibstore.services.looks.timeline import exposure_counts
+
+            return exposure_counts(
+                context,
+                instrument=look.instrument,
+                begin_tai_ns=axis.begin_tai_ns,
+                cell_ns=axis.cell_ns,
+                n_cells=axis.n_cells,
+            )
+
+        def then(counts: dict[int, int]) -> None:
+            self._counts, self._counted = counts, axis
+            self._paint()
+
+        self.read(question, then, group="counts")
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fit the chart to the new width."""
+        if self.look is None:
+            return
+        cells = painter.chart_width(self.look, self.size.width)
+        axis = painter.first_axis(self.look, cells) if self._is_fitted else self._state.axis.resized(cells)
+        self._state = replace(self._state, axis=axis)
+        if self._at is not None and not axis.shows(self._at.begin_tai_ns):
+            self._put_cursor(self._at.begin_tai_ns, self._at.end_tai_ns)
+        self.call_after_refresh(self._paint)
+
+    # Keys.
+
+    def _moved_to(self, tai_ns: int) -> None:
+        self._put_cursor(tai_ns)
+
+    def action_cells(self, cells: int) -> None:
+        """Move by cells."""
+        if self._at is not None:
+            self._moved_to(self._at.begin_tai_ns + cells * self._state.axis.cell_ns)
+
+    def action_days(self, days: int) -> None:
+        """Move by days."""
+        from calibstore.model.iso_time import NS_PER_DAY
+
+        if self._at is not None:
+            self._moved_to(self._at.begin_tai_ns + days * NS_PER_DAY)
+
+    def action_change(self, way: int) -> None:
+        """Go to the next or previous change."""
+        if self._at is None:
+            return
+        change = self._at.next if way > 0 else self._at.previous
+        if change is None:
+            self.say("no change after the cursor" if way > 0 else "no change before the cursor")
+        else:
+            self._moved_to(change.tai_ns)
+
+    def action_zoom(self, steps: int) -> None:
+        """Make cells shorter or longer about the cursor."""
+        if self._at is None:
+            return
+        axis = self._state.axis
+        self._is_fitted = False
+        self._state = replace(self._state, axis=axis.around(self._at.begin_tai_ns, axis.step + steps))
+        self._paint()
+
+    def action_fit(self) -> None:
+        """Show every change."""
+        if self.look is not None:
+            self._is_fitted = True
+            cells = painter.chart_width(self.look, self.size.width)
+            at = (self._at.begin_tai_ns,) if self._at is not None else ()
+            self._state = replace(self._state, axis=fit((*painter.instants(self.look), *at), cells))
+            self._paint()
+
+    def action_pan(self, way: int) -> None:
+        """Show half a view earlier or later; the cursor keeps its cell."""
+        if self._at is None:
+            return
+        axis = self._state.axis
+        cells = way * max(1, axis.n_cells // 2)
+        self._is_fitted = False
+        self._state = replace(self._state, axis=axis.moved(cells))
+        self._moved_to(self._at.begin_tai_ns + cells * axis.cell_ns)
+
+    def action_now(self) -> None:
+        """Go to the present instant."""
+        self._moved_to(self.frame.clock())
+
+    def action_row(self, way: int) -> None:
+        """Choose another row."""
+        look = self.look
+        if look is None:
+            return
+        if look.dataset_type:
+            numbers = [row.number for row in painter.seen_rows(look, self._state)]
+        else:
+            numbers = list(range(1, len(look.tracks) + 1))
+        if not numbers:
+            return
+        self._is_row_chosen = True
+        at = numbers.index(self._state.row) + way if self._state.row in numbers else 0
+        number = numbers[max(0, min(at, len(numbers) - 1))]
+        first = self._state.first_row if look.dataset_type else max(0, min(self._state.first_row, number - 1))
+        self._state = replace(self._state, row=number, first_row=first)
+        self._paint()
+
+    def action_open_row(self) -> None:
+        """Open the dataset of the row, or the type."""
+        look = self.look
+        if look is None or self._at is None:
+            return
+        if not look.dataset_type:
+            track = look.tracks[min(max(self._state.row, 1), len(look.tracks)) - 1] if look.tracks else None
+            if track is not None:
+                self._other(words=(track.dataset_type,))
+            return
+        row = self._row()
+        verdict = next((one for one in self._at.verdicts if row is not None and one.number == row.number), None)
+        if verdict is not None:
+            self.go(Place("data", (look.dataset_type,), {"run": verdict.run, "detector": str(look.detector)}))
+
+    def action_next_type(self, way: int) -> None:
+        """Show the next dataset type; after the last, the overview."""
+        if self.look is None:
+            return
+        kinds = ("", *self.look.types)
+        at = kinds.index(self.look.dataset_type) if self.look.dataset_type in kinds else 0
+        kind = kinds[(at + way) % len(kinds)]
+        self._other(words=(kind,) if kind else ())
+
+    def action_all_types(self) -> None:
+        """Show the overview."""
+        self._other(words=())
+
+    def action_next_filter(self) -> None:
+        """Show the next filter."""
+        look = self.look
+        if look is None or not look.filters:
+            self.say("this type has no filter")
+            return
+        at = look.filters.index(look.physical_filter) if look.physical_filter in look.filters else -1
+        self._other(options={"filter": look.filters[(at + 1) % len(look.filters)]})
+
+    def action_next_detector(self) -> None:
+        """Show a detector of the next group, or the next detector where all agree."""
+        look = self.look
+        if look is None or not look.detectors:
+            return
+        if len(look.groups) > 1:
+            own = next((at for at, one in enumerate(look.groups) if look.detector in one.detectors), -1)
+            self._other(options={"detector": str(look.groups[(own + 1) % len(look.groups)].detectors[0])})
+            return
+        at = look.detectors.index(look.detector) if look.detector in look.detectors else -1
+        self._other(options={"detector": str(look.detectors[(at + 1) % len(look.detectors)])})
+
+    def action_groups(self) -> None:
+        """Show or hide the groups of detectors."""
+        if self.look is None:
+            return
+        self._state = replace(self._state, with_groups=not self._state.with_groups)
+        if len(self.look.groups) == 1:
+            self.say(f"all {len(self.look.detectors)} detectors agree")
+        self._paint()
+
+    def action_losers(self) -> None:
+        """Hide or show rows that never win."""
+        self._state = replace(self._state, without_losers=not self._state.without_losers, first_row=0)
+        self.say("rows that never win are hidden" if self._state.without_losers else "all rows are shown")
+        self._paint()
+
+    def action_scale(self) -> None:
+        """Change between TAI and UTC."""
+        self._state = replace(self._state, is_utc=not self._state.is_utc)
+        self._paint()
+
+    def action_compare(self) -> None:
+        """Compare with the next chain that is not live, then with none."""
+        look = self.look
+        if look is None or not look.dataset_type:
+            return
+        if not look.pending:
+            self.say(f"every ticket chain is listed in {look.top}")
+            return
+        known = ("", *look.pending)
+        chain = known[(known.index(look.compared) + 1) % len(known) if look.compared in known else 0]
+        self._other(options={"with": chain})
+
+    def action_ask_time(self) -> None:
+        """Begin to type a date."""
+        self.query_one(AskLine).ask("goto", "go to", placeholder="date, day_obs, MJD or exposure id")
+
+    @on(AskLine.PutAway)
+    def _stay(self, event: AskLine.PutAway) -> None:
+        event.stop()
+        self.chart.focus()
+
+    @on(AskLine.Given)
+    def _go_to(self, event: AskLine.Given) -> None:
+        event.stop()
+        self.query_one(AskLine).close()
+        self.chart.focus()
+        text, look = event.text.strip(), self.look
+        if not text or look is None:
+            return
+
+        def question(context: "Context") -> tuple[int, int]:
+            from calibstore.services.looks.timeline import read_time
+
+            return read_time(context, text, instrument=look.instrument)
+
+        def then(found: tuple[int, int]) -> None:
+            tai_ns, exposure = found
+            if exposure:
+                self._other(options={"exposure": str(exposure)})
+            else:
+                self._moved_to(tai_ns)
+
+        self.read(question, then, group="goto")
+
+    def _other(self, words: tuple[str, ...] | None = None, options: Mapping[str, str] | None = None) -> None:
+        """Show another type, detector, filter, chain or exposure, at the same instant."""
+        options = options or {}
+        kept = {key: value for key, value in self.place.options.items() if key not in ("from", "to")}
+        if self._at is not None and "exposure" not in options:
+            kept["at"] = painter.instant_text(self._at.begin_tai_ns)
+            kept.pop("exposure", None)
+        if "exposure" in options:
+            kept.pop("at", None)
+        kept = {key: value for key, value in {**kept, **options}.items() if value}
+        place = Place(self.NAME, self.place.words if words is None else words, kept)
+        self.moved(place)
+        self.open(place)
+
+    def _row(self) -> "TimelineRow | None":
+        if self.look is None:
+            return None
+        return next((row for row in self.look.rows if row.number == self._state.row), None)
