@@ -110,6 +110,7 @@ class CabstandApp(App[int]):
         self._status = ""
         self._refreshed = ""
         self._is_leaving = False
+        self._is_waiting = False
         self._is_remembered = False
         """Whether the body shows what the last session left, until the first answer is there."""
         self._theme_name = opening.theme
@@ -164,7 +165,10 @@ class CabstandApp(App[int]):
         self.read_repository()
         if self.opening.is_guided:
             self.action_toggle_guide()
-        self._show(self.place)
+        # Drafts belong to a repository's id: the very first session has to read it before it opens a form.
+        self._is_waiting = not self._head.get("id")
+        if not self._is_waiting:
+            self._show(self.place)
         self.set_interval(WATCH_S, self._watch)
 
     @property
@@ -286,7 +290,16 @@ class CabstandApp(App[int]):
 
             return repository_look(context)
 
-        self.link.read(question, self._know, group="repository")
+        self.link.read(question, self._know, group="repository", failed=self._not_known)
+
+    def _not_known(self, problem: CabstandError) -> None:
+        self.report(problem)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        if self._is_waiting:
+            self._is_waiting = False
+            self._show(self.place)
 
     def _know(self, look: "RepositoryLook") -> None:
         from calibstore.model.times import ns_to_iso
@@ -298,6 +311,7 @@ class CabstandApp(App[int]):
         self._refreshed = ns_to_iso(self.clock())[:19]
         self._head = {"id": look.id, "name": look.name, "kind": look.kind, "instrument": self.instrument}
         self.memory.keep_head(self._head)
+        self._show_waiting()
         if is_new:
             if self.view is not None:
                 self.view.refresh_look()

@@ -1,0 +1,181 @@
+"""Render every screen from a rehearsal repository as SVG and PNG: `make screenshots`.
+
+The rehearsal is walked once in a temporary folder; the screens are then driven by keys, as a user would.
+"""
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from calibstore.commands.repository import Rehearse
+from calibstore.config import Config
+from calibstore.model.times import utc_to_tai_ns
+from calibstore.services.context import Context
+from calibstore.services.rehearsal import rehearse
+from tui.app import CabstandApp, Opening
+from tui.places import parse_place
+from tui.testing import settle
+
+CELL_W, CELL_H, FONT_SIZE = 9, 18, 15
+FONT, BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
+SMALL, LARGE = (80, 24), (120, 40)
+NOON_UTC_NS = 1_745_668_800_000_000_000
+"""2025-04-26T12:00 UTC, some nights after the rehearsal's newest exposure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture."""
+
+    name: str
+    place: str
+    keys: Sequence[str] = ()
+    size: tuple[int, int] = LARGE
+    theme: str = "dark"
+    is_guided: bool = False
+
+
+SHOTS = (
+    Shot("home", "home"),
+    Shot("home-80x24", "home", size=SMALL),
+    Shot("collections", "collections", ("down", "down", "down")),
+    Shot("timeline", "timeline bias --at 2025-04-20"),
+    Shot("timeline-80x24", "timeline bias --at 2025-04-20", size=SMALL),
+    Shot("raws", "raws"),
+    Shot("data", "data bias"),
+    Shot("data-80x24", "data bias", size=SMALL),
+    Shot("metrics", "metrics DM-99001"),
+    Shot("metrics-80x24-mono", "metrics DM-99001", size=SMALL, theme="mono"),
+    Shot("checklist", "checklist DM-99001"),
+    Shot("checklist-80x24", "checklist DM-99001", size=SMALL),
+    Shot("jobs", "jobs"),
+    Shot("journal", "journal"),
+    Shot("form", "do decertify LATISS/calib/DM-99001 bias --from 2025-05-01"),
+    Shot("how-do-i-80x24", "home", ("f1",), size=SMALL),
+    Shot("palette-80x24", "home", ("ctrl+p",), size=SMALL),
+    Shot("light-home-80x24", "home", size=SMALL, theme="light"),
+    Shot("guided-walk", "home", is_guided=True),
+    Shot("guided-walk-80x24", "checklist", size=SMALL, is_guided=True),
+)
+
+
+class Ticking:
+    """A clock that begins at a fixed instant and goes on by a second each time it is read."""
+
+    def __init__(self) -> None:
+        self.now_tai_ns = utc_to_tai_ns(NOON_UTC_NS)
+
+    def __call__(self) -> int:
+        """Return TAI nanoseconds."""
+        self.now_tai_ns += 1_000_000_000
+        return self.now_tai_ns
+
+
+def main() -> None:
+    """Render what is named, or everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="pictures; by default all")
+    parser.add_argument("--into", type=Path, default=Path(__file__).parent)
+    given = parser.parse_args()
+    chosen = [one for one in SHOTS if not given.names or one.name in given.names]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(data_dir=Path(folder) / "data", state_dir=Path(folder) / "state")
+        clock = Ticking()
+        for name, is_walked in (("cabstand", True), ("guided", False)):
+            if any(one.is_guided is not is_walked for one in chosen):
+                make_rehearsal(Path(folder) / name, config, clock, is_walked=is_walked)
+        for shot in chosen:
+            root = Path(folder) / ("guided" if shot.is_guided else "cabstand") / "home"
+            svg, picture = asyncio.run(render(shot, root, config, clock))
+            (given.into / f"{shot.name}.svg").write_text(svg.replace(folder, "/repo"), encoding="utf-8")
+            picture.save(given.into / f"{shot.name}.png", optimize=True)
+            print(given.into / f"{shot.name}.png")
+
+
+def make_rehearsal(root: Path, config: Config, clock: Ticking, *, is_walked: bool) -> None:
+    """Make a rehearsal, walked to its end or only prepared."""
+    context = Context(root=root, clock=clock, user="jane", host="summit", config=config)
+    command = Rehearse(path=str(root), prepare_only=not is_walked)
+    rehearse(command, context, dry_run=False, emit=lambda _text: None)
+
+
+async def render(shot: Shot, root: Path, config: Config, clock: Ticking) -> tuple[str, Image.Image]:
+    """Drive the application to a screen and return it as SVG and as a picture."""
+    app = CabstandApp(
+        Opening(
+            root=root,
+            config=config,
+            clock=clock,
+            user="jane",
+            host="summit",
+            environment={},
+            place=parse_place(shot.place.split()),
+            theme=shot.theme,
+            is_guided=shot.is_guided,
+            is_writable=shot.is_guided,
+        )
+    )
+    async with app.run_test(size=shot.size) as pilot:
+        await settle(pilot)
+        await pilot.press(*shot.keys)
+        await settle(pilot)
+        return app.export_screenshot(title=f"cabstand ui {shot.place}"), picture_of(app)
+
+
+def picture_of(app: CabstandApp) -> Image.Image:
+    """Draw the screen's cells."""
+    width, height = app.size
+    picture = Image.new("RGB", (width * CELL_W, height * CELL_H), (16, 20, 24))
+    draw = ImageDraw.Draw(picture)
+    fonts = {False: ImageFont.truetype(FONT, FONT_SIZE), True: ImageFont.truetype(BOLD, FONT_SIZE)}
+    for y, strip in enumerate(app.screen._compositor.render_strips()):
+        x = 0
+        for segment in strip:
+            for character in segment.text:
+                draw_cell(draw, fonts, (x, y), character, segment.style)
+                x += 1
+    return picture
+
+
+def draw_cell(draw: Any, fonts: Any, at: tuple[int, int], character: str, style: Any) -> None:
+    """Draw one cell; half blocks as rectangles, so that no seams show."""
+    x, y = at
+    fore, back = colours_of(style)
+    left, top = x * CELL_W, y * CELL_H
+    box = (left, top, left + CELL_W - 1, top + CELL_H - 1)
+    draw.rectangle(box, fill=back)
+    if character == "▀":
+        draw.rectangle((left, top, left + CELL_W - 1, top + CELL_H // 2 - 1), fill=fore)
+    elif character == "▄":
+        draw.rectangle((left, top + CELL_H // 2, left + CELL_W - 1, top + CELL_H - 1), fill=fore)
+    elif character == "█":
+        draw.rectangle(box, fill=fore)
+    elif character.strip():
+        draw.text((left, top), character, font=fonts[bool(style and style.bold)], fill=fore)
+    if style is not None and style.underline:
+        draw.line((left, top + CELL_H - 2, left + CELL_W - 1, top + CELL_H - 2), fill=fore)
+
+
+def colours_of(style: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Return foreground and background as RGB."""
+    fore, back = (208, 212, 216), (16, 20, 24)
+    if style is not None:
+        if style.color is not None and not style.color.is_default:
+            fore = tuple(style.color.get_truecolor(foreground=True))
+        if style.bgcolor is not None and not style.bgcolor.is_default:
+            back = tuple(style.bgcolor.get_truecolor(foreground=False))
+        if style.reverse:
+            fore, back = back, fore
+        if style.dim:
+            fore = tuple((a + b) // 2 for a, b in zip(fore, back, strict=True))
+    return fore, back
+
+
+if __name__ == "__main__":
+    main()
