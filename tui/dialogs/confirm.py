@@ -54,7 +54,7 @@ class ConfirmDialog(Dialog[str | None]):
             yield TextPane(self._painter(min(100, self.app.size.width)), title=self._title)
             if self._confirm:
                 yield LineStrip(id="ask")
-                yield Input(compact=True, id="typed")
+                yield Input(compact=True, select_on_focus=False, id="typed")
             yield ButtonRow((CANCEL, self._yes), id="answer")
             yield self.keys_strip(("tab", "on"), ("←→", "choose"), ("enter", "press"), ("esc", "cancel"))
 
@@ -62,13 +62,17 @@ class ConfirmDialog(Dialog[str | None]):
         """Stand on Cancel, or in the field where something must be typed."""
         self.query_one(TextPane).can_focus = False
         if not self._confirm:
-            self.query_one(ButtonRow).focus()
+            self._buttons.focus()
             return
         ask = line(Span(" Type ", Role.WARN), Span(self._confirm, Role.STRONG), Span(" exactly to go on:", Role.WARN))
         self.query_one("#ask", LineStrip).show(ask)
         field = self.query_one(Input)
         field.cursor_blink = False
         field.focus()
+
+    @property
+    def _buttons(self) -> ButtonRow:
+        return self.query_one(ButtonRow)
 
     @property
     def _typed(self) -> str:
@@ -78,12 +82,13 @@ class ConfirmDialog(Dialog[str | None]):
         """Say whether it is typed right so far."""
         event.stop()
         is_right = event.value.strip() == self._confirm
-        self.query_one(ButtonRow).note("typed right" if is_right else "", Role.OK)
+        self._buttons.note("typed right" if is_right else "", Role.OK)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Go on to the buttons; they begin at Cancel."""
         event.stop()
-        self.query_one(ButtonRow).focus()
+        self._buttons.show((CANCEL, self._yes), chosen=CANCEL)
+        self._buttons.focus()
 
     def on_button_row_pressed(self, event: ButtonRow.Pressed) -> None:
         """Answer."""
@@ -93,7 +98,7 @@ class ConfirmDialog(Dialog[str | None]):
         elif self._typed == self._confirm:
             self.dismiss(self._typed)
         else:
-            self.query_one(ButtonRow).note(f"first type {self._confirm}", Role.FAIL)
+            self._buttons.note(f"first type {self._confirm}", Role.FAIL)
             self.query_one(Input).focus()
 
     def action_scroll(self, pages: int) -> None:
