@@ -234,6 +234,8 @@ class CabstandApp(App[int]):
         self.go(place_of(verb, given, reason=reason))
 
     def _show(self, place: Place) -> None:
+        if place.view != self.place.view:
+            self._status = ""
         self.place = place
         self.memory.keep_place(place.text)
         view = self._views.get(place.view)

@@ -61,7 +61,7 @@ class PtyProgram:
         self.sent = bytearray()
         self._master, slave = pty.openpty()
         self.resize(*size, tell=False)
-        self.began = time.monotonic()
+        self.began = self.last_byte_at = time.monotonic()
         self.process = subprocess.Popen(  # a child with the slave as its controlling terminal
             list(argv),
             stdin=slave,
@@ -156,6 +156,7 @@ class PtyProgram:
             data = os.read(self._master, 65536)
         except OSError:
             return 0
+        self.last_byte_at = time.monotonic()
         self.sent += data
         self._stream.feed(data)
         for asked, answer in _ANSWERS:
