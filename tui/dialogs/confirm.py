@@ -33,7 +33,7 @@ class ConfirmDialog(Dialog[str | None]):
     """
 
     DEFAULT_CSS = """
-    ConfirmDialog > #box { width: 100; }
+    ConfirmDialog > #box { width: 100; padding: 0 1; }
     ConfirmDialog TextPane { height: auto; max-height: 50vh; }
     ConfirmDialog Input { width: 1fr; }
     """
@@ -51,7 +51,7 @@ class ConfirmDialog(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Mount the effect, the field and the buttons."""
         with Vertical(id="box"):
-            yield TextPane(self._painter(min(100, self.app.size.width)), title=self._title)
+            yield TextPane(self._painter(min(100, self.app.size.width) - 2), title=self._title)
             if self._confirm:
                 yield LineStrip(id="ask")
                 yield Input(compact=True, select_on_focus=False, id="typed")

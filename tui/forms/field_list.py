@@ -8,10 +8,10 @@ from textual.message import Message
 from calibstore.errors import CabstandError
 from tui.forms.edit import LineEdit
 from tui.forms.model import FormField, FormModel, Kind
-from tui.forms.paint import field_row, label_width, row_head, shown_value, value_width
+from tui.forms.paint import edited_value, field_row, label_width, row_head, shown_value, value_width
 from tui.forms.suggest import Known, completed
 from tui.registry import Entry, bindings
-from tui.spans import Line, Role, Span, width_of
+from tui.spans import Line, Role, Span
 from tui.widgets.line_pane import LinePane
 
 EDITING = (
@@ -65,6 +65,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._rows: list[tuple[FormField, int]] = []
         self._at = 0
         self._edit = LineEdit()
+        self._was_typed = False
         self._problems: Mapping[str, CabstandError] = {}
         self._known: Known = {}
         self._actions: dict[str, str] = {}
@@ -136,24 +137,19 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
             assert self._model is not None
             return (Span(shown_value(field, self._model.values[field.name]), Role.CURSOR),)
         text, at = self._edit.text, self._edit.at
-        start = 0
-        while width_of(text[start:at]) > room - 2:
-            start += 1
-        proposed = completed(self._known, field.name, text) if at == len(text) else ""
+        behind = ""
         if not text and field.default:
-            proposed = field.default
-        after = text[at + 1 :] if at < len(text) else proposed[len(text) + 1 :]
-        under = text[at : at + 1] or proposed[len(text) : len(text) + 1] or " "
-        left = room - width_of(text[start:at]) - width_of(under)
-        while width_of(after) > left:
-            after = after[:-1]
-        role = Role.CURSOR_IDLE if at < len(text) else Role.DIM
-        return (
-            Span(text[start:at], Role.CURSOR_IDLE),
-            Span(under, Role.CURSOR),
-            Span(after, role),
-            Span(" " * (left - width_of(after)), Role.CURSOR_IDLE),
-        )
+            behind = f" left empty: {field.default}"
+        elif self._proposed:
+            behind = f"  → {self._proposed}"
+        return edited_value(text, at, room, behind=behind)
+
+    @property
+    def _proposed(self) -> str:
+        """What the arrow to the right would make of the text; only of one that was typed here."""
+        if not self._was_typed or self._edit.at < len(self._edit.text):
+            return ""
+        return completed(self._known, self._rows[self._at][0].name, self._edit.text)
 
     # Typing.
 
@@ -234,9 +230,8 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         if not self._is_text():
             self._turn(step)
             return
-        field = self._rows[self._at][0]
-        proposed = completed(self._known, field.name, self._edit.text)
-        if step > 0 and self._edit.at == len(self._edit.text) and proposed:
+        proposed = self._proposed
+        if step > 0 and proposed:
             self._take(LineEdit(proposed, len(proposed)))
         else:
             self._take(self._edit.moved(step))
@@ -299,6 +294,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
 
     def _take(self, edit: LineEdit) -> None:
         is_other, self._edit = edit.text != self._edit.text, edit
+        self._was_typed = self._was_typed or is_other
         if not is_other:
             self.refresh_row(self._at)
             return
@@ -358,6 +354,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self.post_message(self.Moved())
 
     def _begin_edit(self) -> None:
+        self._was_typed = False
         if not self._is_text():
             self._edit = LineEdit()
             return

@@ -83,6 +83,38 @@ def field_row(
     return tuple(spans)
 
 
+def edited_value(text: str, at: int, room: int, *, behind: str = "") -> tuple[Span, ...]:
+    """Draw a text being edited in exactly `room` cells, scrolled so that the caret is seen.
+
+    Parameters
+    ----------
+    text : str
+        What is typed.
+    at : int
+        Where the caret stands.
+    room : int
+        Cells.
+    behind : str
+        What is said behind the text; it is no part of it.
+    """
+    start = 0
+    while width_of(text[start:at]) > room - 2:
+        start += 1
+    under = text[at : at + 1] or " "
+    left = room - width_of(text[start:at]) - width_of(under)
+    after = text[at + 1 :]
+    while width_of(after) > left:
+        after = after[:-1]
+    left -= width_of(after)
+    said = cut(behind, left) if at >= len(text) and left > 4 else ""
+    return (
+        Span(text[start:at], Role.CURSOR_IDLE),
+        Span(under, Role.CURSOR),
+        Span(after + " " * (left if not said else 0), Role.CURSOR_IDLE),
+        Span(padded(said, left) if said else "", Role.DIM),
+    )
+
+
 def row_head(
     field: FormField, index: int, labels: int, *, problem: str = "", is_changed: bool = False, is_here: bool = False
 ) -> tuple[Span, ...]:

@@ -1,5 +1,6 @@
 """One run of a form: from its effect over the question to its result; outlives the form it came from."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from calibstore.commands.fields import Command, to_line
@@ -7,7 +8,8 @@ from calibstore.errors import CabstandError
 from tui.forms import paint
 
 if TYPE_CHECKING:
-    from calibstore.services.actions import Effect
+    from calibstore.services.actions import Answer, Effect
+    from calibstore.services.context import Context
     from tui.forms.view import FormView
 
 
@@ -75,3 +77,14 @@ class FormRun:
         frame.say(f"{self.command.verb}: {effect.summary}{state}")
         self._view.run_done(self, effect)
         frame.read_repository()
+
+
+def question_of(command: Command) -> "Callable[[Context], Answer]":
+    """Return the question a command asks, for the store thread."""
+
+    def question(context: "Context") -> "Answer":
+        from calibstore.services.doors import ask
+
+        return ask(command, context)
+
+    return question

@@ -16,9 +16,10 @@ from tui.forms import paint
 from tui.forms.effect_pane import EffectPane
 from tui.forms.field_help import field_help
 from tui.forms.field_list import FieldList
+from tui.forms.kept import Kept, keep_draft, take_draft
 from tui.forms.model import FormModel
 from tui.forms.place import place_of_line
-from tui.forms.running import FormRun
+from tui.forms.running import FormRun, question_of
 from tui.forms.suggest import Known, known_values
 from tui.places import Place
 from tui.registry import Entry, bindings
@@ -73,8 +74,7 @@ class FormView(View):
         self._opened = ""
         self._effect: Effect | None = None
         self._effect_of: tuple[Command, str] | None = None
-        self._kept_at = ""
-        self._kept_field = ""
+        self._kept: Kept | None = None
         self._timer: Timer | None = None
         self._run: FormRun | None = None
         self._done: Effect | None = None
@@ -97,7 +97,7 @@ class FormView(View):
             self.refresh_look()
             return
         self._opened, self._form, self._done, self._run = "", None, None, None
-        self._kept_at = self._kept_field = ""
+        self._kept = None
         self._forget_effect()
         said = read_line(place.words)
         if said.repository:
@@ -157,7 +157,7 @@ class FormView(View):
         self.query_one(ButtonRow).note("")
         if self.frame.repository is not None:
             self._take_draft()
-        self.query_one(FieldList).show(self._form, field=self._kept_field)
+        self.query_one(FieldList).show(self._form, field=self._kept.field if self._kept else "")
         self._fit()
         self._after_change(wait_s=0.0)
         self.query_one(FieldList).focus()
@@ -167,8 +167,8 @@ class FormView(View):
             return
         fields = self.query_one(FieldList)
         fields.know(known)
-        if not self._kept_at and not form.changes() and self._take_draft():
-            fields.show(form, field=self._kept_field)
+        if self._kept is None and not form.changes() and self._take_draft():
+            fields.show(form, field=self._kept.field if self._kept else "")
             self._after_change(wait_s=0.0)
         self._show_note()
         if problem is not None:
@@ -177,37 +177,18 @@ class FormView(View):
     def _take_draft(self) -> bool:
         """Take the draft of this form over, if there is one."""
         assert self._form is not None
-        draft = self.frame.drafts.load(self._form.key)
-        fields = draft.content.get("fields") if draft is not None else None
-        self._kept_at = self._kept_field = ""
-        if draft is None or not isinstance(fields, dict):
-            return False
-        taken = self._form.take_changes(fields)
-        if taken:
-            self._kept_at = draft.saved_at or "before"
-            self._kept_field = str(draft.content.get("at", ""))
-            self.say(f"draft of {self._kept_at} taken up: {', '.join(taken)}; ^x goes back to what was proposed")
-        return bool(taken)
-
-    def _keep_draft(self) -> None:
-        assert self._form is not None
-        from calibstore.model.times import ns_to_iso
-
-        changes = self._form.changes()
-        if changes:
-            at = ns_to_iso(self.frame.clock())[:16].replace("T", " ") + " TAI"
-            here = self.query_one(FieldList).here
-            content = {"fields": changes, "at": here.name if here is not None else ""}
-            self.frame.drafts.save(self._form.key, content, at=at)
-        else:
-            self.frame.drafts.discard(self._form.key)
+        self._kept = take_draft(self.frame.drafts, self._form)
+        if self._kept is not None:
+            labels = ", ".join(self._kept.labels)
+            self.say(f"draft of {self._kept.at} taken up: {labels}; ^x goes back to what was proposed")
+        return self._kept is not None
 
     def action_clear_draft(self) -> None:
         """Go back to what was proposed."""
         if self._form is None or self._done is not None:
             return
         self._form.clear_changes()
-        self._kept_at = ""
+        self._kept = None
         self.frame.drafts.discard(self._form.key)
         fields = self.query_one(FieldList)
         fields.show(self._form, field=fields.here.name if fields.here else "")
@@ -219,8 +200,11 @@ class FormView(View):
     def on_field_list_changed(self, event: FieldList.Changed) -> None:
         """Keep the draft, check, and work the effect out once typing rests."""
         event.stop()
-        self._keep_draft()
-        self._after_change(wait_s=QUIET_S)
+        if self._form is not None:
+            here = self.query_one(FieldList).here
+            field = here.name if here is not None else ""
+            keep_draft(self.frame.drafts, self._form, field=field, now_tai_ns=self.frame.clock())
+            self._after_change(wait_s=QUIET_S)
 
     def on_field_list_moved(self, event: FieldList.Moved) -> None:
         """Tell what belongs into the field."""
@@ -343,13 +327,6 @@ class FormView(View):
         command = self._form.build()
         self._pane.pane_title = "ANSWER: being looked up"
 
-        def question(context: object) -> "Answer":
-            from typing import Any, cast
-
-            from calibstore.services.doors import ask
-
-            return ask(command, cast(Any, context))
-
         def then(answer: "Answer") -> None:
             self._pane.paint(lambda width: paint.answer_lines(answer, width), "ANSWER")
             self._pane.focus()
@@ -358,7 +335,7 @@ class FormView(View):
             self._pane.paint(lambda width: paint.error_lines(problem, width), "ANSWER: none")
             self.frame.report(problem)
 
-        self.read(question, then, group="effect", failed=failed)
+        self.read(question_of(command), then, group="effect", failed=failed)
 
     def run_ended(self, run: FormRun, problem: CabstandError | None = None) -> None:
         """Take the form back after a run that did nothing."""
@@ -461,7 +438,7 @@ class FormView(View):
         assert self._form is not None
         parts = [self._form.cls.verb]
         if self._form.changes():
-            parts.append(f"draft of {self._kept_at}" if self._kept_at else "draft kept")
+            parts.append(f"draft of {self._kept.at}" if self._kept else "draft kept")
         if problems:
             parts.append(f"{len(problems)} to fill in or mend")
         self.query_one(FieldList).pane_title = " · ".join(parts)
