@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 _SPARSE: Final = 1.5
 _GAP: Final = 1.04
@@ -105,29 +104,6 @@ def cell_boxes(
     width, height = edges[:, 2].max() - left, edges[:, 3].max() - bottom
     share = (edges - (left, bottom, left, bottom)) / (width, height, width, height)
     return tuple(_box(one, columns, rows) for one in share.tolist())
-
-
-def is_covered(boxes: Sequence[Box], *, columns: int, rows: int, per_row: int, per_column: int) -> NDArray[np.bool_]:
-    """Tell which pixels of a picture lie in a detector.
-
-    Parameters
-    ----------
-    boxes : sequence of Box
-        Cells of the detectors.
-    columns, rows : int
-        Cells of the picture.
-    per_row, per_column : int
-        Pixels of a cell, up and along.
-
-    Returns
-    -------
-    ndarray of shape (rows * per_row, columns * per_column), bool
-        Row 0 the lowest.
-    """
-    covered = np.zeros((rows * per_row, columns * per_column), np.bool_)
-    for box in boxes:
-        covered[box.y0 * per_row : box.y1 * per_row, box.x0 * per_column : box.x1 * per_column] = True
-    return covered[::-1]
 
 
 def _box(share: Sequence[float], columns: int, rows: int) -> Box:

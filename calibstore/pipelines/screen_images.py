@@ -1,11 +1,8 @@
-"""Pictures for a terminal: products of some detectors, binned, placed, stretched and packed as bytes.
+"""Pictures for a terminal: pixels stretched, cut into steps and packed as bytes.
 
-A widget gets bytes and plain numbers from here and never an array. Full frames are read only of a few detectors, in
-bands; the pictures that building left (Bin8, Bin64, Mosaic8, Mosaic64) are used where they are.
+A widget gets bytes and plain numbers from here and never an array.
 """
 
-import functools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibstore.datastore.png import write_png
-from calibstore.datastore.product_fits import read_plane
 from calibstore.errors import ConflictError, UserInputError
-from calibstore.model.camera import Detector
-from calibstore.pipelines.binned_images import binned_product
+from calibstore.pipelines.screen_planes import Plane, Scene, load_plane, scene_key
 from kernels.arrays import Image
 from kernels.display_cells import (
     NO_DATA,
@@ -29,12 +24,10 @@ from kernels.display_cells import (
     steps_of,
 )
 from kernels.display_colors import ColorMap, color_table, grey_table, palette_table
-from kernels.display_layout import Box, Place, cell_boxes, drawn_together, is_covered
+from kernels.display_layout import Box, Place, cell_boxes
 from kernels.display_stretch import Stretch, limits, symmetric_limits, unit_levels, value_at
-from kernels.mosaic import Tile, focal_plane_mosaic
 from kernels.statistics import percentiles
 
-BINS: Final = (8, 64)
 HALF_MODES: Final = ("palette", "truecolor", "grey")
 MODES: Final = (*HALF_MODES, "ramp", "dither")
 """How cells are drawn: half blocks in 256 colours, truecolor or greys; one character, or eight dots a cell."""
@@ -55,35 +48,11 @@ _QUALITIES: Final = (
 """Steps of the scale and tolerance [step], the best first: what a picture is drawn with where it must be cheaper."""
 _BYTES_PER_CELL: Final = 11.0
 """As `line_cost` estimates, which is up to a third too high: 60 x 30 cells of pure noise take less than 17 kB."""
-_MOST_PIXELS: Final = 3_000_000
-_MOST_WHOLE: Final = 9
-"""Products read whole, band by band, where no binned picture was made of them."""
+_LEAST_COVER: Final = 0.5
+"""Share of a cell's half that lies in a detector, from which it counts as one without values."""
 _MOST_STRETCHED: Final = 2.0
 _N_BINS: Final = 32
 _LEAST_PNG: Final = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorImage:
-    """Where the pixels of one detector are."""
-
-    detector: Detector
-    path: Path
-    """The product."""
-    binned: Mapping[int, Path]
-    """Pictures made of it, by block side [pixel]."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a picture shows."""
-
-    images: tuple[DetectorImage, ...]
-    pixel_size_mm: float
-    mosaics: Mapping[int, Path]
-    """Mosaics of exactly these detectors, by block side [pixel]."""
-    is_upright: bool = False
-    """One detector as read out, not turned as it lies on the focal plane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +123,6 @@ class Picture:
     n_above: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    image: Image
-    block: int
-    places: tuple[Place, ...]
-    shrink: tuple[float, float]
-    pixel_size_mm: float
-
-
 def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Picture:
     """Draw the products of some detectors, or how they differ from others.
 
@@ -189,10 +149,10 @@ def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Pic
     UserInputError
         If nothing can be drawn: no detector, or too many without binned pictures.
     """
-    plane = _plane(scene, wish)
+    plane = load_plane(scene, columns=wish.columns, rows=wish.rows)
     image = plane.image
     if minus is not None:
-        other = _plane(minus, wish, block=plane.block)
+        other = load_plane(minus, columns=wish.columns, rows=wish.rows, block=plane.block)
         if other.image.shape != image.shape:
             raise ConflictError(f"the images differ in size, {_size(image)} and {_size(other.image)}: not compared")
         image = image - other.image
@@ -215,7 +175,7 @@ def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Pic
     n_below, n_above = int((values < low).sum()), int((values > high).sum())
     counts, _ = np.histogram(values, bins=_N_BINS, range=(low, high))
     return Picture(
-        key=(*_key(scene), *(_key(minus) if minus else ()), columns, rows, wish.mode, color_map, stretch),
+        key=(*scene_key(scene), *(scene_key(minus) if minus else ()), columns, rows, wish.mode, color_map, stretch),
         columns=columns,
         rows=rows,
         mode=wish.mode,
@@ -263,10 +223,10 @@ def save_picture(path: Path, scene: Scene, wish: Wish, *, minus: Scene | None = 
     ConflictError, StoreError, UserInputError
         As `draw_picture`; also if the file cannot be written.
     """
-    plane = _plane(scene, wish)
+    plane = load_plane(scene, columns=wish.columns, rows=wish.rows)
     image = plane.image
     if minus is not None:
-        image = image - _plane(minus, wish, block=plane.block).image
+        image = image - load_plane(minus, columns=wish.columns, rows=wish.rows, block=plane.block).image
     stretch = Stretch.MAD if minus is not None else Stretch(wish.stretch)
     low, high = symmetric_limits(image) if minus is not None else limits(image, stretch)
     table = color_table(ColorMap.DIVERGING if minus is not None else ColorMap(wish.color_map), 256)
@@ -291,7 +251,7 @@ class _Packed:
 
 def _pack(
     image: Image,
-    plane: _Plane,
+    plane: Plane,
     *,
     stretch: Stretch,
     between: tuple[float, float],
@@ -305,9 +265,8 @@ def _pack(
     per_row, per_column = (4, 2) if mode == "dither" else (2, 1)
     small = resampled(image, rows * per_row, columns * per_column)
     levels = unit_levels(small, stretch, low=between[0], high=between[1])
-    boxes = _boxes(plane, columns, rows)
-    covered = is_covered(boxes, columns=columns, rows=rows, per_row=per_row, per_column=per_column)
-    empty = ~covered & ~np.isfinite(levels)
+    covered = resampled(plane.footprint.astype(np.float32), rows * per_row, columns * per_column)
+    empty = (covered < _LEAST_COVER) & ~np.isfinite(levels)
     if mode == "ramp":
         return _Packed(ramp_text(levels, empty))
     if mode == "dither":
@@ -336,89 +295,7 @@ def _affordable(
     return steps, entries, tolerance
 
 
-def _plane(scene: Scene, wish: Wish, *, block: int = 0) -> _Plane:
-    if not scene.images:
-        raise UserInputError("there is no detector to draw", hint="build the product first: cabstand generate")
-    turns = tuple(0 if scene.is_upright else one.detector.quarter_turns for one in scene.images)
-    places = tuple(_place(one.detector, turn, scene) for one, turn in zip(scene.images, turns, strict=True))
-    shrink = drawn_together(places, pixel_size_mm=scene.pixel_size_mm)
-    block = block or _block(scene, places, shrink, wish)
-    if shrink == (1.0, 1.0) and block in scene.mosaics and not scene.is_upright:
-        path = scene.mosaics[block]
-        return _Plane(_read_mosaic(path, _stamp(path)), block, places, shrink, scene.pixel_size_mm)
-    if len(scene.images) > _MOST_WHOLE and any(block not in one.binned for one in scene.images):
-        raise UserInputError(
-            f"no binned pictures of {len(scene.images)} detectors", hint="look at one detector: press enter"
-        )
-    tiles = [
-        Tile(
-            image=_binned(one, block),
-            center_x_mm=one.detector.center_x_mm * shrink[0],
-            center_y_mm=one.detector.center_y_mm * shrink[1],
-            width=one.detector.width,
-            height=one.detector.height,
-            quarter_turns=turn,
-        )
-        for one, turn in zip(scene.images, turns, strict=True)
-    ]
-    image = focal_plane_mosaic(tiles, factor=block, pixel_size_mm=scene.pixel_size_mm)
-    return _Plane(image, block, places, shrink, scene.pixel_size_mm)
-
-
-def _place(detector: Detector, turns: int, scene: Scene) -> Place:
-    width, height = (detector.height, detector.width) if turns % 2 else (detector.width, detector.height)
-    center = (0.0, 0.0) if scene.is_upright else (detector.center_x_mm, detector.center_y_mm)
-    return Place(center_x_mm=center[0], center_y_mm=center[1], width=width, height=height)
-
-
-def _extent(places: Sequence[Place], shrink: tuple[float, float], pixel_size_mm: float) -> tuple[float, float]:
-    x = [(one.center_x_mm / pixel_size_mm * shrink[0], one.width / 2) for one in places]
-    y = [(one.center_y_mm / pixel_size_mm * shrink[1], one.height / 2) for one in places]
-    return (
-        max(center + half for center, half in x) - min(center - half for center, half in x),
-        max(center + half for center, half in y) - min(center - half for center, half in y),
-    )
-
-
-def _block(scene: Scene, places: Sequence[Place], shrink: tuple[float, float], wish: Wish) -> int:
-    """Return the coarsest binning that is still finer than the screen, or the finest that fits in memory."""
-    width, height = _extent(places, shrink, scene.pixel_size_mm)
-    coarse, fine = max(BINS), min(BINS)
-    is_enough = width / coarse >= wish.columns and height / coarse >= 2 * wish.rows
-    return coarse if is_enough or width * height / fine**2 > _MOST_PIXELS else fine
-
-
-def _binned(one: DetectorImage, block: int) -> Image:
-    path = one.binned.get(block)
-    if path is None:
-        return _read_whole(one.path, block, _stamp(one.path))
-    return (_read_coarse if block == max(BINS) else _read_fine)(path, _stamp(path))
-
-
-def _read(path: Path, _stamp: int) -> Image:
-    return read_plane(path, "").astype(np.float32, copy=False)
-
-
-# Kept by size: a mosaic has megabytes, a coarse detector kilobytes.
-_read_mosaic = functools.lru_cache(maxsize=3)(_read)
-_read_fine = functools.lru_cache(maxsize=20)(_read)
-_read_coarse = functools.lru_cache(maxsize=400)(_read)
-
-
-@functools.lru_cache(maxsize=9)
-def _read_whole(path: Path, block: int, _stamp: int) -> Image:
-    return binned_product(path, block)
-
-
-def _stamp(path: Path) -> int:
-    """Return a number that changes when a file does; 0 for one that is missing, which reading will say."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-def _fitted(plane: _Plane, wish: Wish) -> tuple[int, int]:
+def _fitted(plane: Plane, wish: Wish) -> tuple[int, int]:
     """Return columns and rows that keep the shape, or come near it where it is far from the screen's."""
     ny, nx = plane.image.shape
     wide, high = max(1, wish.columns), max(2, 2 * wish.rows)
@@ -430,11 +307,11 @@ def _fitted(plane: _Plane, wish: Wish) -> tuple[int, int]:
     return max(1, round(columns)), max(1, round(pixels_high / 2))
 
 
-def _boxes(plane: _Plane, columns: int, rows: int) -> tuple[Box, ...]:
+def _boxes(plane: Plane, columns: int, rows: int) -> tuple[Box, ...]:
     return cell_boxes(plane.places, pixel_size_mm=plane.pixel_size_mm, shrink=plane.shrink, columns=columns, rows=rows)
 
 
-def _cell_boxes(scene: Scene, plane: _Plane, columns: int, rows: int) -> tuple[CellBox, ...]:
+def _cell_boxes(scene: Scene, plane: Plane, columns: int, rows: int) -> tuple[CellBox, ...]:
     if not scene.is_upright:
         boxes = _boxes(plane, columns, rows)
         pairs = [(one.detector.id, one.detector.full_name) for one in scene.images]
@@ -455,10 +332,6 @@ def _cell_boxes(scene: Scene, plane: _Plane, columns: int, rows: int) -> tuple[C
         CellBox(detector=number, name=name, x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1)
         for (number, name), box in zip(pairs, boxes, strict=True)
     )
-
-
-def _key(scene: Scene) -> tuple[object, ...]:
-    return (*((str(one.path), _stamp(one.path)) for one in scene.images), scene.is_upright)
 
 
 def _size(image: Image) -> str:

@@ -3,35 +3,27 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from tui.paint.picture import (
+    COLOR_MAPS,
+    MODE_NAMES,
+    SHORT_NAMES,
+    STRETCH_NAMES,
+    STRETCHES,
+    histogram_lines,
+    number,
+    picture_rows,
+    scale_line,
+    short_unit,
+)
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, line, padded, width_of, wrapped
+from tui.spans import Line, Role, Span, cut, line, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
-    from calibstore.services.looks.data import AmplifierRow, CellBox, DataLook, DetectorRow, Picture
+    from calibstore.services.looks.data import AmplifierRow, CellBox, DataLook, DetectorRow
 
-MODES: Final = ("palette", "truecolor", "grey", "ramp", "dither")
-"""How cells are drawn, in the order of key ``G``."""
-MODE_NAMES: Final = {
-    "palette": "half-block, 256 colours",
-    "truecolor": "half-block, truecolor",
-    "grey": "half-block, 24 greys",
-    "ramp": "characters",
-    "dither": "dots",
-}
-STRETCHES: Final = ("mad", "zscale", "asinh", "linear", "log")
-STRETCH_NAMES: Final = {
-    "mad": "median ± 5 MAD",
-    "zscale": "zscale",
-    "asinh": "asinh, 1-99 %",
-    "linear": "linear, min-max",
-    "log": "log, 1-99 %",
-}
-COLOR_MAPS: Final = ("viridis", "cividis", "grey")
 IN_USE: Final = "in-use"
 """What a place says for a difference to what is in use, or to the attempt before where that is shown."""
-_RAMP: Final = ".:-=+*#%@"
-_EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
 _PAGE_COLUMNS, _PAGE_ROWS = 60, 30
 
 
@@ -88,20 +80,9 @@ def page(looked: "DataLook", width: int) -> tuple[Line, ...]:
     return (*rows, (), *[line(Span(f"$ {one}", Role.CODE)) for one in looked.native])
 
 
-def picture_rows(picture: "Picture") -> list[str]:
-    """Return the rows of a picture in characters or dots."""
-    size = picture.columns
-    return [picture.glyphs[start : start + size] for start in range(0, size * picture.rows, size)]
-
-
 def empty_lines(looked: "DataLook", width: int) -> list[Line]:
     """Return what is said where there is nothing to show."""
     return [*wrapped(f"{looked.missing}.", width, role=Role.STRONG), *wrapped(f"{looked.advice}.", width)]
-
-
-def waiting_lines(note: str, width: int) -> list[Line]:
-    """Return what stands instead of a picture."""
-    return wrapped(note or "drawing", width, role=Role.WARN if note else Role.DIM)
 
 
 def crumb(looked: "DataLook") -> str:
@@ -113,42 +94,6 @@ def crumb(looked: "DataLook") -> str:
     shown = row.name if looked.is_one_detector and row else "focal plane"
     words = [looked.dataset_type, where, looked.rerun, shown, "difference" if looked.is_difference else ""]
     return " > ".join(word for word in words if word)
-
-
-# Numbers.
-
-
-def number(value: float | None, spread: float) -> str:
-    """Return a value with as many decimals as its spread deserves: three digits of the spread, thousands apart."""
-    if value is None:
-        return "-"
-    decimals = 0
-    while decimals < 6 and abs(spread) * 10**decimals < 100:
-        decimals += 1
-    return f"{value:,.{decimals}f}".replace(",", " ")
-
-
-def scale_line(picture: "Picture", unit: str, width: int) -> tuple[Line, Line, int]:
-    """Return what stands before and after the bar of a scale, and how long the bar is.
-
-    Pictures in characters have their bar in the first line; the others draw it in their colours.
-    """
-    spread = picture.high - picture.low
-    low, high = (number(value, spread) for value in (picture.low, picture.high))
-    tail = f" {high} {short_unit(unit)}".rstrip()
-    size = max(0, min(32, width - width_of(low) - width_of(tail) - 2))
-    bar = ""
-    if not picture.colors:
-        bar = "".join(_RAMP[index * len(_RAMP) // max(1, size)] for index in range(size))
-    return line(Span(f" {low} ", Role.DIM), Span(bar)), line(Span(tail, Role.DIM)), size
-
-
-def short_unit(unit: str) -> str:
-    """Return a unit as it stands behind a number."""
-    return {"electron": "e", "1": ""}.get(unit, unit)
-
-
-# The facts.
 
 
 def dataset_lines(looked: "DataLook", width: int) -> list[Line]:
@@ -165,7 +110,7 @@ def dataset_lines(looked: "DataLook", width: int) -> list[Line]:
     runs = f" and {looked.n_runs - 1} more RUNs" if looked.n_runs > 1 else ""
     rows.append(_field("run", looked.run + runs, width, keep="end"))
     rows.append(_field("shown", f"{looked.how}{attempt}", width))
-    for one in looked.certified or ("nowhere: not certified",):
+    for one in looked.certified or ("not yet",):
         collection, _, span = one.partition("  ")
         rows.append(_field("valid" if span else "certified", span or collection, width))
         rows += [_field("in", collection, width, keep="end")] if span else []
@@ -193,11 +138,12 @@ def display_lines(looked: "DataLook", width: int) -> list[Line]:
     low, high = (number(value, spread) for value in (picture.low, picture.high))
     what = "difference ± 5 MAD" if looked.is_difference else STRETCH_NAMES.get(picture.stretch, picture.stretch)
     steps = f", {picture.n_steps} steps" if picture.colors else ""
+    colors = f"{picture.color_map} (c), " if picture.colors else ""
     block = picture.block
     return [
         _field("stretch", f"{what}  (z)", width),
         _field("range", f"{low} .. {high} {short_unit(looked.unit)}", width),
-        _field("colours", f"{picture.color_map} (c), {MODE_NAMES[picture.mode]} (G){steps}", width),
+        _field("drawn", f"{colors}{MODE_NAMES[picture.mode]} (G){steps}", width),
         _field("median", f"{number(picture.median, spread)}  MAD {number(picture.mad, spread)}", width),
         _field("min max", f"{number(picture.smallest, spread)}  {number(picture.largest, spread)}", width),
         _field("blocks", f"{picture.n_blocks:,} of {block}x{block} px".replace(",", " "), width),
@@ -241,15 +187,20 @@ def amplifier_lines(rows: "Sequence[AmplifierRow]", unit: str, width: int, *, at
         return [line(Span("no numbers of amplifiers were recorded", Role.DIM))]
     spread = _spread([row.median for row in rows])
     widths = _spread([row.width for row in rows], about=0.0)
-    out = [line(Span(f"  amp {f'median {unit}':>12} {'noise':>8} {'z':>6}  failed tests", Role.HEAD))]
+    size = _column([number(row.median, spread) for row in rows], f"median {unit}")
+    out = [line(Span(f"  amp  {f'median {unit}':>{size}} {'noise':>6} {'z':>5}  failed tests", Role.HEAD))]
     for row in rows:
-        mark = Span("> " if row.name == at else "  ", Role.ACCENT)
+        is_here = row.name == at
         z = "-" if row.z is None else f"{row.z:+.1f}"
-        numbers = f"{row.name:<4}{number(row.median, spread):>12} {number(row.width, widths):>8} {z:>6}"
-        role = Role.STRONG if row.name == at else Role.PLAIN
+        numbers = f"{row.name:<5}{number(row.median, spread):>{size}} {number(row.width, widths):>6} {z:>5}"
         told = f"X {', '.join(row.tests)}" if row.tests else ""
         out.append(
-            line(mark, Span(numbers, role), "  ", Span(cut(told, max(1, width - width_of(numbers) - 4)), Role.FAIL))
+            line(
+                Span("> " if is_here else "  ", Role.ACCENT),
+                Span(numbers, Role.STRONG if is_here else Role.PLAIN),
+                "  ",
+                Span(cut(told, max(1, width - width_of(numbers) - 4)), Role.FAIL),
+            )
         )
     return out
 
@@ -257,19 +208,21 @@ def amplifier_lines(rows: "Sequence[AmplifierRow]", unit: str, width: int, *, at
 def detector_lines(rows: "Sequence[DetectorRow]", unit: str, width: int, *, at: str) -> list[Line]:
     """Return the table of detectors: median of the amplifiers' medians, robust z, failing amplifiers."""
     spread = _spread([row.median for row in rows])
-    out = [line(Span(f"  det name     {f'median {unit}':>12} {'z':>6}  amplifiers", Role.HEAD))]
+    size = _column([number(row.median, spread) for row in rows], f"median {unit}")
+    out = [line(Span(f"  det  name    {f'median {unit}':>{size}} {'z':>5}  amplifiers", Role.HEAD))]
     for row in rows:
-        mark = Span("> " if row.name == at else "  ", Role.ACCENT)
+        is_here = row.name == at
         z = "-" if row.z is None else f"{row.z:+.1f}"
-        text = f"{row.detector:>3} {row.name:<8}{number(row.median, spread):>13} {z:>6}  "
-        told = Span(f"X {row.n_failing} failing", Role.FAIL) if row.n_failing else Span("")
+        text = f"{row.detector:>3}  {row.name:<8}{number(row.median, spread):>{size}} {z:>5}"
+        told = Span(f"X {row.n_failing} failing" if row.n_failing else "", Role.FAIL)
         if not row.dataset_id:
             told = Span("no product", Role.WARN)
         out.append(
             line(
-                mark,
-                Span(text, Role.STRONG if row.name == at else Role.PLAIN),
-                Span(cut(told.text, max(1, width - width_of(text) - 2)), told.role),
+                Span("> " if is_here else "  ", Role.ACCENT),
+                Span(text, Role.STRONG if is_here else Role.PLAIN),
+                "  ",
+                Span(cut(told.text, max(1, width - width_of(text) - 4)), told.role),
             )
         )
     return out
@@ -301,32 +254,6 @@ def pointed_line(looked: "DataLook", box: "CellBox | None", width: int) -> Line:
                 Span(cut(failing, max(0, width - 7 - width_of(text))), Role.FAIL))  # fmt: skip
 
 
-def histogram_lines(picture: "Picture", unit: str, width: int, *, height: int = 2) -> list[Line]:
-    """Return the histogram of the blocks by eighths of a cell, with the numbers at its ends."""
-    counts = picture.histogram
-    most = max(counts) or 1
-    spread = picture.high - picture.low
-    wide = max(1, min(2, (width - 2) // len(counts)))
-    rows: list[Line] = []
-    for level in range(height - 1, -1, -1):
-        cells = ""
-        for count in counts:
-            eighths = round(count * 8 * height / most) if count else 0
-            eighths = max(eighths, 1 if count else 0)
-            cells += _EIGHTHS[max(0, min(8, eighths - 8 * level))] * wide
-        rows.append(line(" ", Span(cells, Role.PLAIN)))
-    low, middle, high = (
-        number(value, spread) for value in (picture.low, (picture.low + picture.high) / 2, picture.high)
-    )
-    total = len(counts) * wide
-    half = (total - width_of(middle)) // 2
-    axis = padded(low, max(half, width_of(low) + 1)) + middle
-    rows.append(line(" ", Span(axis + high.rjust(max(total - width_of(axis), width_of(high) + 1)), Role.DIM)))
-    outside = f"{picture.n_below} below, {picture.n_above} above, highest bar {most}"
-    rows.append(line(Span(cut(f" {picture.n_blocks} blocks [{short_unit(unit) or '1'}], {outside}", width), Role.DIM)))
-    return rows
-
-
 def display_brief(looked: "DataLook", width: int) -> list[Line]:
     """Return how the picture is drawn, in two lines."""
     picture = looked.picture
@@ -337,10 +264,10 @@ def display_brief(looked: "DataLook", width: int) -> list[Line]:
     steps = f", {picture.n_steps} steps" if picture.colors else ""
     numbers = (picture.median, picture.mad, picture.smallest, picture.largest)
     median, mad, low, high = (number(value, spread) for value in numbers)
-    blocks = f"{picture.n_blocks:,} blocks of {picture.block}x{picture.block} px".replace(",", " ")
+    drawn = f"{SHORT_NAMES[picture.mode]} (G){steps}"
     return [
-        line(cut(f" {what}  {picture.color_map} (c)  {MODE_NAMES[picture.mode]} (G){steps}", width)),
-        line(cut(f" median {median}  MAD {mad}  min {low}  max {high}  {blocks}", width)),
+        line(cut(f" {what}  {picture.color_map} (c)  {drawn}  {picture.block}x{picture.block} px", width)),
+        line(cut(f" median {median}  MAD {mad}  min {low}  max {high}", width)),
     ]
 
 
@@ -431,6 +358,10 @@ def _verdict_role(text: str) -> Role:
     verdict = words[1].rstrip(",") if len(words) > 1 else ""
     roles = {"PASS": Role.OK, "PASS_WITH_WAIVERS": Role.OK, "FAIL": Role.FAIL}
     return roles.get(verdict, Role.WARN)
+
+
+def _column(texts: list[str], head: str) -> int:
+    return max(width_of(text) for text in [*texts, head])
 
 
 def _spread(values: Sequence[float | None], *, about: float | None = None) -> float:

@@ -8,6 +8,7 @@ from textual.events import Resize
 
 from tui.chrome import LineStrip
 from tui.paint import data as paint
+from tui.paint.picture import COLOR_MAPS, MODE_NAMES, MODES, STRETCHES, histogram_lines
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, line
@@ -150,17 +151,17 @@ class DataView(View):
 
     def action_stretch(self) -> None:
         """Take the next stretch."""
-        self._turn("stretch", paint.STRETCHES)
+        self._turn("stretch", STRETCHES)
 
     def action_colors(self) -> None:
         """Take the next colour map."""
-        self._turn("map", paint.COLOR_MAPS)
+        self._turn("map", COLOR_MAPS)
 
     def action_graphics(self) -> None:
         """Take the next way to draw."""
         now = self._mode or self._mosaic.mode
-        self._mode = paint.MODES[(paint.MODES.index(now) + 1) % len(paint.MODES)]
-        self.say(f"drawn as {paint.MODE_NAMES[self._mode]}")
+        self._mode = MODES[(MODES.index(now) + 1) % len(MODES)]
+        self.say(f"drawn as {MODE_NAMES[self._mode]}")
         self._ask()
 
     def action_difference(self) -> None:
@@ -320,10 +321,15 @@ class DataView(View):
         painter = paint.side_lines if self.size.height >= TALL and width >= WIDE else paint.small_side_lines
         rows = painter(look, room, at=self._cursor, text=self._filter)
         side.show([line(Span(" ", Role.PLAIN), *row) for row in rows], keep_place=keep_place)
-        if look.picture is not None and self._shows_histogram:
+        at = next((index for index, row in enumerate(rows) if row and row[0].text == "> "), 0)
+        if not side.top_row <= at < side.top_row + side.page_rows:
+            side.scroll_rows_to(at - side.page_rows // 2)
+        if look.picture is None:
+            under.show(())
+        elif self._shows_histogram:
             left = max(10, width - (room + 1 if side.display else 0))
             drawn = paint.display_brief(look, left)
-            under.show([*drawn, *paint.histogram_lines(look.picture, look.unit, left - 1, height=3)])
+            under.show([*drawn, *histogram_lines(look.picture, look.unit, left - 1, height=3)])
         cursor.show(paint.pointed_line(look, self._mosaic.pointed, width))
         lines = paint.difference_lines(look, width)
         difference.show(lines[0] if lines else ())

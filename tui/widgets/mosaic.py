@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui.paint.data import MODES, scale_line, waiting_lines
+from tui.paint.picture import MODES, scale_line, waiting_lines
 from tui.registry import Entry, bindings
 from tui.spans import Role, fitted
 from tui.themes import RoleStyles

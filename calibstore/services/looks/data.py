@@ -1,22 +1,27 @@
 """The Data screen: a product as a picture, its amplifiers in numbers, and what there is to know of it."""
 
-import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from calibstore.errors import CabstandError, NotFoundError
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType
-from calibstore.model.counting import counted
 from calibstore.model.names import find_name
-from calibstore.model.records import DatasetRecord
 from calibstore.model.times import timespan_text
-from calibstore.pipelines.screen_images import CellBox, Picture, Scene, Wish, draw_picture, save_picture
+from calibstore.pipelines.screen_images import CellBox, Picture, Wish, draw_picture, save_picture
+from calibstore.pipelines.screen_planes import Scene
 from calibstore.services.context import Context
 from calibstore.services.instruments import one_instrument
+from calibstore.services.looks.data_numbers import (
+    AmplifierRow,
+    DetectorRow,
+    amplifier_rows,
+    crowd_of,
+    detector_rows,
+    failed_tests,
+    medians_of,
+)
 from calibstore.services.looks.data_subject import (
     Subject,
     find_subject,
@@ -31,39 +36,6 @@ if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
 __all__ = ["AmplifierRow", "CellBox", "Compared", "DataLook", "DetectorRow", "Picture", "Wish", "data_look", "save_png"]
-
-_MAD_TO_SIGMA: Final = 1.4826
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmplifierRow:
-    """One amplifier in numbers."""
-
-    name: str
-    median: float | None
-    """Of its pixels, in the unit of the product."""
-    width: float | None
-    """Half of the distance between the 16 and 84 per cent points, likewise."""
-    z: float | None
-    """Distance of the median from that of all amplifiers shown [robust sigma]."""
-    tests: tuple[str, ...] = ()
-    """Tests that failed, with the number of exposures, e.g. ``noise_ratio 30``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorRow:
-    """One detector of the focal plane."""
-
-    detector: int
-    name: str
-    kind: str
-    median: float | None
-    """Of its amplifiers' medians."""
-    z: float | None
-    n_failing: int
-    """Amplifiers with a failed test."""
-    dataset_id: str
-    """Empty: there is no product of this detector."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,8 +294,9 @@ def _facts(uow: "UnitOfWork", context: Context, found: _Found) -> DataLook:
     first = subject.products[found.detector] if found.detector is not None else next(iter(subject.products.values()))
     name = find_name(subject.run)
     ticket = name.ticket if name else ""
-    failed, verified = _failed_tests(uow, ticket, subject)
-    medians = [value for one in subject.products.values() for value in _medians(one).values()]
+    failed, verified = failed_tests(uow, ticket, subject)
+    medians = [value for one in subject.products.values() for value in medians_of(one).values()]
+    crowd = crowd_of(medians)
     shown = camera.detector(first.detector or 0)
     used = in_use(uow, camera, subject.dataset_type, context.clock())
     detectors = () if found.detector is None else (found.detector,)
@@ -339,8 +312,8 @@ def _facts(uow: "UnitOfWork", context: Context, found: _Found) -> DataLook:
         runs=generation_runs(uow, camera.instrument, subject.dataset_type),
         is_one_detector=found.detector is not None,
         detector=first.detector or 0,
-        detectors=_detector_rows(camera, subject, failed, medians),
-        amplifiers=_amplifier_rows(first, shown.full_name, camera, failed, medians),
+        detectors=detector_rows(camera, subject, failed, crowd),
+        amplifiers=amplifier_rows(first, shown.full_name, camera, failed, crowd),
         n_amplifiers=len(medians),
         size=f"{shown.width} x {shown.height}",
         unit=first.unit,
@@ -356,99 +329,6 @@ def _facts(uow: "UnitOfWork", context: Context, found: _Found) -> DataLook:
         compared=found.compared,
         native=retrieve_lines(context.root, subject.run, subject.dataset_type, detectors),
     )
-
-
-def _detector_rows(
-    camera: Camera, subject: Subject, failed: Mapping[str, Mapping[str, tuple[str, ...]]], medians: Sequence[float]
-) -> tuple[DetectorRow, ...]:
-    rows = []
-    for one in camera.detectors:
-        product = subject.products.get(one.id)
-        own = list(_medians(product).values()) if product else []
-        median = statistics.median(own) if own else None
-        rows.append(
-            DetectorRow(
-                detector=one.id,
-                name=one.full_name,
-                kind=one.kind,
-                median=median,
-                z=_robust_z(median, medians),
-                n_failing=sum(bool(name) for name in failed.get(one.full_name, {})),
-                dataset_id=product.id if product else "",
-            )
-        )
-    return tuple(rows)
-
-
-def _amplifier_rows(
-    product: DatasetRecord,
-    detector_name: str,
-    camera: Camera,
-    failed: Mapping[str, Mapping[str, tuple[str, ...]]],
-    medians: Sequence[float],
-) -> tuple[AmplifierRow, ...]:
-    own, widths = _medians(product), _numbers(product, "half_width_16_84")
-    return tuple(
-        AmplifierRow(
-            name=amplifier.name,
-            median=own.get(amplifier.name),
-            width=widths.get(amplifier.name),
-            z=_robust_z(own.get(amplifier.name), medians),
-            tests=failed.get(detector_name, {}).get(amplifier.name, ()),
-        )
-        for amplifier in camera.detector(product.detector or 0).amplifiers
-    )
-
-
-def _medians(product: DatasetRecord) -> dict[str, float]:
-    return _numbers(product, "median")
-
-
-def _numbers(product: DatasetRecord, key: str) -> dict[str, float]:
-    amplifiers = product.provenance.get("amplifiers")
-    found = amplifiers.items() if isinstance(amplifiers, dict) else ()
-    return {
-        str(name): float(values[key])
-        for name, values in found
-        if isinstance(values, dict) and isinstance(values.get(key), int | float)
-    }
-
-
-def _robust_z(value: float | None, values: Sequence[float]) -> float | None:
-    if value is None or len(values) < 3:
-        return None
-    center = statistics.median(values)
-    sigma = _MAD_TO_SIGMA * statistics.median(abs(one - center) for one in values)
-    return (value - center) / sigma if sigma > 0 else None
-
-
-def _failed_tests(
-    uow: "UnitOfWork", ticket: str, subject: Subject
-) -> tuple[dict[str, dict[str, tuple[str, ...]]], str]:
-    """Return failed tests by detector name and amplifier, of the camera's own tier, and what they were found by.
-
-    Only a verification of exactly these products counts.
-    """
-    ids = {detector: one.id for detector, one in subject.products.items()}
-    for one in reversed(uow.verifications.list(ticket) if ticket else ()):
-        if one.calib_type != subject.dataset_type or not ids.items() <= one.candidates.items():
-            continue
-        own = [judged for judged in uow.verifications.judgements(one.id) if judged.profile != "peer"]
-        if not own:
-            continue
-        summary = own[-1].summary
-        listed = summary.get("failures")
-        counts: Counter[tuple[str, str, str]] = Counter()
-        for texts in listed.values() if isinstance(listed, dict) else ():
-            for text in texts:
-                words = str(text).split()
-                counts[words[0], words[1] if len(words) > 2 else "", words[-1]] += 1
-        failed: dict[str, dict[str, tuple[str, ...]]] = {}
-        for (detector, amplifier, test), number in sorted(counts.items()):
-            place = failed.setdefault(detector, {})
-            place[amplifier] = (*place.get(amplifier, ()), f"{test} {number}")
-        return failed, f"{own[-1].profile} {own[-1].verdict}, {counted(len(one.exposures), 'exposure')}"
-    return {}, ""
 
 
 def _certified(uow: "UnitOfWork", subject: Subject) -> tuple[str, ...]:

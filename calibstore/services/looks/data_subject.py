@@ -12,7 +12,7 @@ from calibstore.model.collections import CollectionType
 from calibstore.model.names import NameKind, find_name, top_chain_of
 from calibstore.model.records import DatasetRecord
 from calibstore.model.timespan import Timespan
-from calibstore.pipelines.screen_images import BINS, DetectorImage, Scene
+from calibstore.pipelines.screen_planes import BINS, DetectorImage, Scene
 from calibstore.services.context import Context
 from calibstore.services.lookup import segments
 from calibstore.services.products import products
