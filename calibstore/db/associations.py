@@ -156,19 +156,20 @@ class Associations:
             for start in range(0, len(known), _CHUNK):
                 chunk: dict[str, Any] = {"names": known[start : start + _CHUNK], "types": wanted_types, **state}
                 for row in self._connection.execute(query, chunk):
-                    found.setdefault(row.collection, []).append(_association(row, type_))
+                    found.setdefault(row[0], []).append(_association(row, type_))
         return {name: tuple(rows) for name, rows in found.items()}
 
 
 def _association(row: Any, type_: CollectionType) -> Association:
+    # By place: a camera's certifications are thousands of rows, and names of columns cost as much as the row itself.
     is_certified = type_ is CollectionType.CALIBRATION
     return Association(
-        collection=row.collection,
-        dataset_type=row.dataset_type,
-        data_key=row.data_key,
-        dataset_id=row.dataset_id,
-        run=row.run,
-        content_sha256=row.content_sha256,
-        timespan=Timespan(row.begin_tai_ns, row.end_tai_ns) if is_certified else None,
-        certification=row.id if is_certified else 0,
+        collection=row[0],
+        dataset_type=row[1],
+        data_key=row[2],
+        dataset_id=row[3],
+        run=row[4],
+        content_sha256=row[5],
+        timespan=Timespan(row[6], row[7]) if is_certified else None,
+        certification=row[8] if is_certified else 0,
     )

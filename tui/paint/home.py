@@ -40,6 +40,14 @@ def look(context: "Context", place: Place, instrument: str) -> "HomeLook":
     return home_look(context, instrument=place.option("instrument") or instrument, at=place.option("at"))
 
 
+def quick_look(context: "Context", place: Place, instrument: str) -> "HomeLook":
+    """Read the first screen without what takes long; campaigns may be missing from it."""
+    from calibstore.services.looks.home import home_look
+
+    named = place.option("instrument") or instrument
+    return home_look(context, instrument=named, at=place.option("at"), is_hurried=True)
+
+
 def page(look: "HomeLook", width: int) -> tuple[Line, ...]:
     """Return the whole screen as text."""
     width = max(60, width)
@@ -150,6 +158,9 @@ def _alarm(one: "Alarm", number: int, width: int) -> list[Item]:
 
 
 def _works(look: "HomeLook", width: int) -> list[Item]:
+    if not look.is_whole:
+        head = Item(line(Span("OPEN WORK", Role.TITLE)))
+        return [head, Item(line(Span(f"  reading {look.n_unread} campaigns ...", Role.DIM)))]
     made = [Item(line(Span(f"OPEN WORK ({len(look.works)})", Role.TITLE)))]
     if not look.works:
         text = "no campaign waits for anything" if look.has_campaigns else "no campaign yet"

@@ -138,10 +138,19 @@ class HomeView(View):
         self.place = place
         instrument = self.frame.instrument
 
-        def question(context: "Context") -> "HomeLook":
+        def whole(context: "Context") -> "HomeLook":
             return painter.look(context, place, instrument)
 
-        self.read(question, self._take)
+        def quick(context: "Context") -> "HomeLook":
+            return painter.quick_look(context, place, instrument)
+
+        def take_quick(look: "HomeLook") -> None:
+            if look.is_whole or self.look is None:
+                self._take(look)
+            if not look.is_whole:
+                self.read(whole, self._take)
+
+        self.read(quick, take_quick)
 
     def crumb(self) -> str:
         """Return the date shown, when it is another than now."""

@@ -25,6 +25,8 @@ __all__ = ["FAIL", "OK", "WARN", "Alarm", "Branch", "Fact", "HomeLook", "InUse",
 
 SOON_NS: Final = 30 * NS_PER_DAY
 """A range that ends earlier than this from now is shown."""
+_READ_AT_ONCE: Final = 100
+"""Campaigns times detectors that are read in no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,11 @@ class HomeLook:
     """Collections that the top chain leads to."""
     has_exposures: bool
     has_campaigns: bool
+    is_whole: bool = True
+    """False while campaigns are still to be read."""
 
 
-def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLook:
+def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurried: bool = False) -> HomeLook:
     """Read the first screen.
 
     Parameters
@@ -102,6 +106,8 @@ def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLo
         Whose calibrations; by default the first instrument's.
     at : str
         Another date than now, as people write it.
+    is_hurried : bool
+        Leave the campaigns out where reading them takes long: many of them, of a camera of many detectors.
 
     Raises
     ------
@@ -125,9 +131,10 @@ def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLo
         view = load_view(uow, [top])
         segments = view.segments([top])
         rows = in_use_rows(uow, segments, camera, at_tai_ns=at_tai_ns)
-        work = open_work(uow, instrument=camera.instrument, now_tai_ns=now)
+        at_once = _READ_AT_ONCE // len(camera.detectors) if is_hurried else None
+        work = open_work(uow, instrument=camera.instrument, now_tai_ns=now, n_at_once=at_once)
         night = last_night(uow, segments, camera, now_tai_ns=now)
-        effective = fingerprint_of(view, top).effective[:12] if segments.by_key else ""
+        effective = fingerprint_of(view, top).effective[:12] if segments.by_key and work.is_whole else ""
         facts = _Facts(uow, camera, segments, now_tai_ns=now, at_tai_ns=at_tai_ns)
         return replace(
             empty,
@@ -141,6 +148,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "") -> HomeLo
             alarms=_alarms(rows, work, night),
             works=work.works,
             n_unread=work.n_unread,
+            is_whole=work.is_whole,
             facts=tuple(
                 one
                 for one in (

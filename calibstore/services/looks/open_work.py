@@ -55,9 +55,11 @@ class OpenWork:
     """(ticket, text) of rejected calibrations that are still in use somewhere."""
     n_unread: int
     """Older campaigns that were not looked at."""
+    is_whole: bool = True
+    """False where reading it was put off."""
 
 
-def open_work(uow: "UnitOfWork", *, instrument: str, now_tai_ns: int) -> OpenWork:
+def open_work(uow: "UnitOfWork", *, instrument: str, now_tai_ns: int, n_at_once: int | None = None) -> OpenWork:
     """Return the campaigns of an instrument that have something left to do, those worked on last first.
 
     Parameters
@@ -68,6 +70,8 @@ def open_work(uow: "UnitOfWork", *, instrument: str, now_tai_ns: int) -> OpenWor
         Whose campaigns.
     now_tai_ns : int
         The present instant [TAI ns].
+    n_at_once : int, optional
+        Give up where more campaigns would have to be read.
     """
     recent = uow.journal.recent_tickets(_JOURNAL_ENTRIES)
     campaigns = sorted(
@@ -77,6 +81,8 @@ def open_work(uow: "UnitOfWork", *, instrument: str, now_tai_ns: int) -> OpenWor
     statuses = uow.campaigns.newest_decisions()
     # A rejected calibration in use must be seen, however long ago it was worked on.
     seen = [one for place, one in enumerate(campaigns) if place < MOST or _is_rejected(statuses, one)]
+    if n_at_once is not None and len(seen) > n_at_once:
+        return OpenWork((), (), len(campaigns), is_whole=False)
     works, alarms = [], []
     for campaign in seen:
         found = standing(uow, campaign.ticket, now_tai_ns=now_tai_ns)
