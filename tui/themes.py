@@ -120,6 +120,7 @@ def textual_theme(name: str) -> Theme:
             panel="ansi_default",
             boost="ansi_default",
             variables={
+                "ansi-background": "ansi_default",
                 "input-cursor-background": "ansi_default",
                 "input-cursor-foreground": "ansi_default",
                 "input-cursor-text-style": "reverse",
