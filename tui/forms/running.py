@@ -32,6 +32,8 @@ class FormRun:
 
     def __init__(self, view: "FormView", command: Command, reason: str, key: str) -> None:
         self._view, self.command, self.reason, self._key = view, command, reason, key
+        self.is_doing = False
+        """It is past the question: what is in the fields no longer counts."""
 
     @property
     def line_text(self) -> str:
@@ -40,6 +42,9 @@ class FormRun:
 
     def go_on(self, effect: "Effect") -> None:
         """Ask where it must be asked, now that the effect is known."""
+        if not self._view.display:  # who asked for it went elsewhere meanwhile: no question pops up there
+            self._view.run_ended(self)
+            return
         if not effect.confirm and not effect.ask:
             self._do("")
             return
@@ -65,6 +70,7 @@ class FormRun:
             self._do(typed)
 
     def _do(self, confirmed: str) -> None:
+        self.is_doing = True
         frame = self._view.frame
         frame.say(f"{self.command.verb} ...")
         self._view.run_note(self, "being done ...")

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
-from calibstore.commands.fields import Command, to_line
 from calibstore.commands.lines import read_line
 from calibstore.errors import CabstandError, UserInputError
 from tui.forms import paint
@@ -17,6 +15,7 @@ from tui.forms.effect_pane import EffectPane
 from tui.forms.field_help import field_help
 from tui.forms.field_list import FieldList
 from tui.forms.kept import Kept, keep_draft, take_draft
+from tui.forms.live_effect import LiveEffect
 from tui.forms.model import FormModel
 from tui.forms.place import place_of_line
 from tui.forms.running import FormRun, question_of
@@ -33,10 +32,6 @@ from tui.widgets.text_pane import TextPane
 if TYPE_CHECKING:
     from calibstore.services.actions import Answer, Effect
 
-QUIET_S: Final = 0.4
-"""How long nothing must be typed before the effect is worked out [s]."""
-SLOW_VERBS: Final = ("ingest", "import", "export-calibs", "process", "prove")
-"""Their dry run reads files: it is made when Run is chosen, not after every key."""
 BACK, COPY, RUN, ASK = "Back", "Copy lines", "Run..", "Ask"
 
 ENTRIES: Final = (
@@ -72,10 +67,8 @@ class FormView(View):
         super().__init__(id=id)
         self._form: FormModel | None = None
         self._opened = ""
-        self._effect: Effect | None = None
-        self._effect_of: tuple[Command, str] | None = None
+        self._live = LiveEffect(self)
         self._kept: Kept | None = None
-        self._timer: Timer | None = None
         self._run: FormRun | None = None
         self._done: Effect | None = None
 
@@ -98,7 +91,7 @@ class FormView(View):
             return
         self._opened, self._form, self._done, self._run = "", None, None, None
         self._kept = None
-        self._forget_effect()
+        self._live.forget()
         said = read_line(place.words)
         if said.repository:
             raise UserInputError(
@@ -118,9 +111,12 @@ class FormView(View):
 
     def refresh_look(self) -> None:
         """Work the effect out again: the store may have another state."""
-        if self._form is not None and self._done is None and self._run is None:
-            self._forget_effect()
-            self._work_out()
+        if self._form is not None and self.is_open(self._form):
+            self._live.work_out(self._form)
+
+    def is_open(self, form: FormModel) -> bool:
+        """Tell whether a form is the one being filled in, with nothing under way."""
+        return form is self._form and self._done is None and self._run is None
 
     def crumb(self) -> str:
         """Return the verb, and whether there is a draft."""
@@ -134,7 +130,7 @@ class FormView(View):
 
     def native(self) -> tuple[str, ...]:
         """Return the native lines of the effect."""
-        shown = self._done or self._effect
+        shown = self._done or self._live.known
         return shown.native if shown is not None else ()
 
     @property
@@ -159,7 +155,7 @@ class FormView(View):
             self._take_draft()
         self.query_one(FieldList).show(self._form, field=self._kept.field if self._kept else "")
         self._fit()
-        self._after_change(wait_s=0.0)
+        self._after_change(is_typing=False)
         self.query_one(FieldList).focus()
 
     def _knows(self, form: FormModel, known: Known, problem: CabstandError | None = None) -> None:
@@ -169,7 +165,7 @@ class FormView(View):
         fields.know(known)
         if self._kept is None and not form.changes() and self._take_draft():
             fields.show(form, field=self._kept.field if self._kept else "")
-            self._after_change(wait_s=0.0)
+            self._after_change(is_typing=False)
         self._show_note()
         if problem is not None:
             self.frame.report(problem)
@@ -192,7 +188,7 @@ class FormView(View):
         self.frame.drafts.discard(self._form.key)
         fields = self.query_one(FieldList)
         fields.show(self._form, field=fields.here.name if fields.here else "")
-        self._after_change(wait_s=0.0)
+        self._after_change(is_typing=False)
         self.say("draft thrown away; the fields are as they were proposed")
 
     # Changes and their effect.
@@ -204,7 +200,7 @@ class FormView(View):
             here = self.query_one(FieldList).here
             field = here.name if here is not None else ""
             keep_draft(self.frame.drafts, self._form, field=field, now_tai_ns=self.frame.clock())
-            self._after_change(wait_s=QUIET_S)
+            self._after_change(is_typing=True)
 
     def on_field_list_moved(self, event: FieldList.Moved) -> None:
         """Tell what belongs into the field."""
@@ -216,69 +212,19 @@ class FormView(View):
         event.stop()
         self.query_one(ButtonRow).focus()
 
-    def _after_change(self, *, wait_s: float) -> None:
+    def _after_change(self, *, is_typing: bool) -> None:
         assert self._form is not None
         problems = self._form.problems()
         self.query_one(FieldList).mark(problems)
         self._fit()
         self._show_title(problems)
         self._show_note()
-        self._forget_effect()
-        if wait_s:
-            self._timer = self.set_timer(wait_s, self._work_out)
+        if self._run is not None and not self._run.is_doing:
+            self._run = None  # what was to be done is not what is in the fields now
+        if is_typing:
+            self._live.after_quiet(self._form)
         else:
-            self._work_out()
-
-    def _forget_effect(self) -> None:
-        self._effect, self._effect_of = None, None
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        self.frame.link.forget(self._group)
-
-    @property
-    def _group(self) -> str:
-        return f"{self.NAME}:effect"
-
-    def _work_out(self) -> None:
-        """Show what the command would do, or what is missing."""
-        if self._form is None or self._done is not None or self._run is not None:
-            return
-        problems = self._form.problems()
-        if problems:
-            form = self._form
-            self._pane.paint(lambda width: paint.mending_lines(form, problems, width), "EFFECT: not yet")
-            return
-        verb = self._form.cls.verb
-        if not self._form.cls.writes:
-            self._pane.tell("Ask (^r) shows the answer here.", "ANSWER")
-        elif verb in SLOW_VERBS:
-            told = "Run (^r) first works out the effect: that may read many files. Nothing is written by it."
-            self._pane.tell(told, "EFFECT: when Run is chosen")
-        else:
-            self._pane.pane_title = "EFFECT: being worked out"
-            self._preview(None)
-
-    def _preview(self, run: FormRun | None) -> None:
-        """Ask for the effect; a run goes on with it."""
-        assert self._form is not None
-        command, reason = self._form.build(), self._form.reason
-
-        def then(effect: "Effect") -> None:
-            self._effect, self._effect_of = effect, (command, reason)
-            text = to_line(command, reason=reason)
-            self._pane.paint(
-                lambda width: paint.effect_lines(effect, width, line_text=text), "EFFECT: nothing is written yet"
-            )
-            if run is not None and run is self._run:
-                run.go_on(effect)
-
-        def failed(problem: CabstandError) -> None:
-            self._pane.paint(lambda width: paint.error_lines(problem, width), "EFFECT: refused as it stands")
-            if run is not None and run is self._run:
-                run.fail(problem)
-
-        self.frame.link.preview(command, then, group=self._group, failed=failed, reason=reason)
+            self._live.work_out(self._form)
 
     @property
     def _pane(self) -> EffectPane:
@@ -304,12 +250,12 @@ class FormView(View):
             text = self._line_text()
             self._pane.paint(lambda width: paint.refusal_lines(text, width), "READ-ONLY")
         else:
-            self._run = FormRun(self, form.build(), form.reason, form.key)
-            if self._effect is not None and self._effect_of == (self._run.command, self._run.reason):
-                self._run.go_on(self._effect)
+            run = self._run = FormRun(self, form.build(), form.reason, form.key)
+            effect = self._live.of(run.command, run.reason)
+            if effect is not None:
+                run.go_on(effect)
             else:
-                self._pane.pane_title = "EFFECT: being worked out"
-                self._preview(self._run)
+                self._live.find(form, run.go_on, run.fail)
 
     def _mend(self, problems: Mapping[str, CabstandError]) -> None:
         assert self._form is not None
@@ -345,7 +291,9 @@ class FormView(View):
         self.query_one(ButtonRow).note("")
         if problem is not None:
             self._pane.paint(lambda width: paint.error_lines(problem, width), "NOT DONE: nothing was written")
-            self._forget_effect()
+            self._live.forget()
+        else:
+            self.refresh_look()
 
     def run_note(self, run: FormRun, text: str) -> None:
         """Say on the row of buttons what is going on."""

@@ -14,7 +14,7 @@ from textual.widgets import Input
 from calibstore.commands.campaigns import CampaignList
 from tui.app import CabstandApp
 from tui.dialogs.confirm import ConfirmDialog
-from tui.forms import view as form_view
+from tui.forms import live_effect
 from tui.forms.field_list import FieldList
 from tui.forms.view import FormView
 from tui.places import Place
@@ -89,7 +89,7 @@ FORM_KEYS = frozenset("tab shift+tab enter up down left right home end backspace
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form_view, "QUIET_S", 0.01)
+    monkeypatch.setattr(live_effect, "QUIET_S", 0.01)
 
 
 def place_of(text: str) -> Place:
