@@ -129,6 +129,17 @@ class LinePane(Widget, can_focus=True):
         drawn = self.row_line(index, width) if index < total else self.blank_line(index - total, width)
         return to_strip(self, drawn, width)
 
+    def lines_seen(self) -> tuple[Line, ...]:
+        """Return what is on the pane now, to be kept for the next start."""
+        width, page = self.size.width, self.page_rows
+        lines: list[Line] = []
+        if self._title_text:
+            lines.append(title_row(self._title_text, self._position(), width, has_focus=False))
+        head = self.head_line(width)
+        lines += [head] if head is not None else []
+        last = min(self.row_total(), self._top_row + page)
+        return (*lines, *(self.row_line(index, width) for index in range(self._top_row, last)))
+
     def scroll_rows_to(self, top: int) -> None:
         """Show rows from `top` on, as far as there are rows."""
         top = max(0, min(top, self.row_total() - self.page_rows))

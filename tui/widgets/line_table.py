@@ -180,7 +180,7 @@ class LineTable(LineList):
         spans = [Span(" " * GUTTER, Role.HEAD)]
         for _, column, cells in column_widths(self._columns, width - GUTTER):
             spans.append(Span(padded(column.name, cells, align=column.align) + " ", Role.HEAD))
-        return tuple(spans)
+        return fitted((*spans[:-1], Span(spans[-1].text[:-1], Role.HEAD)), width)
 
     def cells_line(self, index: int, width: int) -> Line:
         """Draw the cells of a row; dots while it is on its way."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypeAlias
 
+from textual.message import Message
+
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, fitted
 from tui.widgets.line_list import CHOOSING, LineList
@@ -35,10 +37,14 @@ class Node:
 
     key: str
     """Unique in the tree: the same thing below two parents has two keys."""
-    cells: tuple[Cell, ...]
-    """One per column; the column without width is the one that is indented."""
+    cells: "tuple[Cell, ...] | Callable[[], tuple[Cell, ...]]"
+    """One per column, or who makes them when the row is drawn; the column without width is the one indented."""
     children: "tuple[Node, ...] | None" = ()
     """None: asked of `load` when first unfolded."""
+
+    def drawn_cells(self) -> tuple[Cell, ...]:
+        """Return the cells."""
+        return self.cells() if callable(self.cells) else self.cells
 
 
 Load: TypeAlias = Callable[[str, Callable[[Sequence[Node]], None]], None]
@@ -62,6 +68,18 @@ class LineTree(LineList):
     load : callable, optional
         Reads children that are None.
     """
+
+    class RowsSeen(Message):
+        """Other rows came into view."""
+
+        def __init__(self, control: "LineTree") -> None:
+            super().__init__()
+            self.tree = control
+
+        @property
+        def control(self) -> "LineTree":
+            """The tree."""
+            return self.tree
 
     DEFAULT_CSS = "LineTree { width: 1fr; height: 1fr; }"
     BINDINGS = bindings(FOLDING)
@@ -126,6 +144,14 @@ class LineTree(LineList):
             self.move_to(place)
         return place >= 0
 
+    def rows_seen(self) -> None:
+        """Tell that other rows are seen."""
+        self.post_message(self.RowsSeen(self))
+
+    def keys_seen(self) -> tuple[str, ...]:
+        """Return the keys of the rows in view."""
+        return tuple(row.node.key for row in self._rows[self._top_row : self._top_row + self.page_rows])
+
     def row_total(self) -> int:
         """Return how many rows are unfolded."""
         return len(self._rows)
@@ -139,7 +165,7 @@ class LineTree(LineList):
         if not 0 <= index < len(self._rows):
             return None
         node = self._rows[index].node
-        return Row(node.key, node.cells)
+        return Row(node.key, node.drawn_cells())
 
     def head_line(self, width: int) -> Line | None:
         """Draw the names of the columns."""
@@ -155,9 +181,10 @@ class LineTree(LineList):
         if node.key in self._waiting:
             fold = "… "
         spans: list[Span] = []
+        drawn = node.drawn_cells()
         for place, column, cells in column_widths(self._columns, width):
             spans += [Span(" ")] if spans else []
-            cell = node.cells[place] if place < len(node.cells) else ""
+            cell = drawn[place] if place < len(drawn) else ""
             if column.width:
                 spans += cell_line(cell, column, cells)
                 continue
@@ -192,6 +219,7 @@ class LineTree(LineList):
         self._flatten()
         self.scroll_rows_to(self._top_row)
         self.refresh()
+        self.rows_seen()
         self.tell_cursor()
 
     def _flatten(self) -> None:
@@ -228,6 +256,7 @@ class LineTree(LineList):
             place = self.index_of(under_cursor)
             self._cursor_row = place if place >= 0 else self._cursor_row
             self.refresh()
+            self.rows_seen()
             self.tell_cursor()
 
         return deliver

@@ -1,15 +1,19 @@
 """What the Collections screen reads: every collection in search order, and one with all that is known of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from calibstore.commands.lines import read_line
+from calibstore.model.calib_types import find_calib_name
 from calibstore.model.collections import CollectionType
 from calibstore.model.hailing import HailingState
-from calibstore.model.names import find_name, top_chain_of
+from calibstore.model.names import CollectionName, NameKind, find_name, top_chain_of
 from calibstore.model.timespan import Timespan
 from calibstore.services.context import Context
 from calibstore.services.looks.name_check import NameCheck, check_name
+from calibstore.services.next_lines import certify_line
+from calibstore.services.standing import standing
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -129,6 +133,10 @@ class CollectionLook:
     decision: str
     """What the board said last; empty before."""
     is_adopted: bool
+    certify: dict[str, object]
+    """Fields of the certify form that are known here; empty where nothing can be certified."""
+    add_to: str
+    """Chain this would be added to by custom; empty where there is none."""
     history: tuple[EventLook, ...]
     native: tuple[str, ...]
 
@@ -249,6 +257,8 @@ def _detail(uow: "UnitOfWork", context: Context, name: str) -> CollectionLook:
         certified=_certified_events(uow, record),
         decision=f"{last.outcome} ({last.status}) by {', '.join(last.people)}" if last else "",
         is_adopted=last is not None and last.status == HailingState.ADOPTED,
+        certify=_certify_fields(uow, context, record, sources, held),
+        add_to=_usual_chain(parts),
         history=tuple(event for state in states if (event := _event(uow, state)) is not None),
         native=(f"butler query-collections {context.root} '{name}' --chains TREE",),
     )
@@ -303,6 +313,35 @@ def _certified_events(uow: "UnitOfWork", record: "CollectionRecord") -> tuple[Ev
         return ()
     states = sorted({one.opened_state for one in uow.holdings.certified_in(record)})
     return tuple(event for state in states if (event := _event(uow, state)) is not None)
+
+
+def _certify_fields(
+    uow: "UnitOfWork",
+    context: Context,
+    record: "CollectionRecord",
+    sources: tuple[str, ...],
+    held: tuple[HeldType, ...],
+) -> dict[str, object]:
+    """Return what the certify form can be filled with; as the checklist proposes it where this is its newest RUN."""
+    parts = find_name(record.name)
+    if record.type is CollectionType.CALIBRATION and len(sources) == 1:
+        return {"run": sources[0], "collection": record.name, "dataset_type": _only(one.dataset_type for one in held)}
+    if parts is None or parts.kind is not NameKind.GENERATION or not find_calib_name(parts.calib_type).certified:
+        return {}
+    if uow.campaigns.find_campaign(parts.ticket) is not None:
+        found = standing(uow, parts.ticket, now_tai_ns=context.clock())
+        newest = next((one for one in found.types if one.run == record.name), None)
+        if newest is not None:
+            return dict(read_line(certify_line(uow, found, newest)).given)
+    certified = replace(parts, kind=NameKind.CERTIFIED, subrun="", run_number=None).text()
+    return {"run": record.name, "collection": certified, "dataset_type": parts.calib_type}
+
+
+def _usual_chain(parts: CollectionName | None) -> str:
+    if parts is None:
+        return ""
+    ticket_chain = replace(parts, kind=NameKind.TICKET_CHAIN).text() if parts.ticket else ""
+    return {NameKind.CERTIFIED: ticket_chain, NameKind.TICKET_CHAIN: top_chain_of(parts.instrument)}.get(parts.kind, "")
 
 
 def _event(uow: "UnitOfWork", state: int) -> EventLook | None:

@@ -53,6 +53,8 @@ class JournalLook:
     n_all: int
     holding: str
     ticket: str
+    is_one: bool = False
+    """An entry was asked for by its number."""
     place: int
     """Row of the entry shown whole, the newest entry being row 0."""
     rows: tuple[EntryRow, ...] = ()
@@ -95,7 +97,7 @@ def journal_look(
     with context.unit_of_work() as uow:
         n_entries = uow.journal.count(holding=holding, ticket=ticket)
         n_all = uow.journal.count()
-        found = uow.journal.newest(0, n_entries if with_rows else 1, holding=holding, ticket=ticket)
+        found = uow.journal.newest(0, n_entries if with_rows and not state else 1, holding=holding, ticket=ticket)
         entry = uow.journal.entry(state) if state else next(iter(found), None)
         if state and entry is None:
             raise NotFoundError(f"the journal has no entry {state}", hint=f"it has 1 to {n_all}", code="E-STATE")
@@ -105,6 +107,7 @@ def journal_look(
         n_all=n_all,
         holding=holding,
         ticket=ticket,
+        is_one=bool(state),
         place=place,
         rows=tuple(_row(one) for one in found) if with_rows else (),
         detail=_whole(entry) if entry is not None else None,
