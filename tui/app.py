@@ -144,9 +144,7 @@ class CabstandApp(App[int]):
         yield LineStrip(id="crumb")
         with Container(id="deck"), Container(id="views"):
             yield RememberedBody(self.memory.frame())
-        yield ErrorDrawer()
         yield LineStrip(id="status")
-        yield CommandBar()
         yield LineStrip(id="keys")
 
     def on_mount(self) -> None:
@@ -161,7 +159,9 @@ class CabstandApp(App[int]):
         self._listen_to_signals()
         self.call_after_refresh(self._begin)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        await self.mount(ErrorDrawer(), before="#status")
+        await self.mount(CommandBar(), after="#status")
         self.read_repository()
         if self.opening.is_guided:
             self.action_toggle_guide()
@@ -398,10 +398,10 @@ class CabstandApp(App[int]):
             strip = self.query_one("#status", LineStrip)
         except NoMatches:
             return
-        drawer = self.query_one(ErrorDrawer)
-        waiting = drawer.waiting
-        text = f"[{waiting.code}] {waiting.message}" if waiting and not drawer.display else self._status
-        is_error = waiting is not None and not drawer.display
+        drawer = next(iter(self.query(ErrorDrawer)), None)
+        waiting = drawer.waiting if drawer is not None and not drawer.display else None
+        text = f"[{waiting.code}] {waiting.message}" if waiting is not None else self._status
+        is_error = waiting is not None
         strip.show(status_line(self.size.width, text.splitlines()[0] if text else "", is_error=is_error))
 
     def _draw_chrome(self) -> None:
