@@ -1,8 +1,10 @@
 """What the Metrics screen shows of a verification: verdicts, tests with their limits, places, one amplifier."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from calibstore.errors import NotFoundError
+from calibstore.model.counting import counted
 from calibstore.model.criteria import Verdict
 from calibstore.model.times import ns_to_iso
 from calibstore.model.verification_records import VerificationRecord
@@ -111,7 +113,7 @@ def metrics_test(context: Context, board: Board, test: str, *, size: tuple[int, 
             waivers=waivers,
             now_tai_ns=context.clock(),
         )
-        row = judged_row(criterion, judged, waivers, context.clock())
+        row = _of_tier(judged_row(criterion, judged, waivers, context.clock()), chosen)
         limits = [value for value, word in limit_lines(judged.typical) if word == "fail"]
     return TestLook(
         row=row,
@@ -126,7 +128,10 @@ def metrics_test(context: Context, board: Board, test: str, *, size: tuple[int, 
 def _board(uow: "UnitOfWork", chosen: Chosen, context: Context) -> Board:
     verification, camera = chosen.verification, chosen.camera
     waivers, status = waivers_of(uow, chosen)
-    rows = [stored_row(uow, chosen, criterion, waivers, context.clock()) for criterion in chosen.profile.criteria]
+    rows = [
+        _of_tier(stored_row(uow, chosen, criterion, waivers, context.clock()), chosen)
+        for criterion in chosen.profile.criteria
+    ]
     independent = [exposure for exposure, in_build in verification.exposures.items() if not in_build]
     reports = [one for one in uow.campaigns.reports(verification.ticket) if verification.id in one.verification_ids]
     summary = chosen.record.summary
@@ -153,7 +158,13 @@ def _board(uow: "UnitOfWork", chosen: Chosen, context: Context) -> Board:
         n_independent=verification.n_independent,
         n_nights=len({one.day_obs for one in uow.exposures.by_ids(camera.instrument, independent)}),
         report=reports[-1].sha256 if reports else "",
-        decision=status,
+        decision=f"{status}, {counted(len(waivers), 'waiver')}" if waivers else status,
+        native=tuple(
+            line
+            for entry in uow.journal.entries(ticket=verification.ticket)
+            if entry.state == verification.opened_state
+            for line in entry.native
+        ),
         warnings=tuple(_warnings(uow, verification)),
     )
 
@@ -177,3 +188,9 @@ def _warnings(uow: "UnitOfWork", verification: VerificationRecord) -> list[str]:
 
 def _worst_first(row: TestRow) -> tuple[bool, int, float]:
     return (not row.is_gating and row.verdict is not Verdict.PASS, *worst_first(row.verdict, row.margin))
+
+
+def _of_tier(row: TestRow, chosen: Chosen) -> TestRow:
+    """Return the row without a word on waivers where the tier decides nothing."""
+    decides = any(one.decides for one in chosen.tiers if one.profile == chosen.record.profile)
+    return row if decides else replace(row, waiver="")

@@ -8,7 +8,7 @@ from statistics import median
 
 from calibstore.model.camera import Amplifier, Camera, Detector
 from calibstore.model.criteria import Verdict
-from calibstore.services.looks.metrics_judging import PlaceRow, summed, worst_first
+from calibstore.services.looks.metrics_judging import PlaceRow, Tally, summed, worst_first
 
 MOST_AT_ONCE = 9
 """Detectors whose amplifiers are shown together; of a larger camera those of one raft are."""
@@ -37,8 +37,7 @@ class PlaneCell:
     """The worst."""
     level: int
     """Step of the ramp, 0 to `LEVELS` - 1; -1 without a value."""
-    n: int
-    n_against: int
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +124,7 @@ def _amplifier_map(
                     verdict=place.tally.verdict,
                     value=place.worst,
                     level=scale.level(place.worst),
-                    n=place.tally.n,
-                    n_against=place.tally.n_against,
+                    tally=place.tally,
                 )
             )
     return _map(title, cells, scale)
@@ -155,8 +153,7 @@ def _detector_map(
                 verdict=total.verdict,
                 value=worst[one.id].worst,
                 level=scale.level(worst[one.id].worst),
-                n=total.n,
-                n_against=total.n_against,
+                tally=total,
             )
         )
     return _map(title, cells, scale)

@@ -112,6 +112,8 @@ class Board:
     """SHA-256 of the newest report of this verification; empty: none."""
     decision: str
     """The board's last word; empty: none."""
+    native: tuple[str, ...]
+    """Lines of the observatory's own tools that measure the same."""
     warnings: tuple[str, ...]
     """For example that the newest product is another one."""
 
