@@ -174,7 +174,7 @@ def _works(look: "HomeLook", width: int) -> list[Item]:
 def _work(one: "Work", width: int) -> Item:
     number = f"{one.number}/9" if one.number else "certify"
     done = one.number - 1 if one.number else 5
-    bar = f"[{'#' * done}{'.' * (9 - done)}] " if width >= WIDE else ""
+    bar = f"[{'#' * done}{'.' * (9 - done)}] " if width >= WIDE - TREE_CELLS else ""
     head = f"  {padded(one.ticket, 10)} {padded(one.tag, 12)} {bar}{number:<7} "
     role = _ROLE.get(one.level, Role.PLAIN) if one.level != "ok" else Role.PLAIN
     mark = "! " if one.level != "ok" else ""

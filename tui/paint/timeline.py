@@ -172,7 +172,7 @@ def body(
         Exposures by cell.
     """
     if look.dataset_type and not look.rows and not look.then:
-        return _nothing(look, width)
+        return _nothing(look, width)[: height or None]
     lines = list(chart(look, shown, width=width, height=height, counts=counts))
     lines.append(line(Span("─" * width, Role.DIM)))
     legend = _legend(look, shown, width)
