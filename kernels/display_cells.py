@@ -117,23 +117,31 @@ def packed_cells(steps: Steps) -> tuple[str, bytes, bytes]:
     return "".join(glyphs), bytes(inks), bytes(papers)
 
 
-def line_cost(steps: Steps, colors: NDArray[np.uint8]) -> int:
-    """Estimate the bytes that a picture takes on the line, 256 colours.
+def line_cost(glyphs: str, inks: bytes, papers: bytes, *, columns: int, colors: NDArray[np.uint8]) -> int:
+    """Return the bytes that packed cells take on the line in 256 colours, moves of the cursor left out.
 
     Parameters
     ----------
-    steps : ndarray of shape (2 * rows, columns), uint8
-        Row 0 the lowest.
+    glyphs, inks, papers
+        As `packed_cells` returns them.
+    columns : int
+        Cells of a row.
     colors : ndarray of shape (n_steps,), uint8
-        Palette entry of each step: steps of one entry cost nothing between them.
+        Palette entry of each step; steps of one entry cost nothing between them.
     """
-    known = np.arange(256).astype(np.int16)
+    known = np.full(256, 15, np.int64)  # the colours of the screen itself take as many bytes at most
     known[: colors.size] = colors
-    drawn = np.where(steps >= NOT_FINITE, np.int16(-1), known[steps])
-    upper, lower = drawn[1::2], drawn[0::2]
-    changes = sum(int((half[:, 1:] != half[:, :-1]).sum()) for half in (upper, lower))
-    n_plain = int((upper == lower).sum())
-    return int(10 * changes + 3 * (upper.size - n_plain) + n_plain + 20 * upper.shape[0])
+    digits = 1 + (known > 9) + (known > 99)
+    cost = len(glyphs.encode())
+    changed = np.zeros((len(inks) // columns, columns), np.bool_)
+    for steps in (inks, papers):
+        drawn = np.frombuffer(steps, np.uint8).reshape(-1, columns)
+        entries = known[drawn]
+        own = np.ones_like(changed)
+        own[:, 1:] = entries[:, 1:] != entries[:, :-1]
+        cost += int((own * (6 + digits[drawn])).sum())  # 38;5; and a separator
+        changed |= own
+    return cost + 2 * int(changed.sum())
 
 
 def _cell(above: int, below: int, ink: int, paper: int) -> tuple[str, int, int]:

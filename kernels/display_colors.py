@@ -35,6 +35,8 @@ _ANCHORS: Final = {
 }
 """Colours at equal distances along each map."""
 
+_WEIGHTS: Final = np.array([3.0, 1.0, 1.0])
+"""Lightness counts more than hue: a palette of few dark colours would turn the order of dark values round."""
 _TO_XYZ: Final = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175],
                            [0.0193339, 0.119192, 0.9503041]])  # fmt: skip
 _WHITE: Final = _TO_XYZ.sum(axis=1)
@@ -79,7 +81,8 @@ def palette_table(color_map: ColorMap, n_steps: int) -> NDArray[np.uint8]:
         Entries 16 to 255.
     """
     wanted = lab(color_table(color_map, n_steps).astype(np.float64))
-    distance = ((wanted[:, None, :] - _palette_lab()[None, :, :]) ** 2).sum(axis=2)
+    apart = (wanted[:, None, :] - _palette_lab()[None, :, :]) * _WEIGHTS
+    distance = (apart**2).sum(axis=2)
     entries: NDArray[np.uint8] = (distance.argmin(axis=1) + _FIRST).astype(np.uint8)
     return entries
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from calibstore.services.looks.data import CellBox, DataLook, Picture
     from tui.app import CabstandApp
 
-_BACKGROUND: Final = 255
+_BACKGROUND, _NONE = 255, -1
 _RESIZE_S: Final = 0.15
 MOVES: Final = (
     Entry(id="mosaic.left", keys="left,h", action="move(-1, 0)", title="Left", help="To the left neighbour."),
@@ -251,11 +251,13 @@ class Mosaic(Widget, can_focus=True):
     def _style(self, picture: "Picture", cell: int, roles: RoleStyles) -> Style:
         if not picture.inks:
             return roles[Role.PLAIN]
-        key = (picture.inks[cell], picture.papers[cell])
+        steps = picture.inks[cell], picture.papers[cell]
+        # By colour, not by step: neighbours of one colour are one run.
+        ink, paper = (_NONE if step == _BACKGROUND else picture.colors[step] for step in steps)
+        key = (ink, paper)
         if key not in self._styles:
-            plain = roles[Role.PLAIN]
-            ink, paper = (None if step == _BACKGROUND else _color(picture, step) for step in key)
-            self._styles[key] = plain + Style(color=ink, bgcolor=paper)
+            front, back = (None if entry == _NONE else _color(picture, entry) for entry in key)
+            self._styles[key] = roles[Role.PLAIN] + Style(color=front, bgcolor=back)
         return self._styles[key]
 
     def _scale(self, picture: "Picture", width: int) -> Strip:
@@ -266,7 +268,7 @@ class Mosaic(Widget, can_focus=True):
         roles = styles_for(self)
         for x in range(size if picture.colors else 0):
             step = round(x * (picture.n_steps - 1) / max(1, size - 1))
-            cells.append(Segment(" ", roles[Role.PLAIN] + Style(bgcolor=_color(picture, step))))
+            cells.append(Segment(" ", roles[Role.PLAIN] + Style(bgcolor=_color(picture, picture.colors[step]))))
         bar = Strip(cells, len(cells)).simplify()
         rest = width - strip.cell_length - bar.cell_length
         return Strip.join([strip, bar, to_strip(self, fitted(after, rest), rest)])
@@ -346,8 +348,7 @@ class MosaicPane(Mosaic):
         self.show(None, note=f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
 
 
-def _color(picture: "Picture", step: int) -> Color:
-    entry = picture.colors[step]
+def _color(picture: "Picture", entry: int) -> Color:
     if picture.mode == "truecolor":
         return Color.from_rgb(entry >> 16, entry >> 8 & 255, entry & 255)
     # With a triplet Textual leaves the short palette code alone instead of turning it into truecolor.
