@@ -195,7 +195,9 @@ class CabstandApp(App[int]):
         """The user's drafts for this repository."""
         if self._drafts is None:
             key = self.repository.id if self.repository else self._head.get("id", "") or self.opening.root.name
-            self._drafts = Drafts(self.opening.config.state_dir, key)
+            self._drafts = Drafts(
+                self.opening.config.state_dir, key, tell=lambda problem: self._deliver(lambda: self.report(problem))
+            )
         return self._drafts
 
     @property

@@ -1,5 +1,6 @@
 """The group of verbs, and the options that every verb shares."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -26,7 +27,10 @@ class OrderedGroup(click.Group):
 class VerbGroup(OrderedGroup):
     """Makes its verbs when one is wanted: opening the terminal interface needs none of them."""
 
-    _has_verbs = False
+    def __init__(self, *, make_verbs: Callable[[click.Group], None], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._make = make_verbs
+        self._has_verbs = False
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all verbs, then what was added beside them."""
@@ -42,12 +46,10 @@ class VerbGroup(OrderedGroup):
     def _make_verbs(self) -> None:
         if self._has_verbs:
             return
-        from calibstore.cli.verbs import add_verbs
-
         self._has_verbs = True
         beside = dict(self.commands)
         self.commands.clear()
-        add_verbs(self)
+        self._make(self)
         self.commands.update(beside)
 
 

@@ -29,6 +29,7 @@ def make_group(surroundings: Surroundings) -> click.Group:
 
     @click.group(
         cls=VerbGroup,
+        make_verbs=_make_verbs,
         name="cabstand",
         epilog=_EPILOG,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -42,6 +43,12 @@ def make_group(surroundings: Surroundings) -> click.Group:
 
     group.params += global_options()
     return group
+
+
+def _make_verbs(group: click.Group) -> None:
+    from calibstore.cli.verbs import add_verbs
+
+    add_verbs(group)
 
 
 def run(
