@@ -174,7 +174,9 @@ def side_lines(look: "RawsLook", width: int) -> list[Line]:
         between = f"between {event.exposure_before} and {event.exposure_after}"
         lines += _labelled("▲cam", Role.WARN, f"{'; '.join(event.changes)}, {between}: {event.at}", width)
     if look.statistics_of:
-        told = f"mean and noise against expectation: median over amplifiers, from {look.statistics_of}"
+        told = (
+            f"mean and noise against expectation: median over amplifiers, from {look.statistics_of.rpartition('/')[2]}"
+        )
         lines += wrapped(told, width, role=Role.DIM)
     return lines
 

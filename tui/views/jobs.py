@@ -178,8 +178,9 @@ class JobsView(View):
         return detail.native if detail is not None else ()
 
     def filtered(self, text: str) -> None:
-        """Show only jobs, or quanta, holding a text."""
+        """Show only jobs, or quanta, holding a text; empty shows all."""
         self._filter = text
+        self._is_failed_only = self._is_failed_only and bool(text)
         self._paint()
 
     def current_filter(self) -> str:

@@ -39,6 +39,7 @@ class AskLine(Horizontal):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.disabled = True  # what is not seen must not take the focus
         self.topic = ""
         self._former: tuple[str, ...] = ()
         self._at = 0
@@ -84,12 +85,12 @@ class AskLine(Horizontal):
         with field.prevent(Input.Changed):
             field.value = text
         field.cursor_position = len(text)
-        self.display = True
+        self.display, self.disabled = True, False
         field.focus()
 
     def close(self) -> None:
         """Put the line away."""
-        self.display = False
+        self.display, self.disabled = False, True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell what is typed."""

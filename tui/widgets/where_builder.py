@@ -48,9 +48,19 @@ class WhereBuilder(LineList):
 
     def __init__(self, fields: Mapping[str, str], *, id: str | None = None) -> None:
         super().__init__(title="FIELDS  ←→ value  enter type  del any  esc done", id=id)
+        self.disabled = True
         self._fields = tuple(fields.items())
         self._chosen: dict[str, str] = {}
         self._choices: dict[str, tuple[str, ...]] = {}
+
+    def open(self) -> None:
+        """Show the list and take the focus."""
+        self.display, self.disabled = True, False
+        self.focus()
+
+    def close(self) -> None:
+        """Hide the list."""
+        self.display, self.disabled = False, True  # what is not seen must not take the focus
 
     def show_fields(self, chosen: Mapping[str, str]) -> None:
         """Show the values in force."""

@@ -8,6 +8,9 @@ from calibstore.errors import CabstandError
 from calibstore.model.codec import canonical_json
 from calibstore.model.exposure import Exposure
 from calibstore.model.times import ns_to_iso
+from calibstore.model.where import parse_where
+from calibstore.model.where_ast import Expression
+from calibstore.model.where_fields import check_where
 from calibstore.model.where_lexer import WhereError
 from calibstore.services.context import Context
 from calibstore.services.selection import checked_selection
@@ -113,7 +116,7 @@ def exposure_rows(
         If the selection has a fault.
     """
     with context.unit_of_work() as uow:
-        expression = checked_selection(uow, where, instrument)
+        expression = _readable(where, instrument)
         keywords = uow.repository.camera(instrument).state_keywords
         # One row more before the window: whether the camera changed is told by comparing neighbours.
         lead = 1 if offset else 0
@@ -132,7 +135,7 @@ def count_holding(context: Context, instrument: str, where: str, holding: str) -
         If the selection has a fault.
     """
     with context.unit_of_work() as uow:
-        return uow.exposures.counts(checked_selection(uow, where, instrument), holding=holding).get(instrument, 0)
+        return uow.exposures.counts(_readable(where, instrument), holding=holding).get(instrument, 0)
 
 
 def rows_of(found: "tuple[Exposure, ...]", keywords: tuple[str, ...], *, first_number: int) -> tuple[ExposureRow, ...]:
@@ -184,6 +187,13 @@ def state_of(exposure: Exposure, keywords: tuple[str, ...]) -> dict[str, str]:
 def state_digits(state: Mapping[str, str]) -> str:
     """Return four digits that differ when the state does."""
     return hashlib.sha256(canonical_json(dict(state)).encode()).hexdigest()[:4] if state else ""
+
+
+def _readable(where: str, instrument: str) -> Expression:
+    """Read a selection that was checked before: the costly look for misspelt values is not done for every window."""
+    expression = parse_where(where)
+    check_where(expression, where, instrument=instrument)
+    return expression
 
 
 def fault_of(problem: CabstandError) -> Fault:
