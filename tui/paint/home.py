@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 WIDE: Final = 100
 """From this width on the chain stands at the right, and the filter has a column."""
 TREE_CELLS: Final = 27
+_ROOMY: Final = 85
+"""From this width on a campaign has a bar and its item's whole title."""
 _ROLE: Final = {"ok": Role.OK, "warn": Role.WARN, "fail": Role.FAIL}
 _MARK: Final = {"ok": " ", "warn": "!", "fail": "!"}
 
@@ -174,11 +176,11 @@ def _works(look: "HomeLook", width: int) -> list[Item]:
 def _work(one: "Work", width: int) -> Item:
     number = f"{one.number}/9" if one.number else "certify"
     done = one.number - 1 if one.number else 5
-    bar = f"[{'#' * done}{'.' * (9 - done)}] " if width >= WIDE - TREE_CELLS else ""
+    bar = f"[{'#' * done}{'.' * (9 - done)}] " if width >= _ROOMY else ""
     head = f"  {padded(one.ticket, 10)} {padded(one.tag, 12)} {bar}{number:<7} "
     role = _ROLE.get(one.level, Role.PLAIN) if one.level != "ok" else Role.PLAIN
     mark = "! " if one.level != "ok" else ""
-    text = one.alarm or f"{one.item if width >= WIDE - TREE_CELLS else one.key}: {one.waits}"
+    text = one.alarm or f"{one.item if width >= _ROOMY else one.key}: {one.waits}"
     spans = fitted((Span(head, Role.STRONG), Span(mark + text, role)), max(1, min(width, 400)))
     return Item(line(*spans), f"work {one.ticket}", one.place_text, one.ticket, "", one.ticket)
 

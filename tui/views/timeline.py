@@ -452,7 +452,8 @@ class TimelineView(View):
         """Show another type, detector, filter, chain or exposure, at the same instant."""
         options = options or {}
         kept = {key: value for key, value in self.place.options.items() if key not in ("from", "to")}
-        if self._at is not None and "exposure" not in options:
+        is_at_exposure = bool(kept.get("exposure")) and self._at is not None
+        if self._at is not None and "exposure" not in options and not is_at_exposure:
             kept["at"] = painter.instant_text(self._at.begin_tai_ns)
             kept.pop("exposure", None)
         if "exposure" in options:
