@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.collections import CollectionLook, CollectionsLook
 
-FOLLOW_S: Final = 0.15
+FOLLOW_S: Final = 0.25
 """The detail follows the cursor when it rests this long: keys held down cost no reads; 0 follows at once [s]."""
 WIDE: Final = 100
 _LEAST_ROWS: Final = 12
@@ -95,6 +95,8 @@ class CollectionsView(View):
         self._look: CollectionsLook | None = None
         self._detail: CollectionLook | None = None
         self._painted = ""
+        self._kept: set[str] | None = None
+        self._by_hand: set[str] | None = None
         self._counts: dict[str, int] = {}
         self._filter = ""
         self._type = ""
@@ -277,59 +279,68 @@ class CollectionsView(View):
         if look is None:
             return
         tree = self._tree
-        kept = self._kept()
-        unfold_for = unfold_for or self._first_match(kept)
-        n_shown = len(look.rows) if kept is None else sum(1 for name in kept if self._matches(name))
-        tree.pane_title = f"COLLECTIONS {n_shown} of {len(look.rows)}" if kept is not None else f"COLLECTIONS {n_shown}"
-        narrowed = " ".join(one for one in (self._filter, self._type) if one)
+        matching = self._matching()
+        is_narrowed = bool(self._filter or self._type)
+        count = f"{len(matching)} of {len(look.rows)}" if is_narrowed else f"{len(matching)}"
+        tree.pane_title = f"COLLECTIONS {count}"
+        empty = paint.empty_lines(" ".join(one for one in (self._filter, self._type) if one))
         if self._is_flat:
-            names = [name for name in look.rows if self._matches(name)]
-            nodes = [Node(name, self._cells(name, name)) for name in names]
-            tree.show_nodes(nodes, unfolded=(), cursor_key=unfold_for, empty=paint.empty_lines(narrowed))
+            nodes = [Node(name, self._cells(name, name)) for name in matching]
+            tree.show_nodes(nodes, unfolded=(), cursor_key=unfold_for, empty=empty)
             return
-        unfolded = set(tree.unfolded)
-        if is_first:
-            unfolded |= self._first_unfolded()
-        if kept is not None and n_shown <= _MOST_UNFOLDED:
-            unfolded |= {key for key in self._paths() if _name_of(key) in kept or key.startswith("~")}
+        self._kept = self._with_chains(matching) if is_narrowed else None
+        kept, matched = self._kept, set(matching)
+        paths = self._paths()
+        unfolded = self._unfolded_by_hand() | (self._first_unfolded() if is_first else set())
+        if kept is not None and len(matching) <= _MOST_UNFOLDED:
+            unfolded |= {key for key in paths if _name_of(key) in kept or key.startswith("~")}
+        wanted = unfold_for
+        if kept is not None and not wanted and self._current not in matched:
+            wanted = next((name for name in map(_name_of, paths) if name in matched), "")
         cursor = ""
-        if unfold_for and (unfold_for != _name_of(tree.cursor_key) or is_first):
-            cursor = next((key for key in self._paths() if _name_of(key) == unfold_for), "")
+        if wanted and (wanted != self._current or tree.cursor_key not in paths):
+            cursor = next((key for key in paths if _name_of(key) == wanted), "")
             parts = cursor.split(">")
             unfolded |= {">".join(parts[:length]) for length in range(1, len(parts))}
-        tree.show_nodes(self._roots(kept), unfolded=unfolded, cursor_key=cursor, empty=paint.empty_lines(narrowed))
+        tree.show_nodes(self._roots(kept), unfolded=unfolded, cursor_key=cursor, empty=empty)
 
-    def _matches(self, name: str) -> bool:
+    def _unfolded_by_hand(self) -> set[str]:
+        """Return what was unfolded before a filter unfolded its matches; a filter that ends leaves nothing behind."""
+        now = set(self._tree.unfolded)
+        if self._kept is None:
+            found, self._by_hand = (self._by_hand or now), None
+            return found
+        self._by_hand = now if self._by_hand is None else self._by_hand
+        return set(self._by_hand)
+
+    def _matching(self) -> list[str]:
+        """Return the names that hold the words of the filter and are of the type, in the order of the list."""
         assert self._look is not None
         words = self._filter.lower().replace("*", " ").split()
-        return (not self._type or self._look.rows[name].type == self._type) and all(
-            word in name.lower() for word in words
-        )
+        if not words and not self._type:
+            return list(self._look.rows)
+        return [
+            name
+            for name, row in self._look.rows.items()
+            if (not self._type or row.type == self._type) and all(word in name.lower() for word in words)
+        ]
 
-    def _kept(self) -> set[str] | None:
-        """Return what matches and every chain above it; None where nothing is narrowed."""
+    def _with_chains(self, matching: list[str]) -> set[str]:
+        """Return what matches and every chain above it."""
         look = self._look
-        if look is None or not (self._filter or self._type):
-            return None
+        assert look is not None
         above: dict[str, list[str]] = {}
         for chain, children in look.children.items():
             for child in children:
                 above.setdefault(child, []).append(chain)
         kept: set[str] = set()
-        waiting = [name for name in look.rows if self._matches(name)]
+        waiting = list(matching)
         while waiting:
             name = waiting.pop()
             if name not in kept:
                 kept.add(name)
                 waiting += above.get(name, ())
         return kept
-
-    def _first_match(self, kept: set[str] | None) -> str:
-        """Return where the cursor goes when what is under it does not match; empty where it may stay."""
-        current = self._current
-        if kept is None or not kept or (current and self._matches(current)):
-            return ""
-        return next((name for name in map(_name_of, self._paths()) if name in kept and self._matches(name)), "")
 
     def _roots(self, kept: set[str] | None) -> list[Node]:
         look = self._look
@@ -362,7 +373,7 @@ class CollectionsView(View):
 
     def _load(self, key: str, deliver: Callable[[list[Node]], None]) -> None:
         """Give the members of a chain: they are in memory, their rows are made when they are seen."""
-        look, kept = self._look, self._kept()
+        look, kept = self._look, self._kept
         if look is None:
             return
         name, path = _name_of(key), key.split(">")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.journal import EntryLook, EntryRow, JournalLook, SealLook
 
-FOLLOW_S: Final = 0.15
+FOLLOW_S: Final = 0.25
 """The entry follows the cursor when it rests this long; 0 follows at once [s]."""
 _LEAST_ROWS: Final = 12
 _COLUMNS: Final = (
@@ -28,6 +28,8 @@ _COLUMNS: Final = (
     Column(name="TICKET", width=10, from_width=60),
     Column(name="SUMMARY"),
 )
+_WIDE_COLUMNS: Final = tuple(Column(name=one.name, width=20) if one.name == "VERB" else one for one in _COLUMNS)
+_WIDE: Final = 110
 
 
 class JournalView(View):
@@ -132,6 +134,7 @@ class JournalView(View):
     def on_resize(self) -> None:
         """Lay out for the new size."""
         self.set_class(self.size.height < _LEAST_ROWS, "low")
+        self._table.set_columns(_WIDE_COLUMNS if self.size.width >= _WIDE else _COLUMNS)
         self.call_after_refresh(self._paint_entry)
 
     def on_line_list_row_highlighted(self, event: LineTable.RowHighlighted) -> None:

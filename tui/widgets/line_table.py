@@ -144,9 +144,10 @@ class LineTable(LineList):
         self.reset_rows(self._cursor_row if cursor is None else cursor, keep_place=cursor is None)
 
     def set_columns(self, columns: Sequence[Column]) -> None:
-        """Show other columns from the next rows on."""
-        self._columns = tuple(columns)
-        self.refresh()
+        """Show other columns of the same cells."""
+        if tuple(columns) != self._columns:
+            self._columns = tuple(columns)
+            self.refresh()
 
     def row_at(self, index: int) -> Row | None:
         """Return a row; None while it is on its way."""

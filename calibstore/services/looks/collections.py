@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.lines import read_line
 from calibstore.model.calib_types import find_calib_name
 from calibstore.model.collections import CollectionType
 from calibstore.model.hailing import HailingState
@@ -12,8 +11,6 @@ from calibstore.model.names import CollectionName, NameKind, find_name, top_chai
 from calibstore.model.timespan import Timespan
 from calibstore.services.context import Context
 from calibstore.services.looks.name_check import NameCheck, check_name
-from calibstore.services.next_lines import certify_line
-from calibstore.services.standing import standing
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -329,6 +326,11 @@ def _certify_fields(
     if parts is None or parts.kind is not NameKind.GENERATION or not find_calib_name(parts.calib_type).certified:
         return {}
     if uow.campaigns.find_campaign(parts.ticket) is not None:
+        # The checklist's parts are many modules: not before they are needed.
+        from calibstore.commands.lines import read_line
+        from calibstore.services.next_lines import certify_line
+        from calibstore.services.standing import standing
+
         found = standing(uow, parts.ticket, now_tai_ns=context.clock())
         newest = next((one for one in found.types if one.run == record.name), None)
         if newest is not None:

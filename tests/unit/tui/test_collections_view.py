@@ -73,6 +73,11 @@ async def test_type_filter_and_words_narrow_and_flat_keeps_the_cursor(
         app.view.filtered("")
         await settled(pilot)
         assert tree.row_total() == 6
+        await pilot.press("g", "space")
+        app.view.filtered("bias")
+        assert tree.row_total() > 3
+        app.view.filtered("")
+        assert tree.row_total() == 4, "the filter leaves the tree as it was"
 
 
 async def test_one_key_leads_to_forms_and_other_screens(
