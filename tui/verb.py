@@ -1,5 +1,6 @@
 """The verb `ui`: what a bare `cabstand` runs. Textual is imported when it is called, not before."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,6 +56,8 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
     else:
         root = find_repository(named, config, environment)
     _check_view(place)
+    # Textual waits this long [ms] whether Esc begins a longer sequence; a packet brings those whole.
+    os.environ.setdefault("ESCDELAY", "40")
     from tui.app import Opening
 
     opening = Opening(
