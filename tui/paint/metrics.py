@@ -7,7 +7,7 @@ from tui.paint.metrics_plane import plane_lines
 from tui.paint.metrics_words import margin_text, tally_text, value_text, verdict_role
 from tui.paint.plots import histogram_lines, series_lines
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, line, padded, wrapped
+from tui.spans import Line, Role, Span, cut, fitted, length_of, line, padded, text_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
@@ -59,6 +59,10 @@ def look(context: "Context", place: Place, instrument: str) -> "MetricsLook":
 
 def page(look: "MetricsLook", width: int) -> tuple[Line, ...]:
     """Return the whole screen as lines."""
+    return tuple(fitted(one, width) if length_of(one) > width else one for one in _page(look, width))
+
+
+def _page(look: "MetricsLook", width: int) -> tuple[Line, ...]:
     if look.board is None or look.test is None:
         return choice_lines(look.choices, width)
     rows = [*verdict_lines(look.board, width), (), _title("TESTS", width), *test_lines(look.board, width)]
@@ -212,7 +216,7 @@ def value_cells(one: "ValueRow") -> tuple[Span | str, ...]:
 
 def amplifier_lines(found: "AmplifierLook", width: int) -> tuple[Line, ...]:
     """Return one test of one amplifier: numbers, plot, history, every result."""
-    rows = [_title(f"{found.name} {found.test}", width), amplifier_head(found)]
+    rows = [_title(f"{found.name} {found.test}", width), *wrapped(text_of(amplifier_head(found)), width, rest="  ")]
     if found.plot is not None:
         rows += series_lines(found.plot)
     rows += [(), _title("THE SAME IN OTHER VERIFICATIONS", width), *history_lines(found, width)]

@@ -26,7 +26,7 @@ _WORDS = {Evidence.IN_BUILD: "build", Evidence.INDEPENDENT: "indep", Evidence.PR
 
 
 def metrics_amplifier(
-    context: Context, board: Board, test: str, detector: int, amplifier: str, *, size: tuple[int, int] = (60, 8)
+    context: Context, board: Board, test: str, detector: int, amplifier: str, *, size: tuple[int, int] = (52, 8)
 ) -> AmplifierLook:
     """Return one test of one amplifier.
 
