@@ -95,14 +95,13 @@ def detail_lines(detail: "JobDetail", width: int) -> list[Line]:
             Span(f"job {row.id}", Role.STRONG),
             f"  {row.kind} {row.calib_type} for {row.ticket}  ",
             status_span(row.status, row.words),
-            f"  {counts}",
         )
     ]
     times = [f"submitted {_clock(detail.submitted)} UTC"]
     times += [f"started {row.started[11:]}"] if row.started else []
     times += [f"ended {row.finished[11:]} after {duration_text(row.duration_s)}"] if row.finished else []
     alive = f"; last sign of life: {row.heartbeat}" if row.heartbeat else ""
-    lines += wrapped(f"into {row.run}", width)
+    lines += wrapped(f"{counts}, into {row.run}", width)
     lines += wrapped(f"{', '.join(times)}; {detail.runner}{alive}", width, role=Role.DIM)
     return lines + trouble_lines(row, width)
 
@@ -121,7 +120,8 @@ def trouble_lines(row: "JobRow", width: int) -> list[Line]:
 
 def about_lines(row: "JobRow", tail: tuple[str, ...], width: int) -> list[Line]:
     """Return what is shown below the table about the job under the cursor."""
-    return [*wrapped(f"into {row.run}", width, role=Role.DIM), *trouble_lines(row, width), *log_lines(tail, width)]
+    # The remedy stands last: a log that is followed shows its end.
+    return [*wrapped(f"into {row.run}", width, role=Role.DIM), *log_lines(tail, width), *trouble_lines(row, width)]
 
 
 def log_lines(tail: tuple[str, ...], width: int = 0) -> list[Line]:

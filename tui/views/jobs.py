@@ -264,7 +264,10 @@ class JobsView(View):
             one for one in look.rows if not self._is_failed_only or one.status in ("failed", "dead") or one.n_failed
         ]
         shown = [Row(one.id, paint.job_cells(one)) for one in rows]
-        table.show_rows(self._holding(shown), empty=self._empty(paint.NO_JOBS if not look.rows else "no job failed"))
+        # Who stands at the top sees what is new; who looks at an older job stays there.
+        newest = shown[0].key if shown and not table.cursor_row else ""
+        empty = self._empty(paint.NO_JOBS if not look.rows else "no job failed")
+        table.show_rows(self._holding(shown), cursor_key=newest, empty=empty)
         self._paint_about(whole)
 
     def _paint_about(self, whole: tuple[str, ...]) -> None:
