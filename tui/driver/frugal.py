@@ -2,12 +2,14 @@
 
 import codecs
 import os
+import select
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from rich.cells import cell_len
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
 from tui.driver.differ import Differ
@@ -22,6 +24,10 @@ _MAX_WAITING: Final = 2
 """Sendings, the one being written included; while more are waiting, frames only change what shall be shown."""
 _PATIENCE_S: Final = 2.0
 """How long leaving waits for a stalled line [s]."""
+_TICK_S: Final = 0.1
+"""How often the input thread looks whether it shall end [s]."""
+_ESC_TICK_S: Final = 0.01
+"""The same while an Esc waits to become a key or a longer sequence [s]."""
 _AFTER_RESIZE_S: Final = 0.3
 """When to repair a screen that was resized to and fro without Textual drawing it anew [s]."""
 
@@ -236,9 +242,25 @@ class FrugalDriver(LinuxDriver):
     def run_input_thread(self) -> None:
         """Read keys until the end, or until the terminal is gone."""
         try:
-            super().run_input_thread()
+            self._read_keys()
         except OSError:
             self._died()
+
+    def _read_keys(self) -> None:
+        """Wake when a lone Esc is due: Textual's own loop wakes ten times a second, which a slow line feels."""
+        parser = XTermParser(self._debug)
+        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+        while not self.exit_event.is_set():
+            is_waiting = parser._timeout_time is not None
+            is_there = select.select([self.fileno], [], [], _ESC_TICK_S if is_waiting else _TICK_S)[0]
+            if is_there:
+                data = os.read(self.fileno, 4096)
+                for event in parser.feed(decode(data)):
+                    self.process_message(event)
+                if not data:
+                    self.exit_event.wait(_TICK_S)
+            for event in parser.tick():
+                self.process_message(event)
 
 
 def erases_in_color(environment: Mapping[str, str]) -> bool:
