@@ -142,7 +142,7 @@ def short_beside(name: str, other: str) -> str:
     shared = 0
     while shared < min(len(mine), len(theirs)) - 1 and mine[shared] == theirs[shared]:
         shared += 1
-    return "…/" + "/".join(mine[shared:]) if shared else name
+    return ".../" + "/".join(mine[shared:]) if shared else name
 
 
 def native_lines(root: str, name: str, types: str) -> tuple[str, ...]:

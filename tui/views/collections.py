@@ -27,7 +27,7 @@ _LEAST_ROWS: Final = 12
 _MOST_UNFOLDED: Final = 500
 _COLUMNS: Final = (
     Column(name="COLLECTION", keep="ends"),
-    Column(name="TYPE", width=11),
+    Column(name="TYPE", width=11, from_width=50),
     Column(name="N", width=7, align=">"),
     Column(name="CREATED", width=10, from_width=60),
 )
@@ -117,7 +117,8 @@ class CollectionsView(View):
     def open(self, place: Place) -> None:
         """Show the tree with the cursor on a collection, or its details alone."""
         self._filter = place.option("filter", self._filter)
-        self._type = place.option("type").upper() or self._type
+        wanted = place.option("type").upper()
+        self._type = wanted if wanted in paint.TYPES[1:] else self._type
         self._is_flat = place.option("as") == "flat" or (self._is_flat and not place.option("as"))
         is_reading = place.option("show") == "detail"
         if is_reading != self.has_class("reading"):
