@@ -101,8 +101,9 @@ def dataset_lines(looked: "DataLook", width: int) -> list[Line]:
     row = looked.detector_row(looked.detector)
     n = sum(bool(one.dataset_id) for one in looked.detectors)
     n_all = len(looked.detectors)
-    missing = f", {n_all - n} of {n_all} missing" if n < n_all else ""
-    detectors = row.name if looked.is_one_detector and row else f"{n} detectors{missing}"
+    missing = n < n_all
+    count = f"{n} of {n_all} detectors" if missing else f"{n} detectors"
+    detectors = row.name if looked.is_one_detector and row else count
     head = f"{looked.dataset_type} {looked.ticket} {looked.rerun}".strip()
     at = looked.runs.index(looked.run) + 1 if looked.run in looked.runs else 0
     attempt = f"  {at} of {len(looked.runs)} ([ ])" if len(looked.runs) > 1 and at else ""
@@ -214,7 +215,7 @@ def detector_lines(rows: "Sequence[DetectorRow]", unit: str, width: int, *, at: 
         is_here = row.name == at
         z = "-" if row.z is None else f"{row.z:+.1f}"
         text = f"{row.detector:>3}  {row.name:<8}{number(row.median, spread):>{size}} {z:>5}"
-        told = Span(f"X {row.n_failing} failing" if row.n_failing else "", Role.FAIL)
+        told = Span(f"X {row.n_failing} amp" if row.n_failing else "", Role.FAIL)
         if not row.dataset_id:
             told = Span("no product", Role.WARN)
         out.append(

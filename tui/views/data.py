@@ -111,7 +111,6 @@ class DataView(View):
     def open(self, place: Place) -> None:
         """Show a place; what was shown stays until the picture is there."""
         self.place = place
-        self._lay_out()
         if self._mosaic.size.width > 1 and self._mosaic.size.height > 1:
             self._ask()
 
@@ -159,6 +158,9 @@ class DataView(View):
 
     def action_graphics(self) -> None:
         """Take the next way to draw."""
+        if self.frame.is_ascii:
+            self.say("ASCII only: pictures are drawn in characters")
+            return
         now = self._mode or self._mosaic.mode
         self._mode = MODES[(MODES.index(now) + 1) % len(MODES)]
         self.say(f"drawn as {MODE_NAMES[self._mode]}")
@@ -261,6 +263,8 @@ class DataView(View):
         return is_roomy if self._has_histogram is None else self._has_histogram and self.size.height >= 2 * _UNDER_ROWS
 
     def _lay_out(self) -> None:
+        if not self.size.width:  # hidden: panes would fold away and come back
+            return
         side = self.query_one("#data-side", TextPane)
         side.display = self.size.width >= NARROWEST
         side.styles.width = _SIDE_WIDTHS[self.size.width >= WIDE]

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
+from tui.glyphs import asciified
 from tui.paint.picture import MODES, scale_line, waiting_lines
 from tui.registry import Entry, bindings
 from tui.spans import Role, fitted
@@ -235,6 +236,7 @@ class Mosaic(Widget, can_focus=True):
         text = picture.glyphs[start : start + picture.columns]
         roles = styles_for(self)
         written = {x: (character, role) for x, character, role in marks}
+        is_ascii = draws_ascii(self)
         segments: list[Segment] = []
         run, style = "", roles[Role.PLAIN]
         for x, character in enumerate(text):
@@ -245,7 +247,7 @@ class Mosaic(Widget, can_focus=True):
             if own is not style and run:
                 segments.append(Segment(run, style))
                 run = ""
-            run, style = run + character, own
+            run, style = run + (asciified(character) if is_ascii else character), own
         return [*segments, Segment(run, style)] if run else segments
 
     def _style(self, picture: "Picture", cell: int, roles: RoleStyles) -> Style:
