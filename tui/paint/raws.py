@@ -1,14 +1,15 @@
 """Paints a selection of raw exposures: fields, expression with its fault, rows, rules, sets and shell lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from tui.paint.raws_table import table_page
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, line, padded, width_of, wrapped
+from tui.spans import Line, Role, Span, cut, line, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
-    from calibstore.services.looks.raws_records import FrameStatistics, RawsLook, RawsQuestion, SetLook
+    from calibstore.services.looks.raws_records import RawsLook, RawsQuestion, SetLook
     from calibstore.services.looks.raws_rows import ExposureRow, Fault
 
 SEVERITIES: Final = {"refuse": ("FAIL", Role.FAIL), "warn": ("WARN", Role.WARN), "note": ("ok  ", Role.OK)}
@@ -21,7 +22,6 @@ FIELD_NAMES: Final = {
     "day_to": "to day",
 }
 """Quick fields in the order they are shown."""
-HEADS: Final = ("", "exposure", "start TAI", "exp s", "type", "day_obs", "cam", "mean e", "noise", "filter", "note")
 
 
 def look(context: "Context", place: Place, instrument: str) -> "RawsLook":
@@ -46,8 +46,6 @@ def question_of(place: Place, instrument: str) -> "RawsQuestion":
 
 def page(look: "RawsLook", width: int) -> tuple[Line, ...]:
     """Return the whole screen as text: first and last rows stand for all."""
-    from tui.paint.raws_table import table_page
-
     excluded, proposed = dict(look.excluded), {one.exposure: one.reason for one in look.proposals}
     lines: list[Line] = [
         title(look),
@@ -223,39 +221,6 @@ def cursor_lines(row: "ExposureRow | None", look: "RawsLook", excluded: Mapping[
     return lines
 
 
-def row_cells(
-    row: "ExposureRow",
-    excluded: Mapping[int, str],
-    proposed: Mapping[int, str],
-    statistics: "Mapping[int, FrameStatistics]",
-) -> tuple[str | Span, ...]:
-    """Return the cells of a row, one for each of `HEADS`."""
-    reason, proposal = excluded.get(row.exposure, ""), proposed.get(row.exposure, "")
-    mark = Span("×", Role.SELECTED) if reason else Span("?", Role.ACCENT) if proposal else Span(" ")
-    role = Role.DIM if reason else Role.PLAIN
-    found = statistics.get(row.exposure)
-    note = Span("")
-    if reason:
-        note = Span(f"out: {reason}", Role.SELECTED)
-    elif proposal:
-        note = Span(f"out? {proposal}", Role.ACCENT)
-    elif row.changes:
-        note = Span("; ".join(row.changes), Role.WARN)
-    return (
-        mark,
-        Span(str(row.exposure), role),
-        Span(row.begin[5:], role),
-        Span(f"{row.exposure_time_s:g}", role),
-        Span(row.observation_type, role),
-        Span(str(row.day_obs), role),
-        Span("▲" + row.state, Role.WARN) if row.changes else Span(" " + row.state, role),
-        Span(f"{found.mean_e:+.2f}" if found else "", role),
-        Span(f"{100 * found.noise_excess:+.1f}%" if found else "", role),
-        Span(row.physical_filter, role),
-        note,
-    )
-
-
 def empty_lines(look: "RawsLook | None", width: int) -> tuple[Line, ...]:
     """Return what stands where there are no rows: what to do next."""
     if look is None:
@@ -280,14 +245,3 @@ def _labelled(label: str, role: Role, text: str, width: int) -> list[Line]:
     indent = " " * (width_of(label) + 1)
     folded = wrapped(text, width - len(indent))
     return [line(Span(label, role) if not index else indent[1:], " ", *one) for index, one in enumerate(folded)]
-
-
-def plain_row(cells: Sequence[str | Span], widths: Sequence[int], aligns: Sequence[str]) -> Line:
-    """Return cells in columns, without Textual."""
-    spans: list[Span] = []
-    for cell, width, align in zip(cells, widths, aligns, strict=True):
-        if not width:
-            continue
-        span = cell if isinstance(cell, Span) else Span(cell)
-        spans += [Span(padded(span.text, width, align=align), span.role), Span(" ")]
-    return tuple(spans)

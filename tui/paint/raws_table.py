@@ -1,16 +1,49 @@
-"""The table of raw exposures as text, for pages without a screen."""
+"""The rows of raw exposures: cells of the table on the screen, and the table as text for pages without one."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from tui.paint.raws import HEADS, plain_row, row_cells
-from tui.spans import Line, Role, Span, line, width_of
+from tui.spans import Line, Role, Span, line, padded, width_of
 
 if TYPE_CHECKING:
-    from calibstore.services.looks.raws_records import RawsLook
+    from calibstore.services.looks.raws_records import FrameStatistics, RawsLook
     from calibstore.services.looks.raws_rows import ExposureRow
 
-ALIGNS = ("<", "<", "<", ">", "<", "<", "<", ">", ">", "<", "<")
+HEADS: Final = ("", "exposure", "start TAI", "exp s", "type", "day_obs", "cam", "mean e", "noise", "filter", "note")
+ALIGNS: Final = ("<", "<", "<", ">", "<", "<", "<", ">", ">", "<", "<")
+
+
+def row_cells(
+    row: "ExposureRow",
+    excluded: Mapping[int, str],
+    proposed: Mapping[int, str],
+    statistics: "Mapping[int, FrameStatistics]",
+) -> tuple[str | Span, ...]:
+    """Return the cells of a row, one for each of `HEADS`."""
+    reason, proposal = excluded.get(row.exposure, ""), proposed.get(row.exposure, "")
+    mark = Span("×", Role.SELECTED) if reason else Span("?", Role.ACCENT) if proposal else Span(" ")
+    role = Role.DIM if reason else Role.PLAIN
+    found = statistics.get(row.exposure)
+    note = Span("")
+    if reason:
+        note = Span(f"out: {reason}", Role.SELECTED)
+    elif proposal:
+        note = Span(f"out? {proposal}", Role.ACCENT)
+    elif row.changes:
+        note = Span("; ".join(row.changes), Role.WARN)
+    return (
+        mark,
+        Span(str(row.exposure), role),
+        Span(row.begin[5:], role),
+        Span(f"{row.exposure_time_s:g}", role),
+        Span(row.observation_type, role),
+        Span(str(row.day_obs), role),
+        Span("▲" + row.state, Role.WARN) if row.changes else Span(" " + row.state, role),
+        Span(f"{found.mean_e:+.2f}" if found else "", role),
+        Span(f"{100 * found.noise_excess:+.1f}%" if found else "", role),
+        Span(row.physical_filter, role),
+        note,
+    )
 
 
 def table_page(look: "RawsLook", excluded: Mapping[int, str], proposed: Mapping[int, str], width: int) -> list[Line]:
@@ -40,3 +73,14 @@ def table_page(look: "RawsLook", excluded: Mapping[int, str], proposed: Mapping[
 
 def _text(cell: str | Span) -> str:
     return cell.text if isinstance(cell, Span) else cell
+
+
+def plain_row(cells: Sequence[str | Span], widths: Sequence[int], aligns: Sequence[str]) -> Line:
+    """Return cells in columns, without Textual."""
+    spans: list[Span] = []
+    for cell, width, align in zip(cells, widths, aligns, strict=True):
+        if not width:
+            continue
+        span = cell if isinstance(cell, Span) else Span(cell)
+        spans += [Span(padded(span.text, width, align=align), span.role), Span(" ")]
+    return tuple(spans)

@@ -300,6 +300,7 @@ class RawsView(SelectionView):
         look = self._look
         assert look is not None
         options = {"ticket": look.ticket, "for": calib_type or look.calib_type, "purpose": purpose or look.purpose}
+        self._say_reading(f"reading the {options['purpose']} set ...")
         self.go(Place(self.NAME, (), {name: value for name, value in options.items() if value}))
 
     def action_next_marked(self, step: int) -> None:

@@ -52,10 +52,10 @@ class SelectionView(View):
         self._draft = SelectionDraft()
         self._key = ""
         self._filter = ""
+        self._is_waiting = False
         self._timer: Timer | None = None
         self._counted: WhereCount | None = None
         self._asked_about = 0
-        self._is_typing_field = ""
 
     # What is on the screen.
 
@@ -182,6 +182,9 @@ class SelectionView(View):
 
     def _take(self, look: "RawsLook") -> None:
         is_first, self._look = self._look is None, look
+        if self._is_waiting:
+            self._is_waiting = False
+            self.say("")
         if look.is_as_stored and not self._draft.typing and not self._draft.is_empty:
             # What was drafted is stored now: nothing is left to keep but earlier expressions.
             self._draft = SelectionDraft(former=self._draft.former)
@@ -193,6 +196,11 @@ class SelectionView(View):
         self.moved(Place(self.NAME, (), {key: value for key, value in options.items() if value}))
         if is_first:
             self._read_choices()
+
+    def _say_reading(self, text: str) -> None:
+        """Answer a key at once whose effect takes a while."""
+        self._is_waiting = True
+        self.say(text)
 
     def _read_choices(self) -> None:
         instrument = self._look.instrument if self._look is not None else self.frame.instrument

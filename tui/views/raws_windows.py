@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from tui.paint import raws as paint
+from tui.paint.raws_table import row_cells
 from tui.widgets.line_table import WINDOW_ROWS, Column, Deliver, LineTable, Row
 
 if TYPE_CHECKING:
@@ -139,4 +140,4 @@ class RowWindows(LineTable):
     def _painted(self, rows: "tuple[ExposureRow, ...]") -> list[Row]:
         look: Any = self._look
         proposed = {one.exposure: one.reason for one in look.proposals}
-        return [Row(str(one.exposure), paint.row_cells(one, self._excluded, proposed, look.statistics)) for one in rows]
+        return [Row(str(one.exposure), row_cells(one, self._excluded, proposed, look.statistics)) for one in rows]

@@ -12,6 +12,7 @@ from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.model.exposure import Exposure
 from calibstore.model.times import describe
+from calibstore.model.where import parse_where
 from calibstore.model.where_quick import TEXT_FIELDS, quick_fields
 from calibstore.services.context import Context
 from calibstore.services.looks.raws_proposals import proposals
@@ -30,7 +31,6 @@ from calibstore.services.next_lines import proposed_inputs
 from calibstore.services.selection import (
     Finding,
     ResolvedSelection,
-    checked_selection,
     empty_selection,
     resolve_selection,
 )
@@ -217,7 +217,7 @@ def _resolve(
     uow: "UnitOfWork", work: _Work, n_matched: int
 ) -> tuple[ResolvedSelection | None, Fault | None, tuple[Finding, ...]]:
     """Apply exclusions and rules; what forbids the selection as a whole is a fault, what a rule says a finding."""
-    expression = checked_selection(uow, work.where, work.instrument)
+    expression = parse_where(work.where)  # checked when it was counted
     if not n_matched:
         return None, fault_of(empty_selection(uow, expression, work.where, work.instrument)), ()
     work.inside = frozenset(uow.exposures.fitting(expression, [one for one, _ in work.exclude]))

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from calibstore.services.looks.raws_rows import ExposureRow
-from tui.paint.raws import HEADS, caret_lines, look, page, row_cells
+from tui.paint.raws import caret_lines, look, page
+from tui.paint.raws_table import HEADS, row_cells
 from tui.places import Place
 from tui.spans import Role, length_of, plain_text, text_of
 
