@@ -303,8 +303,9 @@ class MetricsView(View):
     @on(PlanePane.CellSelected)
     def _cell_selected(self, event: PlanePane.CellSelected) -> None:
         event.stop()
-        if self._panes.is_overview:
-            self._panes.open_detector(event.cell.detector)
+        test = self._panes.test
+        if self._panes.is_overview and test is not None:
+            self._ask_amplifier(test.row.test, *self._panes.open_detector(event.cell.detector))
         else:
             self._open_amplifier(event.cell.detector, event.cell.amplifier)
 
@@ -336,8 +337,11 @@ class MetricsView(View):
 
     def action_group(self) -> None:
         """Go on from detectors to amplifiers to the list of places."""
-        if self._mode == "board":
-            self._panes.next_group()
+        test = self._panes.test
+        if self._mode == "board" and test is not None:
+            place = self._panes.next_group()
+            if place is not None:
+                self._ask_amplifier(test.row.test, *place)
 
     def action_why(self) -> None:
         """Tell formula, limits and source."""

@@ -35,6 +35,7 @@ class BoardPanes(Vertical):
     BoardPanes.-wide #m-lower { height: 18; }
     BoardPanes.-wide #m-left { width: 58; }
     BoardPanes.-wide #m-plane { height: 10; }
+    BoardPanes.-wide.-whole #m-plane { height: 1fr; }
     BoardPanes.-wide #m-plot, BoardPanes.-wide #m-histogram { height: 10; }
     BoardPanes.-low #m-lower { display: none; }
     """
@@ -198,7 +199,9 @@ class BoardPanes(Vertical):
         if is_wide and self._pane == 2:
             self._pane = 0
         self.plane.display = is_wide or not self._is_list
-        self.places.display = is_wide or self._is_list
+        is_whole = is_wide and self.is_overview
+        self.set_class(is_whole, "-whole")
+        self.places.display = (is_wide and not is_whole) or self._is_list
         self.query_one("#m-plot").display = self._pane == 0
         self.query_one("#m-histogram").display = self._pane == 1
         self.exposures.display = is_wide or self._pane == 2
@@ -208,27 +211,32 @@ class BoardPanes(Vertical):
         self._pane = (self._pane + 1) % (2 if self._is_wide else 3)
         self.fit_room(is_wide=self._is_wide)
 
-    def next_group(self) -> None:
-        """Go on from detectors to amplifiers to the list of places."""
-        test, cell = self.test, self.plane.cell
+    def next_group(self) -> Place | None:
+        """Go on from detectors to amplifiers to the list of places; return another place to look at, if any."""
+        test, cell, place = self.test, self.plane.cell, None
         if test is None or cell is None:
-            return
+            return None
         if self.is_overview and not self._is_list:
-            self.open_detector(cell.detector)
+            place = self.open_detector(cell.detector)
         elif self._is_wide or self._is_list:
             self._is_list = False
+            self.fit_room(is_wide=self._is_wide)
             if len(test.maps) > 1:
                 self._map = 0
                 self._draw_map(cell.detector, "")
         else:
             self._is_list = True
-        self.fit_room(is_wide=self._is_wide)
+            self.fit_room(is_wide=self._is_wide)
         (self.places if self._is_list else self.plane).focus()
+        return place
 
-    def open_detector(self, detector: int) -> None:
-        """Show the amplifiers of a detector's raft."""
+    def open_detector(self, detector: int) -> Place:
+        """Show the amplifiers of a detector's raft, the cursor on its worst one; return that."""
+        places = self.test.places if self.test is not None else ()
+        amplifier = next((one.amplifier for one in places if one.detector == detector), "")
         self._map = self._map_of(detector)
-        self._draw_map(detector, "")
+        self._draw_map(detector, amplifier)
+        return detector, amplifier
 
     def _draw_map(self, detector: int, amplifier: str) -> None:
         if self.test is not None and self.board is not None and self.test.maps:
@@ -239,6 +247,7 @@ class BoardPanes(Vertical):
                 detector=detector,
                 amplifier=amplifier,
             )
+            self.fit_room(is_wide=self._is_wide)
 
     def _map_of(self, detector: int) -> int:
         """Return the map that shows a detector's amplifiers."""

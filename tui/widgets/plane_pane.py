@@ -62,12 +62,22 @@ class PlanePane(LinePane):
         ]
         self._cursor = places[0] if places else 0
         self._painted_for = ()
-        # Where the last row does not fit, the title tells what the marks mean.
-        marks = " X fail ! warn ? unkn" if self.row_total() > self.page_rows else ""
-        self.pane_title = f"{'' if marks else 'FOCAL PLANE '}{drawn.title}{marks}"
+        self._title()
         self._top_row = 0
         self.refresh()
         self._follow()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view, and the marks explained."""
+        super().on_resize()
+        self._title()
+        self._follow()
+
+    def _title(self) -> None:
+        """Tell what the marks mean where the last row, which does, is not seen."""
+        if self._map is not None:
+            marks = " X fail ! warn ? unkn" if self.row_total() > self.page_rows else ""
+            self.pane_title = f"{'' if marks else 'FOCAL PLANE '}{self._map.title}{marks}"
 
     def clear(self) -> None:
         """Show nothing."""

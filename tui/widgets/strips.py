@@ -33,7 +33,10 @@ def to_strip(widget: "Widget", spans: Line, width: int) -> Strip:
     styles = styles_for(widget)
     segments: list[Segment] = []
     text, role = "", None
-    for span in fitted(spans, width):
+    shown = fitted(spans, width)
+    if draws_ascii(widget):  # again: cutting puts an ellipsis
+        shown = tuple(Span(asciified(text), role) for text, role in shown)
+    for span in shown:
         if span.role is role:
             text += span.text
             continue
