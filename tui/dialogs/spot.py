@@ -1,11 +1,12 @@
 """The spot check: the picture, the numbers, the frames, and the word of the person who looked."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Label
 
 from tui.chrome import LineStrip
 from tui.dialogs.base import Dialog
@@ -17,6 +18,7 @@ from tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from calibstore.services.looks.spot import SpotLook
+    from tui.app import CabstandApp
 
 _COLUMNS = (
     Column(name="No", width=4, align=">"),
@@ -31,12 +33,13 @@ class Seen:
     """What somebody said after looking."""
 
     is_ok: bool
+    comment: str = ""
     redo_without: tuple[str, ...] = ()
     """Ids of the exposures to be left out next time."""
 
 
 class SpotDialog(Dialog[Seen]):
-    """Shows a product; `o` says ok, `n` says not ok and leaves the marked frames out of the next attempt.
+    """Shows a product; `o` says ok, `n` asks what was seen, and leaves the marked frames out of the next attempt.
 
     Parameters
     ----------
@@ -51,6 +54,10 @@ class SpotDialog(Dialog[Seen]):
     SpotDialog #picture { width: 1fr; }
     SpotDialog #numbers { width: 41; margin: 0 0 0 1; }
     SpotDialog LineTable { height: 7; }
+    SpotDialog #comment { height: 1; display: none; }
+    SpotDialog #comment Label { width: 19; padding: 0 1; }
+    SpotDialog #comment Input { width: 1fr; }
+    SpotDialog.asking #comment { display: block; }
     SpotDialog.small #numbers { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,6 +71,7 @@ class SpotDialog(Dialog[Seen]):
         super().__init__()
         self._looked = looked
         self._detector: int | None = None
+        self._key = f"spot/{looked.run}"
 
     def compose(self) -> ComposeResult:
         """Mount head, picture and numbers, frames and keys."""
@@ -74,6 +82,9 @@ class SpotDialog(Dialog[Seen]):
                 yield MosaicPane(id="picture")
                 yield TextPane(id="numbers")
             yield LineTable(_COLUMNS, title="FRAMES: space marks one to be left out", can_mark=True)
+            with Horizontal(id="comment"):
+                yield Label("What did you see?")
+                yield Input(placeholder="e.g. light leak in one frame; enter goes on", select_on_focus=False)
             yield LineStrip(id="said")
             yield self.keys_strip(
                 ("o", "ok"), ("n", "NOT ok, redo without *"), ("space", "mark"), ("tab", "pane"), ("esc", "later")
@@ -88,6 +99,9 @@ class SpotDialog(Dialog[Seen]):
         apart = next((str(one.id) for one in self._looked.exposures if one.is_apart), "")
         if apart:
             table.move_to_key(apart)
+        self._comment.value = self._kept()
+        # Hidden, it must not take the focus.
+        self._comment.disabled = True
         self._paint()
         self.query_one(MosaicPane).load(self._looked.ticket, self._looked.calib_type, run=self._looked.run)
         table.focus()
@@ -112,9 +126,46 @@ class SpotDialog(Dialog[Seen]):
         self.dismiss(Seen(True))
 
     def action_not_ok(self) -> None:
-        """Say it is not ok; the form asks what was seen."""
+        """Ask what was seen."""
+        self.add_class("asking")
+        self._comment.disabled = False
+        self._comment.focus()
+        self._say()
+
+    def action_close(self) -> None:
+        """Leave the comment, or the dialog; what was typed is kept."""
+        if self._comment.has_focus:
+            self.query_one(LineTable).focus()
+        else:
+            self.dismiss(None)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Keep what is typed."""
+        if event.value != self._kept():
+            self._frame.drafts.save(self._key, {"comment": event.value})
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Say it is not ok, and why."""
+        comment = event.value.strip()
+        if not comment:
+            self.query_one("#said", LineStrip).show(line(Span(" not ok needs a word on what was seen", Role.FAIL)))
+            return
         marks = self.query_one(LineTable).marks
-        self.dismiss(Seen(False, tuple(str(one.id) for one in self._looked.exposures if str(one.id) in marks)))
+        without = tuple(str(one.id) for one in self._looked.exposures if str(one.id) in marks)
+        self._frame.drafts.discard(self._key)
+        self.dismiss(Seen(False, comment, without))
+
+    @property
+    def _frame(self) -> "CabstandApp":
+        return cast("CabstandApp", self.app)
+
+    @property
+    def _comment(self) -> Input:
+        return self.query_one(Input)
+
+    def _kept(self) -> str:
+        draft = self._frame.drafts.load(self._key)
+        return str(draft.content.get("comment", "")) if draft is not None else ""
 
     def _paint(self) -> None:
         width = max(20, self.app.size.width)

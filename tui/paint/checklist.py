@@ -10,14 +10,8 @@ from tui.spans import Line, Role, Span, cut, line, padded, text_of, width_of, wr
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
-    from calibstore.services.looks.checklist import (
-        CampaignRow,
-        CampaignsLook,
-        ChecklistLook,
-        DestinationRow,
-        ItemLook,
-        JobLook,
-    )
+    from calibstore.services.looks.campaigns import CampaignRow, CampaignsLook
+    from calibstore.services.looks.checklist import ChecklistLook, DestinationRow, ItemLook, JobLook
     from calibstore.services.looks.steps import Step
 
 NARROW: Final = 100
@@ -31,7 +25,8 @@ def look(context: "Context", place: Place, instrument: str) -> "CampaignsLook | 
 
     An item without a ticket is that of the first campaign that waits for something, else of the newest one.
     """
-    from calibstore.services.looks.checklist import campaigns_look, checklist_look
+    from calibstore.services.looks.campaigns import campaigns_look
+    from calibstore.services.looks.checklist import checklist_look
 
     ticket = place.word(0)
     item = place.option("item")
@@ -100,6 +95,13 @@ def campaign_lines(looked: "CampaignsLook", width: int) -> tuple[Line, ...]:
     return tuple(rows)
 
 
+def count_text(looked: "CampaignsLook") -> str:
+    """Return how many campaigns there are, and how many wait for something."""
+    waiting = sum(bool(row.waits_key) for row in looked.rows)
+    n_rows = len(looked.rows)
+    return f"{n_rows} campaign{'' if n_rows == 1 else 's'}, {waiting} not complete"
+
+
 def campaign_cells(row: "CampaignRow") -> tuple[Span | str, ...]:
     """Return the cells of a campaign: ticket, instrument, stage, items done, board, where it waits, what for."""
     waits = Span(f"!! {row.alarm}", Role.FAIL) if row.alarm else Span(row.waits_for, Role.DIM)
@@ -154,7 +156,7 @@ def rail_lines(looked: "ChecklistLook", key: str, width: int) -> tuple[Line, ...
     width : int
         Cells.
     """
-    cell = max(9, (width - 1) // _PER_RAIL_LINE)
+    cell = max(7, (width - 1) // _PER_RAIL_LINE)
     rows = []
     for begin in (0, _PER_RAIL_LINE):
         spans: list[Span] = [Span(" ")]
@@ -196,7 +198,7 @@ def _mark(item: "ItemLook") -> Span:
 
 
 def _rail_item(item: "ItemLook", width: int, *, is_chosen: bool, is_stopped: bool) -> list[Span]:
-    name = f" {item.number or '-'} {item.short}"
+    name = f" {item.number or '-'} {item.short}" if width >= 13 else f"{item.number or '-'}"
     mark, mark_role = f"[{item.mark}]", _MARK_ROLES.get(item.mark, Role.DIM)
     if is_stopped and item.mark == " ":
         mark, mark_role = "STOP", Role.WARN

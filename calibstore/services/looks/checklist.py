@@ -1,16 +1,14 @@
-"""The checklist screen: every campaign and what it waits for, and one campaign item by item."""
+"""One campaign of the checklist screen, item by item."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.campaigns import CampaignNew
-from calibstore.commands.fields import to_line
 from calibstore.model.checklist_text import find_help
 from calibstore.model.hailing import HailingState
 from calibstore.model.verdicts import Overall
-from calibstore.model.workflow import CHECKLIST, CHECKLIST_VERSION, ItemState
+from calibstore.model.workflow import CHECKLIST_VERSION, ItemState
 from calibstore.reports.checklist_text_view import ItemView, checklist_lines, first_open
-from calibstore.services.checklist import head_of, rows_of, stage_of
+from calibstore.services.checklist import head_of, rows_of
 from calibstore.services.context import Context
 from calibstore.services.destinations import ANYWHERE
 from calibstore.services.jobs import log_tail
@@ -25,18 +23,6 @@ from calibstore.services.standing import IN_USE, Standing, standing
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
     from calibstore.model.site_records import DeploymentRecord
-
-__all__ = [
-    "CampaignRow",
-    "CampaignsLook",
-    "ChecklistLook",
-    "DestinationRow",
-    "ItemLook",
-    "JobLook",
-    "Step",
-    "campaigns_look",
-    "checklist_look",
-]
 
 SHORT_TITLES: Final = {
     "ticket": "ticket",
@@ -61,41 +47,6 @@ MARKS: Final = {
     ItemState.TODO: " ",
 }
 TAIL_LINES: Final = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignRow:
-    """One campaign in the table."""
-
-    ticket: str
-    instrument: str
-    tag: str
-    calib_types: str
-    stage: str
-    n_settled: int
-    """Published items with nothing left to do."""
-    n_items: int
-    """Nine."""
-    waits_key: str
-    """Item it waits at; empty when nothing is left."""
-    waits_at: str
-    waits_for: str
-    """First thing missing there, or what can be done."""
-    board_state: str
-    alarm: str
-    title: str
-    """Ticket, tag, instrument, types, and what it is for."""
-    step: Step | None
-    """What to do next."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignsLook:
-    """Every campaign, those of the instrument first."""
-
-    rows: tuple[CampaignRow, ...]
-    hint: str
-    """What to type where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,24 +156,6 @@ class ChecklistLook:
         return any(job.is_running for item in self.items for job in item.jobs)
 
 
-def campaigns_look(context: Context, instrument: str = "") -> CampaignsLook:
-    """Read every campaign, those of an instrument first, the newest first.
-
-    Parameters
-    ----------
-    context : Context
-        Repository and clock.
-    instrument : str
-        Instrument shown in the frame; empty for no preference.
-    """
-    with context.unit_of_work() as uow:
-        known = sorted(uow.campaigns.campaigns(), key=lambda one: (one.instrument != instrument, -one.opened_state))
-        rows = [_campaign_row(uow, standing(uow, one.ticket, now_tai_ns=context.clock())) for one in known]
-        names = uow.repository.instruments()
-    wanted = instrument or (names[0] if names else "INSTRUMENT")
-    return CampaignsLook(rows=tuple(rows), hint=to_line(CampaignNew(instrument=wanted, ticket="DM-NUMBER", tag="TAG")))
-
-
 def checklist_look(context: Context, ticket: str) -> ChecklistLook:
     """Read one campaign item by item.
 
@@ -245,6 +178,8 @@ def checklist_look(context: Context, ticket: str) -> ChecklistLook:
         items = tuple(_item(uow, context, found, row, following) for row in rows)
         deployments = uow.sites.deployments(ticket)
     head = head_of(found, rows)
+    remedies = tuple(step_of(line) for line in head.remedies)
+    items = tuple(_with_remedies(item, remedies) for item in items)
     campaign = found.campaign
     return ChecklistLook(
         ticket=ticket,
@@ -254,7 +189,7 @@ def checklist_look(context: Context, ticket: str) -> ChecklistLook:
         title=head.title,
         facts=head.facts,
         alarms=head.alarms,
-        remedies=tuple(step_of(line) for line in head.remedies),
+        remedies=remedies,
         items=items,
         open_key=following.item.key,
         destinations=tuple(_destination(found, number, deployments) for number in range(len(found.destinations))),
@@ -281,7 +216,7 @@ def stop_text(found: Standing) -> str:
         return f"STOP: not live until Adopted (now {found.state}). {top} does not list it."
     if not found.is_decision_fresh:
         return f"STOP: other content was Adopted. {top} does not list it before the board decides again."
-    return f"STOP: Adopted, not live yet. The next step changes what {top} answers: read its preview."
+    return f"STOP: Adopted, not live yet. Making it live changes what {top} answers: read the preview."
 
 
 def _verdict_note(found: Standing) -> str:
@@ -303,34 +238,11 @@ def _rerun(found: Standing) -> str:
     return names[-1].rerun if names else f"{today_of(found.now_tai_ns)}a"
 
 
-def _campaign_row(uow: "UnitOfWork", found: Standing) -> CampaignRow:
-    rows = rows_of(uow, found)
-    numbered = [row for row in rows if row.item.number]
-    waiting = first_open(rows) or next((row for row in rows if not row.state.is_settled), None)
-    head = head_of(found, rows)
-    why = next(iter(waiting.missing), "") if waiting else ""
-    return CampaignRow(
-        ticket=found.ticket,
-        instrument=found.campaign.instrument,
-        tag=found.campaign.tag,
-        calib_types=" ".join(found.campaign.calib_types),
-        stage=str(stage_of(rows)),
-        n_settled=sum(row.state.is_settled for row in numbered),
-        n_items=len(CHECKLIST),
-        waits_key=waiting.item.key if waiting else "",
-        waits_at=f"{waiting.item.number or '-'} {waiting.item.title}" if waiting else "nothing",
-        waits_for=why.replace(f"{found.campaign.names.ticket_chain}/", ""),
-        board_state=str(found.state),
-        alarm="; ".join(head.alarms),
-        title=head.title,
-        step=step_of(waiting.next[0]) if waiting and waiting.next else None,
-    )
-
-
 def _item(uow: "UnitOfWork", context: Context, found: Standing, row: ItemView, following: ItemView) -> ItemLook:
     item = row.item
     is_table = item.key == "distribute"  # its destinations are a table of their own
     prose = find_help(item.key)
+    jobs = _jobs(uow, context, found, item.key)
     return ItemLook(
         key=item.key,
         number=item.number,
@@ -349,9 +261,30 @@ def _item(uow: "UnitOfWork", context: Context, found: Standing, row: ItemView, f
             ("Look at", prose.look_at),
             ("Goes wrong", prose.goes_wrong),
         ),
-        steps=(*first_steps(row, following), *steps_of(uow, found, row)),
-        jobs=_jobs(uow, context, found, item.key),
+        steps=(*first_steps(row, following), *_with_jobs(steps_of(uow, found, row), jobs)),
+        jobs=jobs,
     )
+
+
+def _with_remedies(item: ItemLook, remedies: tuple[Step, ...]) -> ItemLook:
+    """Return an item with the lines against an alarm first, whatever else there is to do."""
+    if not remedies:
+        return item
+    known = {step.line for step in remedies}
+    return replace(item, steps=(*remedies, *(step for step in item.steps if step.line not in known)))
+
+
+def _with_jobs(steps: tuple[Step, ...], jobs: tuple[JobLook, ...]) -> list[Step]:
+    """Return the steps with those about jobs as these are now: a running one is not resumed, a dead one first."""
+    running = {job.id for job in jobs if job.is_running}
+    dead = {job.id for job in jobs if job.status == "dead"}
+    kept = [step for step in steps if not (_resumed(step) and _resumed(step) in running)]
+    first = [replace(step, is_next=True) for step in kept if _resumed(step) and _resumed(step) in dead]
+    return [*first, *(step for step in kept if not (_resumed(step) and _resumed(step) in dead))]
+
+
+def _resumed(step: Step) -> str:
+    return str(dict(step.given).get("resume", "")) if step.verb == "jobs" else ""
 
 
 def _jobs(uow: "UnitOfWork", context: Context, found: Standing, key: str) -> tuple[JobLook, ...]:

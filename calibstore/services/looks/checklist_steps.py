@@ -177,49 +177,60 @@ def _job_steps(one: TypeStanding, kind: str) -> list[Step]:
     return steps
 
 
+def is_verdict_bad(found: Standing, one: TypeStanding) -> bool:
+    """Tell whether the deciding tier found the newest verification of a type to fail, or could not judge it."""
+    records = in_order(one.judgements, found.camera, one.calib_type)
+    return bool(records) and records[0].verdict in (Overall.FAIL, Overall.UNKNOWN)
+
+
+def _metrics_step(found: Standing, one: TypeStanding) -> Step:
+    return Step(
+        title=f"See the metrics of {one.calib_type}: tests, limits, failures",
+        help="By amplifier and by exposure, build and independent ones apart.",
+        kind=StepKind.PLACE,
+        target=f"metrics {found.ticket} --type {one.calib_type}",
+    )
+
+
+def _ways_back(found: Standing) -> list[Step]:
+    """Return where to go from a verdict that is bad: to what failed, or back to the exposures."""
+    bad = [one for one in found.verifiable if is_verdict_bad(found, one)]
+    if not bad:
+        return []
+    return [*(_metrics_step(found, one) for one in bad), reselect_step(tuple(one.calib_type for one in bad))]
+
+
 def _verify(uow: "UnitOfWork", found: Standing) -> list[Step]:
     steps: list[Step] = []
-    is_bad = False
     for one in found.verifiable:
         steps += _job_steps(one, "verify")
         if not one.products:
             continue
         if one.verification is not None:
-            steps.append(
-                Step(
-                    title=f"See the metrics of {one.calib_type}: tests, limits, failures",
-                    help="By amplifier and by exposure, build and independent ones apart.",
-                    kind=StepKind.PLACE,
-                    target=f"metrics {found.ticket} --type {one.calib_type}",
-                )
-            )
-            records = in_order(one.judgements, found.camera, one.calib_type)
-            is_bad = is_bad or (bool(records) and records[0].verdict in (Overall.FAIL, Overall.UNKNOWN))
+            steps.append(_metrics_step(found, one))
         steps.append(_raws_step(found, one.calib_type, "verify"))
         if one.verify is not None:
             steps.append(_again(found, one, "verify"))
             steps.append(step_of(lines.verify_line(found, one.calib_type), is_next=False))
         else:
             steps.append(step_of(lines.inputs_line(uow, found, one.calib_type, "verify"), is_next=False))
-    if is_bad:
-        steps.append(reselect_step(tuple(one.calib_type for one in found.verifiable)))
-    return steps
+    return [*steps, *_ways_back(found)]
 
 
 def _report(_uow: "UnitOfWork", found: Standing) -> list[Step]:
     if found.report is None:
-        return []
+        return _ways_back(found)
     read = Step(
         title="Read the report",
         help="As it was written for the board; y copies where it is.",
         kind=StepKind.READ,
         target=REPORT,
     )
-    return [read, step_of(f"{lines.report_line(found)} --overwrite", is_next=False)]
+    return [read, step_of(f"{lines.report_line(found)} --overwrite", is_next=False), *_ways_back(found)]
 
 
 def _certify(_uow: "UnitOfWork", found: Standing) -> list[Step]:
-    steps = []
+    steps = _ways_back(found) if not all(one.is_certified for one in found.certifiable) else []
     for one in found.certifiable:
         ranges = sorted({row.collection for row in (*one.certified, *one.certified_otherwise)})
         for collection in ranges:
