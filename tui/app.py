@@ -511,7 +511,14 @@ class CabstandApp(App[int]):
 
         view = self.view
         own = view.ENTRIES if view is not None else ()
-        self._over(KeysDialog(BY_NAME[self.place.view].title, own, FRAME_ENTRIES, VIEW_ENTRIES), lambda _none: None)
+        focused: tuple[Entry, ...] = getattr(self.focused, "ENTRIES", ())
+        sections = (
+            (BY_NAME[self.place.view].title, own),
+            ("This pane", focused),
+            ("Everywhere", FRAME_ENTRIES),
+            ("Views", VIEW_ENTRIES),
+        )
+        self._over(KeysDialog(sections, dict(self.opening.config.ui.keys)), lambda _none: None)
 
     def action_show_help(self) -> None:
         """Explain what is shown, and answer questions."""

@@ -1,5 +1,6 @@
 """The verb `ui`: what a bare `cabstand` runs. Textual is imported when it is called, not before."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -102,6 +103,9 @@ def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse:
         driver = FrugalDriver
     is_remote = "SSH_CONNECTION" in opening.environment
     mouse = {"on": True, "off": False}.get(config.ui.mouse, is_frugal or not is_remote) and wants_mouse
+    # What was imported stays: looking through it again would hold the event loop for tens of milliseconds.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     app = CabstandApp(opening, driver_class=driver)
     code = app.run(mouse=mouse)
     if app.fault is not None:

@@ -32,7 +32,7 @@ class Dialog(ModalScreen[R]):
 
     DEFAULT_CSS = """
     Dialog { align: center middle; }
-    Dialog > #box { width: 76; max-width: 100%; height: auto; max-height: 100%; background: $background; padding: 0; }
+    Dialog > #box { width: 80; max-width: 100%; height: auto; max-height: 100%; background: $background; padding: 0; }
     Dialog Input { border: none; height: 1; padding: 0 1; }
     Dialog Input:focus { border: none; background-tint: $background 0%; }
     """

@@ -1,6 +1,6 @@
 """``?``: the keys of this screen, found by typing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,15 +12,6 @@ from tui.dialogs.base import Dialog
 from tui.registry import Entry, key_name
 from tui.spans import Line, Role, Span, line, padded
 from tui.widgets.pick_list import PickList
-
-MOVING = (
-    ("↑↓ jk", "one row"),
-    ("pgup pgdn", "one page"),
-    ("g G", "first, last"),
-    ("tab", "next pane"),
-    ("enter", "open"),
-    ("spc", "mark, fold"),
-)
 
 
 class KeysDialog(Dialog[None]):
@@ -34,18 +25,17 @@ class KeysDialog(Dialog[None]):
         Binding("pagedown", "move(16)", show=False),
     ]
 
-    def __init__(self, title: str, own: Sequence[Entry], frame: Sequence[Entry], views: Sequence[Entry]) -> None:
+    def __init__(self, sections: Sequence[tuple[str, Sequence[Entry]]], changed: Mapping[str, str]) -> None:
         super().__init__()
-        self._title = title
+        self._title = sections[0][0]
         self._rows: list[tuple[str, Line]] = []
-        for head, entries in ((title, own), ("Everywhere", frame), ("Views", views)):
-            self._add_head(head)
+        for head, entries in sections:
+            if not entries:
+                continue
+            self._rows.append((head, line(Span(f" {head}", Role.TITLE))))
             for one in entries:
-                key = ", ".join(key_name(part) for part in one.keys.split(",")[:1]) if one.keys else f":{one.word}"
-                self._add(key, one.title, one.help)
-        self._add_head("Lists and tables")
-        for key, what in MOVING:
-            self._add(key, what, "")
+                keys = changed.get(one.id, one.keys)
+                self._add(key_name(keys) if keys else f":{one.word}", one)
 
     def compose(self) -> ComposeResult:
         """Mount the field and the list."""
@@ -74,11 +64,11 @@ class KeysDialog(Dialog[None]):
         """Scroll."""
         self.query_one(PickList).move(step)
 
-    def _add_head(self, text: str) -> None:
-        self._rows.append((text, line(Span(f" {text}", Role.TITLE))))
-
-    def _add(self, key: str, title: str, help_text: str) -> None:
+    def _add(self, key: str, entry: Entry) -> None:
         row = line(
-            Span(" "), Span(padded(key, 10), Role.KEY), Span(padded(title, 18), Role.STRONG), Span(help_text, Role.DIM)
+            Span(" "),
+            Span(padded(key, 7), Role.KEY),
+            Span(padded(entry.title, 18), Role.STRONG),
+            Span(entry.help, Role.DIM),
         )
-        self._rows.append((f"{key} {title} {help_text}", row))
+        self._rows.append((f"{key} {entry.title} {entry.help}", row))
