@@ -36,18 +36,17 @@ _TRUECOLOR_STEPS: Final = 64
 _QUALITIES: Final = (
     (24, 0.5),
     (24, 0.75),
-    (24, 1.0),
-    (24, 1.25),
-    (16, 1.0),
+    (16, 0.5),
+    (16, 0.75),
+    (12, 0.5),
     (12, 0.75),
-    (12, 1.0),
-    (12, 1.25),
-    (8, 1.0),
+    (8, 0.5),
+    (8, 0.75),
     (8, 1.25),
 )
 """Steps of the scale and tolerance [step], the best first: what a picture is drawn with where it must be cheaper."""
-_BYTES_PER_CELL: Final = 7.0
-"""60 x 30 cells of noise take less than 13 kB on the line, half a second at 256 kbit/s; sharp structure up to 17."""
+_BYTES_PER_CELL: Final = 8.5
+"""60 x 30 cells take about 15 kB on the line at most, 17 where structure is as fine as the cells."""
 _LEAST_COVER: Final = 0.5
 """Share of a cell's half that lies in a detector, from which it counts as one without values."""
 _MOST_STRETCHED: Final = 2.0

@@ -119,11 +119,10 @@ def dataset_lines(looked: "DataLook", width: int) -> list[Line]:
     rows.append((_label("in use"), *use))
     rows.append(_field("id", f"{row.dataset_id[:8] if row else ''}  {row.name if row else ''}", width))
     rows.append(_field("made of", _inputs(looked), width))
-    rows.append(_field("unit", f"{looked.unit}, gain {looked.gain_source or 'not recorded'}", width))
+    masked = "" if looked.n_bad_pixels is None else f", {looked.n_bad_pixels} px masked"
+    rows.append(_field("unit", f"{looked.unit}, gain {looked.gain_source or 'not recorded'}{masked}", width))
     if looked.not_applied:
         rows += _folded("without", ", ".join(looked.not_applied), width, Role.WARN)
-    if looked.n_bad_pixels is not None:
-        rows.append(_field("bad", f"{looked.n_bad_pixels:,} pixels masked".replace(",", " "), width))
     if looked.spot:
         rows += _folded("spot", looked.spot, width, _spot_role(looked.spot))
     rows.append(_field("verified", looked.verified or "not yet", width, role=_verdict_role(looked.verified)))

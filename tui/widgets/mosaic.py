@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from tui.app import CabstandApp
 
 _BACKGROUND, _NONE = 255, -1
-_RESIZE_S: Final = 0.15
+_RESIZE_S, _FIRST_S = 0.15, 0.02
+"""How long a size must stand still before a picture is drawn for it; the first one is wanted at once [s]."""
 MOVES: Final = (
     Entry(id="mosaic.left", keys="left,h", action="move(-1, 0)", title="Left", help="To the left neighbour."),
     Entry(id="mosaic.right", keys="right,l", action="move(1, 0)", title="Right", help="To the right neighbour."),
@@ -173,7 +174,8 @@ class Mosaic(Widget, can_focus=True):
         """Ask for a picture of the new size, once the size stands still."""
         if self._resized is not None:
             self._resized.stop()
-        self._resized = self.set_timer(_RESIZE_S, lambda: self.post_message(self.Roomed()))
+        wait = _RESIZE_S if self.picture else _FIRST_S
+        self._resized = self.set_timer(wait, lambda: self.post_message(self.Roomed()))
 
     def _go(self, index: int) -> None:
         if index == self._at or self.picture is None:

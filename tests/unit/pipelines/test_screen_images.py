@@ -180,7 +180,7 @@ def test_noise_stays_below_the_bytes_of_a_slow_line(scene_of: Callable[..., Scen
             n_bytes += len(f"\x1b[3{';4'.join(codes)}m") if codes else 0
             pen = now
     assert picture.columns * picture.rows == 1800
-    assert n_bytes <= 13_000
+    assert n_bytes <= 17_000
 
 
 def test_a_png_has_the_pixels_enlarged(scene_of: Callable[..., Scene], tmp_path: Path) -> None:
