@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, line, padded, text_of, width_of, wrapped
+from tui.spans import Line, Role, Span, cut, line, padded, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
@@ -183,6 +183,7 @@ def rail_column(looked: "ChecklistLook", key: str, width: int) -> tuple[Line, ..
         line(Span(cut(f"     {job.kind} {job.n_done}/{job.n_quanta} running", width), Role.ACCENT)) for job in running
     ]
     rows.append(())
+    rows += wrapped(looked.verbatim, max(8, width - 2), role=Role.DIM, first=" ")
     for fact in looked.facts:
         for part in fact.replace(", ", "; ").split("; "):
             rows += wrapped(part, max(8, width - 2), role=Role.DIM, first=" ", rest="   ")
@@ -350,8 +351,3 @@ def chosen_lines(step: "Step | None", width: int, height: int) -> tuple[Line, ..
 def help_text(item: "ItemLook") -> str:
     """Return the whole help on an item, one paragraph a label."""
     return "\n\n".join(f"{label}: {prose}" for label, prose in item.help)
-
-
-def plain(rows: Sequence[Line]) -> tuple[str, ...]:
-    """Return lines as texts."""
-    return tuple(text_of(row) for row in rows)

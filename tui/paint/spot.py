@@ -72,16 +72,3 @@ def exposure_cells(exposure: "SpotExposure") -> tuple[Span | str, ...]:
         exposure.begin,
         Span(f"! {exposure.apart}", Role.WARN) if exposure.is_apart else Span("", Role.DIM),
     )
-
-
-def page(looked: "SpotLook", width: int) -> tuple[Line, ...]:
-    """Return the spot check as text."""
-    rows: list[Line] = [*head_lines(looked, width)]
-    for detector in looked.detectors:
-        rows += [(), *amplifier_lines(detector, width)]
-    rows.append(())
-    for one in looked.exposures:
-        apart = Span(f"  ! {one.apart}", Role.WARN) if one.is_apart else Span("")
-        rows.append(line(f"{one.number:>4}  {one.id}  {one.begin}", apart))
-    rows += [line(Span(cut(path, width), Role.DIM)) for path in looked.pictures]
-    return tuple(rows)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tui.spans import Line, Role, Span, line, wrapped
+from tui.spans import Line, Role, Span, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.looks.waivers import WaiverRow, WaiversLook
@@ -23,8 +23,3 @@ def waiver_cells(row: "WaiverRow") -> tuple[Span | str, ...]:
     """Return test, place, number of results, values."""
     values = Span(f"UNKNOWN: {row.values}", Role.WARN) if row.is_unknown else Span(row.values, Role.FAIL)
     return (Span(row.test, Role.STRONG), row.where, f"{row.n_results}", values)
-
-
-def page(looked: "WaiversLook", width: int) -> tuple[Line, ...]:
-    """Return the proposals as text."""
-    return (*head_lines(looked, width), *(line(f"{row.scope}  {row.values}") for row in looked.rows))

@@ -23,7 +23,6 @@ class CampaignRow:
     ticket: str
     instrument: str
     tag: str
-    calib_types: str
     stage: str
     n_settled: int
     """Published items with nothing left to do."""
@@ -79,7 +78,6 @@ def _campaign_row(uow: "UnitOfWork", found: Standing) -> CampaignRow:
         ticket=found.ticket,
         instrument=found.campaign.instrument,
         tag=found.campaign.tag,
-        calib_types=" ".join(found.campaign.calib_types),
         stage=str(stage_of(rows)),
         n_settled=sum(row.state.is_settled for row in numbered),
         n_items=len(CHECKLIST),

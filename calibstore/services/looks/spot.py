@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from calibstore.commands.fields import to_line
 from calibstore.commands.generation import Spot
 from calibstore.model.checklist_text import find_help
 from calibstore.model.records import DatasetRecord
@@ -68,15 +67,10 @@ class SpotLook:
     instrument: str
     detectors: tuple[SpotDetector, ...]
     exposures: tuple[SpotExposure, ...]
-    pictures: tuple[str, ...]
-    """Files to look at with other tools."""
     look_at: str
-    goes_wrong: str
     said_before: str
     next_run: str
     """RUN of the next attempt, should this one be not ok."""
-    ok_line: str
-    native: tuple[str, ...]
 
 
 def spot_look(context: Context, ticket: str, calib_type: str) -> SpotLook:
@@ -98,16 +92,13 @@ def spot_look(context: Context, ticket: str, calib_type: str) -> SpotLook:
     WorkflowError
         If there is nothing to look at yet.
     """
-    command = Spot(calib_type=calib_type, ticket=ticket)
-    told = execute(command, context, dry_run=True)
-    pictures = told.data.get("pictures")
+    execute(Spot(calib_type=calib_type, ticket=ticket), context, dry_run=True)  # refuses what cannot be looked at
     with context.unit_of_work() as uow:
         found = standing(uow, ticket, now_tai_ns=context.clock())
         one = next(one for one in found.types if one.calib_type == calib_type)
         names = {detector.id: detector.full_name for detector in found.camera.detectors}
         exposures = _exposures(uow, found.campaign.instrument, one)
     said = one.spot
-    prose = find_help("generate")
     return SpotLook(
         ticket=ticket,
         calib_type=calib_type,
@@ -115,13 +106,9 @@ def spot_look(context: Context, ticket: str, calib_type: str) -> SpotLook:
         instrument=found.campaign.instrument,
         detectors=tuple(_detector(number, names, one.products[number]) for number in sorted(one.products)),
         exposures=exposures,
-        pictures=tuple(pictures.values()) if isinstance(pictures, dict) else (),
-        look_at=prose.look_at,
-        goes_wrong=prose.goes_wrong,
+        look_at=find_help("generate").look_at,
         said_before="" if said is None else f"{'ok' if said.is_ok else 'NOT ok'} {said.comment}".strip(),
         next_run=lines.next_generation_run(found, one),
-        ok_line=to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
-        native=told.native,
     )
 
 

@@ -51,8 +51,6 @@ class WaiversLook:
     verdict: str
     """Of the deciding tier."""
     rows: tuple[WaiverRow, ...]
-    said: tuple[str, ...]
-    """Waivers of the decision before, if there is one."""
 
 
 def waivers_look(context: Context, ticket: str) -> WaiversLook:
@@ -81,8 +79,7 @@ def waivers_look(context: Context, ticket: str) -> WaiversLook:
             verdicts.append(f"{one.calib_type} {judged[0].tier} {judged[0].verdict}")
             against = standing_against(judged[0])
             rows += [_row(text, against) for text in proposed_waivers(judged[0], now_tai_ns=context.clock())]
-    said = tuple(waiver.text() for waiver in found.decision.waivers) if found.decision is not None else ()
-    return WaiversLook(ticket=ticket, verdict=", ".join(verdicts), rows=tuple(rows), said=said)
+    return WaiversLook(ticket=ticket, verdict=", ".join(verdicts), rows=tuple(rows))
 
 
 def _row(text: str, against: tuple[JudgedRow, ...]) -> WaiverRow:

@@ -170,7 +170,7 @@ async def test_waivers_take_the_words_into_every_marked_one_and_keep_them_when_c
         )
         for name, is_unknown in (("C00", False), ("C04", True))
     )
-    looked = WaiversLook(ticket="DM-1", verdict="bias strict FAIL", rows=rows, said=())
+    looked = WaiversLook(ticket="DM-1", verdict="bias strict FAIL", rows=rows)
     answers: list[Any] = []
     app = app_of(ticket.root, "checklist DM-1")
     async with app.run_test(size=(80, 24)) as pilot:

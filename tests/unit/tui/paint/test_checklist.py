@@ -118,7 +118,7 @@ def test_the_exact_line_comes_before_its_explanation_when_there_is_little_room()
 
 def test_the_table_says_what_each_campaign_waits_for() -> None:
     row = CampaignRow(
-        ticket="DM-1", instrument="LATISS", tag="t", calib_types="bias", stage="generation", n_settled=2, n_items=9,
+        ticket="DM-1", instrument="LATISS", tag="t", stage="generation", n_settled=2, n_items=9,
         waits_key="generate", waits_at="3 Generate", waits_for="bias: no product yet", board_state="Draft", alarm="",
         title="DM-1 t: LATISS bias", step=None,
     )  # fmt: skip
@@ -133,7 +133,7 @@ def test_amplifiers_unlike_the_others_are_named_in_the_title_too() -> None:
     detector = SpotDetector(id=0, name="S00", unit="electron", n_inputs=9, n_bad_pixels=0, amplifiers=amplifiers)
     looked: Any = SpotLook(
         ticket="DM-1", calib_type="bias", run="r", instrument="LATISS", detectors=(detector,), exposures=(),
-        pictures=(), look_at="stripes", goes_wrong="", said_before="", next_run="r2", ok_line="", native=(),
+        look_at="stripes", said_before="", next_run="r2",
     )  # fmt: skip
     assert spot_painter.amplifier_title(looked) == "AMPLIFIERS: ! C04"
     rows = spot_painter.amplifier_lines(detector, 40)
