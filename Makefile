@@ -6,10 +6,14 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 DEV_STAMP = $(VENV)/.installed-dev
 
-.PHONY: rehearse test bench lint clean
+.PHONY: rehearse test bench lint screenshots clean
 
+# With a terminal: the guided walk on screens. Without one (CI, pipes): the same walk told as text.
 rehearse: $(STAMP)
-	$(BIN)/cabstand rehearse --reset --yes
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/cabstand ui rehearse; else $(BIN)/cabstand rehearse --reset --yes; fi
+
+screenshots: $(STAMP)
+	$(BIN)/python -m screenshots.render
 
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto --dist=loadgroup -m "not bench"

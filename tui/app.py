@@ -89,7 +89,8 @@ class CabstandApp(App[int]):
     CSS = """
     Screen { layers: body over; }
     #deck { height: 1fr; width: 1fr; layout: horizontal; }
-    #views { height: 1fr; width: 1fr; }
+    #views { height: 1fr; width: 1fr; layers: shown remembered; }
+    #views > View { layer: shown; }
     ModalScreen { background: $background 0%; }
     """
 
@@ -260,17 +261,21 @@ class CabstandApp(App[int]):
         if not view.is_mounted:  # its parts are still being mounted: ask again once this round is over
             self.call_after_refresh(self._open, view, place)
             return
-        with self.batch_update():
-            self._is_remembered = self._is_remembered and len(self._views) == 1
-            self.query_one(RememberedBody).display = self._is_remembered
-            for other in self._views.values():
-                other.display = other is view and not self._is_remembered
-            view.place = place
-            try:
-                view.open(place)
-            except CabstandError as problem:
-                self.report(problem)
-            self._draw_chrome()
+        self._is_remembered = self._is_remembered and len(self._views) == 1
+        if not view.display:
+            with self.batch_update():
+                self.query_one(RememberedBody).display = self._is_remembered
+                for other in self._views.values():
+                    other.display = other is view
+            # A view paints for the size it has: it gets one before it is asked to.
+            self.call_after_refresh(self._open, view, place)
+            return
+        view.place = place
+        try:
+            view.open(place)
+        except CabstandError as problem:
+            self.report(problem)
+        self._draw_chrome()
         view.call_after_refresh(self._focus, view)
         self._guide(visited=place.view)
 
@@ -362,9 +367,7 @@ class CabstandApp(App[int]):
 
     def _forget_remembered(self, view: View) -> None:
         self._is_remembered = False
-        with self.batch_update():
-            self.query_one(RememberedBody).display = False
-            view.display = True
+        self.query_one(RememberedBody).display = False
         view.call_after_refresh(self._focus, view)
 
     # What is said.

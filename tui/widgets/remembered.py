@@ -9,9 +9,9 @@ from tui.widgets.strips import to_strip
 
 
 class RememberedBody(Widget, can_focus=False):
-    """The first frame: the remembered body, marked with its time, or that the store is being read."""
+    """Lies over the first view until that has its answer: the remembered body, marked with its time."""
 
-    DEFAULT_CSS = "RememberedBody { height: 1fr; width: 1fr; }"
+    DEFAULT_CSS = "RememberedBody { height: 100%; width: 100%; layer: remembered; }"
 
     def __init__(self, frame: RememberedFrame | None) -> None:
         super().__init__()
