@@ -8,7 +8,7 @@ from textual.events import Resize
 
 from tui.chrome import LineStrip
 from tui.paint import data as paint
-from tui.paint.picture import COLOR_MAPS, MODE_NAMES, MODES, STRETCHES, histogram_lines
+from tui.paint.picture import COLOR_MAPS, MODE_NAMES, MODES, STRETCH_NAMES, STRETCHES, histogram_lines
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, line
@@ -93,6 +93,8 @@ class DataView(View):
         self._filter = ""
         self._has_histogram: bool | None = None
         self._cursor = ""
+        self._is_awaited = False
+        """The status line says what is being drawn."""
 
     def compose(self) -> ComposeResult:
         """Mount picture, facts and the lines below."""
@@ -276,6 +278,9 @@ class DataView(View):
         now = self.place.option(name)
         at = known.index(now) if now in known else 0
         following = known[(at + 1) % len(known)]
+        # Said at once: the picture needs a moment, and longer on a slow line.
+        self.say(f"{STRETCH_NAMES.get(following, following)} ...")
+        self._is_awaited = True
         self._move_to(**{name: "" if following == known[0] else following})
 
     def _move_to(self, **options: str) -> None:
@@ -303,6 +308,9 @@ class DataView(View):
         pointed = self._mosaic.pointed
         self._cursor = pointed.name if pointed else ""
         self._paint(keep_place=True)
+        if self._is_awaited:
+            self.say("")
+            self._is_awaited = False
         self.moved(self.place)
 
     def _failed(self, fault: "CabstandError") -> None:
