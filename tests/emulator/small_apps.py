@@ -104,11 +104,11 @@ class _Mosaic(Widget):
 
     def _color(self, x: int, y: int) -> str:
         level = (x * 7 + y * 13 + (x * y) % 11 + self.shift) % 24
-        return (
-            f"rgb({level * 10},{255 - level * 9},{(level * 31) % 256})"
-            if self.is_true_color
-            else f"color({232 + level})"
-        )
+        true_color = f"rgb({level * 10},{255 - level * 9},{(level * 31) % 256})"
+        return true_color if self.is_true_color else f"color({232 + level})"
+
+    def _look(self, x: int, y: int) -> Style:
+        return Style.parse(f"{self._color(x, 2 * y)} on {self._color(x, 2 * y + 1)}")
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

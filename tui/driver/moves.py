@@ -1,5 +1,7 @@
 """The shortest way of the cursor from one cell to another."""
 
+from functools import lru_cache
+
 
 def absolute(x: int, y: int) -> str:
     """Return the sequence that sets the cursor, wherever it was."""
@@ -8,6 +10,7 @@ def absolute(x: int, y: int) -> str:
     return f"\x1b[{y + 1}H" if y else "\x1b[H"
 
 
+@lru_cache(maxsize=16_384)
 def move(x: int | None, y: int | None, to_x: int, to_y: int) -> str:
     """Return the shortest sequence that moves the cursor.
 

@@ -90,6 +90,10 @@ class FrameReader:
                 text = rest
             if not text:
                 continue
+            if text == "\n":
+                self.x = 0
+                self.y += 1
+                continue
             x, y = self.x, self.y
             end = x + len(text)
             if end <= width and 0 <= y < height and text.isascii() and text.isprintable():

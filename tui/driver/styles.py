@@ -12,11 +12,14 @@ _SLOTS: Final = (
     *_WEIGHT,
     "italic",
     "underline",
+    "double",
     "blink",
+    "rapid",
     "reverse",
     "conceal",
     "strike",
     "frame",
+    "circle",
     "overline",
     "under_color",
 )
@@ -26,13 +29,13 @@ _ON: Final = {
     "3": "italic",
     "4": "underline",
     "5": "blink",
-    "6": "blink",
+    "6": "rapid",
     "7": "reverse",
     "8": "conceal",
     "9": "strike",
-    "21": "underline",
+    "21": "double",
     "51": "frame",
-    "52": "frame",
+    "52": "circle",
     "53": "overline",
     **{str(code): "foreground" for code in (*range(30, 38), *range(90, 98))},
     **{str(code): "background" for code in (*range(40, 48), *range(100, 108))},
@@ -40,21 +43,21 @@ _ON: Final = {
 _OFF: Final = {
     "22": _WEIGHT,
     "23": ("italic",),
-    "24": ("underline",),
-    "4:0": ("underline",),
-    "25": ("blink",),
+    "24": ("underline", "double"),
+    "4:0": ("underline", "double"),
+    "25": ("blink", "rapid"),
     "27": ("reverse",),
     "28": ("conceal",),
     "29": ("strike",),
     "39": ("foreground",),
     "49": ("background",),
-    "54": ("frame",),
+    "54": ("frame", "circle"),
     "55": ("overline",),
     "59": ("under_color",),
 }
-_OFF_CODE: Final = {slot: code for code, slots in _OFF.items() for slot in slots if code.isdigit()}
 _COLORS: Final = {"38": "foreground", "48": "background", "58": "under_color"}
-_SHOWN_ON_BLANKS: Final = ("underline", "reverse", "blink", "conceal", "strike", "frame", "overline", "under_color")
+_GROUPS: Final = {code: slots for code, slots in _OFF.items() if code.isdigit() and code not in ("39", "49")}
+_SHOWN_ON_BLANKS: Final = frozenset(_SLOTS) - {*_WEIGHT, "italic"}
 
 
 class Pen(NamedTuple):
@@ -145,7 +148,7 @@ class StylePool:
 def _is_erasable(pen: Pen, with_color: bool) -> bool:
     if pen.link or (pen.background and not with_color):
         return False
-    return not any(pen.attributes[_SLOTS.index(slot)] for slot in _SHOWN_ON_BLANKS)
+    return not any(on and slot in _SHOWN_ON_BLANKS for slot, on in zip(_SLOTS, pen.attributes, strict=True))
 
 
 def _changed(pen: Pen, parameters: str) -> Pen | None:
@@ -196,11 +199,10 @@ def _step(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
     if before == after:
         return []
     off, on = [], []
-    pairs = dict(zip(_SLOTS, zip(before, after, strict=True), strict=True))
-    is_weight_lost = any(pairs[slot][0] and not pairs[slot][1] for slot in _WEIGHT)
-    for slot, (old, new) in pairs.items():
-        if old and not new and _OFF_CODE[slot] not in off:
-            off.append(_OFF_CODE[slot])
-        if new and (new != old or (is_weight_lost and slot in _WEIGHT)):  # 22 turns both weights off
-            on.append(new)
+    old, new = dict(zip(_SLOTS, before, strict=True)), dict(zip(_SLOTS, after, strict=True))
+    for code, slots in _GROUPS.items():  # one code turns a whole group off
+        is_lost = any(old[slot] and old[slot] != new[slot] for slot in slots)
+        if is_lost:
+            off.append(code)
+        on += [new[slot] for slot in slots if new[slot] and (is_lost or new[slot] != old[slot])]
     return off + on
