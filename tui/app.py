@@ -451,15 +451,25 @@ class CabstandApp(App[int]):
 
     async def action_back(self) -> None:
         """Go back one step; on Home with nothing behind, leave."""
+        if not self._put_away():
+            self.leave(0)
+
+    def action_put_away(self) -> None:
+        """Put away an error or a filter, or go back one step."""
+        self._put_away()
+
+    def _put_away(self) -> bool:
+        view = self.view
         if self.query_one(ErrorDrawer).put_away():
             self._draw_status()
-        elif self.view is not None and self.view.current_filter():
-            self.view.filtered("")
+        elif view is not None and view.current_filter():
+            view.filtered("")
             self._draw_chrome()
         elif self.history or self.place.view != "home":
             self.back()
         else:
-            self.leave(0)
+            return False
+        return True
 
     def action_leave(self) -> None:
         """Leave; place and drafts are kept."""

@@ -41,7 +41,7 @@ def page_text(opening: "Opening", place: Place, width: int, *, is_ascii: bool) -
         is_read_only=True,
     )
     instrument = opening.instrument or next(iter(repository_look(context).instruments), "")
-    painter = importlib.import_module(f"tui.paint.{place.view or 'home'}")
+    painter = importlib.import_module("tui.forms.page" if place.view == "do" else f"tui.paint.{place.view or 'home'}")
     text = plain_text(painter.page(painter.look(context, place, instrument), width))
     return asciified(text) if is_ascii else text
 

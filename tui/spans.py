@@ -129,6 +129,19 @@ def fitted(spans: Line, width: int) -> Line:
     return tuple(out)
 
 
+def without(spans: Line, width: int) -> Line:
+    """Return what stands in a line from a cell on."""
+    out: list[Span] = []
+    for span in spans:
+        size = width_of(span.text)
+        if width >= size:
+            width -= size
+        else:
+            out.append(Span(_last(span.text, size - width), span.role) if width else span)
+            width = 0
+    return tuple(out)
+
+
 def wrapped(text: str, width: int, *, role: Role = Role.PLAIN, first: str = "", rest: str = "") -> list[Line]:
     """Fold prose to `width`; words longer than a line are not broken but cut by who draws them."""
     folded = textwrap.wrap(

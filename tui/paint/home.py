@@ -33,6 +33,8 @@ class Item:
     dataset_type: str = ""
     ticket: str = ""
     run: str = ""
+    own_cells: int = 0
+    """How far the thing reaches where something else stands beside it; 0: the whole line."""
 
 
 def look(context: "Context", place: Place, instrument: str) -> "HomeLook":
@@ -74,8 +76,8 @@ def items(look: "HomeLook", width: int) -> tuple[Item, ...]:
 def _beside(items: list[Item], right: list[Line], width: int) -> list[Item]:
     """Put the tree at the right of items; an item keeps what it stands for."""
     rows = side_by_side([one.line for one in items], right, width)
-    bare = Item(())
-    return [replace(one, line=row) for row, one in zip(rows, [*items, *[bare] * (len(rows) - len(items))], strict=True)]
+    bare = [Item(())] * (len(rows) - len(items))
+    return [replace(one, line=row, own_cells=width) for row, one in zip(rows, [*items, *bare], strict=True)]
 
 
 def _in_use(look: "HomeLook", width: int) -> list[Item]:

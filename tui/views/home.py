@@ -9,7 +9,7 @@ from tui.paint import home as painter
 from tui.paint.home import Item
 from tui.places import Place, parse_place
 from tui.registry import Entry, bindings
-from tui.spans import Line, Role, Span, text_of
+from tui.spans import Line, Role, Span, fitted, padded, text_of, without
 from tui.views.base import View
 from tui.widgets.ask_line import AskLine
 from tui.widgets.line_list import LineList
@@ -63,12 +63,13 @@ class HomeLines(LineList):
 
     def row_line(self, index: int, width: int) -> Line:
         """Draw a line with the pointer on its thing."""
-        drawn = self._items[index].line
-        if index != self._cursor_row or not self._items[index].key:
-            return drawn
+        item = self._items[index]
+        if index != self._cursor_row or not item.key:
+            return item.line
         role = Role.CURSOR if self.has_focus else Role.CURSOR_IDLE
-        text = ">" + text_of(drawn)[1:]
-        return (Span(text.ljust(width), role),)
+        own = item.own_cells or width
+        text = ">" + text_of(fitted(item.line, own))[1:]
+        return (Span(padded(text, own), role), *without(item.line, own))
 
     def move_rows(self, delta: int) -> None:
         """Move to the next or previous thing; lines beyond the last one are scrolled to."""
