@@ -5,6 +5,7 @@ The rehearsal is walked once in a temporary folder; the screens are then driven 
 
 import argparse
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from calibstore.commands.repository import Rehearse
 from calibstore.config import Config
 from calibstore.model.times import utc_to_tai_ns
 from calibstore.services.context import Context
-from calibstore.services.rehearsal import rehearse
+from calibstore.services.rehearsal_steps import STORY, go_to_the_summit, prepare
+from calibstore.services.rehearsal_walk import Walk
 from tui.app import CabstandApp, Opening
 from tui.places import parse_place
 from tui.testing import settle
@@ -25,6 +26,7 @@ from tui.testing import settle
 CELL_W, CELL_H, FONT_SIZE = 9, 18, 15
 FONT, BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
 SMALL, LARGE = (80, 24), (120, 40)
+SEED = 20250408
 NOON_UTC_NS = 1_745_668_800_000_000_000
 """2025-04-26T12:00 UTC, some nights after the rehearsal's newest exposure."""
 
@@ -55,8 +57,8 @@ SHOTS = (
     Shot("checklist", "checklist DM-99001"),
     Shot("checklist-80x24", "checklist DM-99001", size=SMALL),
     Shot("jobs", "jobs"),
-    Shot("journal", "journal"),
-    Shot("form", "do decertify LATISS/calib/DM-99001 bias --from 2025-05-01"),
+    Shot("journal", "journal --ticket DM-99001", ("down", "down")),
+    Shot("form", "do collection-chain LATISS/calib LATISS/calib/DM-99001 --mode remove"),
     Shot("how-do-i-80x24", "home", ("f1",), size=SMALL),
     Shot("palette-80x24", "home", ("ctrl+p",), size=SMALL),
     Shot("light-home-80x24", "home", size=SMALL, theme="light"),
@@ -85,24 +87,28 @@ def main() -> None:
     given = parser.parse_args()
     chosen = [one for one in SHOTS if not given.names or one.name in given.names]
     with tempfile.TemporaryDirectory() as folder:
+        into = given.into.absolute()
+        os.chdir(folder)  # screens show paths as they were given: relative ones are the same everywhere
         config = Config(data_dir=Path(folder) / "data", state_dir=Path(folder) / "state")
         clock = Ticking()
         for name, is_walked in (("cabstand", True), ("guided", False)):
             if any(one.is_guided is not is_walked for one in chosen):
                 make_rehearsal(Path(folder) / name, config, clock, is_walked=is_walked)
         for shot in chosen:
-            root = Path(folder) / ("guided" if shot.is_guided else "cabstand") / "home"
+            root = Path("guided" if shot.is_guided else "cabstand") / "home"
             svg, picture = asyncio.run(render(shot, root, config, clock))
-            (given.into / f"{shot.name}.svg").write_text(svg.replace(folder, "/repo"), encoding="utf-8")
-            picture.save(given.into / f"{shot.name}.png", optimize=True)
-            print(given.into / f"{shot.name}.png")
+            (into / f"{shot.name}.svg").write_text(svg, encoding="utf-8")
+            picture.quantize(128, dither=Image.Dither.NONE).save(into / f"{shot.name}.png", optimize=True)
+            print(f"{shot.name}.svg, {shot.name}.png")
 
 
 def make_rehearsal(root: Path, config: Config, clock: Ticking, *, is_walked: bool) -> None:
-    """Make a rehearsal, walked to its end or only prepared."""
+    """Make a rehearsal, walked until it is live at home or only prepared."""
     context = Context(root=root, clock=clock, user="jane", host="summit", config=config)
-    command = Rehearse(path=str(root), prepare_only=not is_walked)
-    rehearse(command, context, dry_run=False, emit=lambda _text: None)
+    walk = Walk(root=root, context=context, emit=lambda _text: None)
+    prepare(walk, camera="LATISS", is_full=False, seed=SEED)
+    for tell in STORY[: STORY.index(go_to_the_summit)] if is_walked else ():
+        tell(walk)
 
 
 async def render(shot: Shot, root: Path, config: Config, clock: Ticking) -> tuple[str, Image.Image]:
@@ -122,8 +128,10 @@ async def render(shot: Shot, root: Path, config: Config, clock: Ticking) -> tupl
         )
     )
     async with app.run_test(size=shot.size) as pilot:
+        await pilot.pause(1.0)
         await settle(pilot)
         await pilot.press(*shot.keys)
+        await pilot.pause(1.0)  # details follow the cursor once it rests, effects once a form does
         await settle(pilot)
         return app.export_screenshot(title=f"cabstand ui {shot.place}"), picture_of(app)
 
