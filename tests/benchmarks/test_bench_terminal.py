@@ -101,13 +101,18 @@ def test_bytes_a_key(start: Callable[..., PtyProgram]) -> None:
         program.until("IN USE NOW")
         program.settle(quiet_s=0.8)
         rows.append((f"start {size[0]}x{size[1]}", len(program.sent), 0.0, bar))
-        program.press("9")
-        program.until("JOURNAL|Journal")
-        program.settle(quiet_s=0.6)
-        cost(program, "down")
+        for view, seen in (("4", "RULES"), ("9", "JOURNAL")):
+            program.press(view)
+            program.until(seen)
+            program.settle(quiet_s=0.6)
+            if view == "4":
+                cost(program, "down")
+                rows.append((f"cursor down {size[0]}x{size[1]}", *cost(program, "down"), 600))
+                rows.append((f"page down, raws {size[0]}x{size[1]}", *cost(program, "pagedown"), 5_000))
         for name, keys, key_bar in (
-            ("cursor down", ("down",), 600),
-            ("page down", ("pagedown",), 5_000),
+            # The entry under the cursor is told in full once the cursor rests: that is more than a cursor move.
+            ("cursor down and entry", ("down",), 2_500),
+            ("page down and entry", ("pagedown",), 5_000),
             ("view switch", ("7",), 12_000),
             ("view back", ("9",), 12_000),
             ("palette", ("ctrl+p",), 12_000),
