@@ -70,7 +70,7 @@ class StoreLink:
         self.on_answer: Callable[[str], None] = lambda group: None
         """Called on the event loop after each answer, with the group of the question."""
 
-    def context(self, *, reason: str = "", confirmed: str = "") -> "Context":
+    def context(self, *, reason: str = "", confirmed: str = "", seen: "Effect | None" = None) -> "Context":
         """Return the surroundings of one question or change (imports the services: not on the event loop)."""
         from calibstore.services.context import Context
 
@@ -82,6 +82,7 @@ class StoreLink:
             config=self._config,
             reason=reason,
             confirmed=confirmed,
+            seen=seen,
             is_read_only=self.is_read_only,
             narrate=lambda text: self._deliver(lambda: self._narrate(text)),
         )
@@ -139,13 +140,14 @@ class StoreLink:
         failed: Failed | None = None,
         reason: str = "",
         confirmed: str = "",
+        seen: "Effect | None" = None,
     ) -> None:
-        """Carry a command out in the doing thread, one after another."""
+        """Carry a command out in the doing thread, one after another; refused unless it does what was `seen`."""
 
         def change() -> "Effect":
             from calibstore.services.doors import execute
 
-            return execute(command, self.context(reason=reason, confirmed=confirmed))
+            return execute(command, self.context(reason=reason, confirmed=confirmed, seen=seen))
 
         def work() -> None:
             try:

@@ -184,11 +184,12 @@ class Session:
         if effect.confirm and context.confirmed != effect.confirm:
             self._print_effect(command, effect, is_dry_run=True, is_asking=True)
             typed = click.prompt(f"Type {effect.confirm} to confirm", default="", show_default=False, err=True)
-            return replace(context, confirmed=typed.strip())
+            return replace(context, confirmed=typed.strip(), seen=effect)
         if effect.ask:
             self._print_effect(command, effect, is_dry_run=True, is_asking=True)
             if not click.confirm("Do this?", err=True):
                 raise WorkflowError("not done: you said no", code="E-DECLINED")
+            return replace(context, seen=effect)
         return context
 
     def _narrate(self, text: str) -> None:

@@ -38,6 +38,8 @@ class Effect:
     exit_code: int = 0
     state: int | None = None
     """Number of the state written; None when nothing was."""
+    of_state: int | None = None
+    """Number of the state a dry run looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

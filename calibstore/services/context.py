@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from calibstore.db.unit_of_work import UnitOfWork
+    from calibstore.services.actions import Effect
 
 
 def _silent(_text: str) -> None:
@@ -32,6 +33,8 @@ class Context:
     reason: str = ""
     confirmed: str = ""
     """What the user typed to confirm."""
+    seen: "Effect | None" = None
+    """The dry run the user agreed to; what would be done by now must be the same."""
     is_read_only: bool = False
     narrate: Callable[[str], None] = field(default=_silent)
     """Progress for people (standard error, or the UI)."""

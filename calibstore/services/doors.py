@@ -66,18 +66,26 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     ------
     CabstandError
         Whatever the action refuses; nothing is left half-written.
+    WorkflowError
+        If the effect is another one than ``context.seen``, to which the user agreed.
     """
     handler = cast(Handler, _module(command.verb).HANDLERS[command.verb])
     if context.is_read_only and not dry_run:
         return _looked(handler, command, context)
+    if handler.prepare and not dry_run:
+        _look_again(command, context)
     prepared = handler.prepare(command, context, dry_run) if handler.prepare else None
     try:
         with context.unit_of_work(write=not dry_run) as uow:
             plan = handler.plan(command, context, uow, prepared)
-            if dry_run or plan.apply is None:
-                if dry_run and prepared is not None:
+            if dry_run:
+                if prepared is not None:
                     prepared.discard()
-                return plan.effect if dry_run or plan.after is None else plan.after(plan.effect)
+                return replace(plan.effect, of_state=uow.journal.last_state())
+            if not handler.prepare:
+                _check_seen(plan.effect, context, uow.journal.last_state())
+            if plan.apply is None:
+                return plan.effect if plan.after is None else plan.after(plan.effect)
             _check_confirmed(plan, context)
             entry = uow.journal.append(_entry(command, plan.effect, context))
             plan.apply(uow, entry.state)
@@ -118,6 +126,36 @@ def _looked(handler: Handler, command: Command, context: Context) -> Effect:
 
 def _module(verb: str) -> ModuleType:
     return importlib.import_module(f"calibstore.services.{_MODULES[verb]}")
+
+
+def _look_again(command: Command, context: Context) -> None:
+    """Compare with what was seen before slow work begins: it may reach beyond the transaction."""
+    if context.seen is None:
+        return
+    with context.unit_of_work() as uow:
+        state = uow.journal.last_state()
+    if state != context.seen.of_state:
+        _check_seen(execute(command, replace(context, seen=None), dry_run=True), context, state)
+
+
+def _check_seen(effect: Effect, context: Context, state: int) -> None:
+    """Refuse what is not what the user agreed to.
+
+    While the repository is as it was, only names can become others: details may hold the time of day.
+    """
+    seen = context.seen
+    if seen is None:
+        return
+    is_same = (effect.summary, effect.native, effect.confirm) == (seen.summary, seen.native, seen.confirm)
+    if state != seen.of_state:
+        is_same = is_same and replace(effect, of_state=None) == replace(seen, of_state=None)
+    if not is_same:
+        raise WorkflowError(
+            f"{effect.summary}: the repository changed since this was looked at (state {seen.of_state}, now {state}), "
+            "and it would now do something else; nothing was written",
+            hint="look at the effect as it is now, then do it",
+            code="E-CHANGED",
+        )
 
 
 def _check_confirmed(plan: Plan, context: Context) -> None:

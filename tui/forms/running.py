@@ -32,6 +32,7 @@ class FormRun:
 
     def __init__(self, view: "FormView", command: Command, reason: str, key: str) -> None:
         self._view, self.command, self.reason, self._key = view, command, reason, key
+        self._seen: Effect | None = None
         self.is_doing = False
         """It is past the question: what is in the fields no longer counts."""
 
@@ -45,6 +46,8 @@ class FormRun:
         if not self._view.display:  # who asked for it went elsewhere meanwhile: no question pops up there
             self._view.run_ended(self)
             return
+        self._seen = effect
+        effect = self._view.with_draft_told(effect)
         if not effect.confirm and not effect.ask:
             self._do("")
             return
@@ -58,8 +61,8 @@ class FormRun:
         self._view.app.push_screen(dialog, self._answered)
 
     def fail(self, problem: CabstandError) -> None:
-        """Give the form back: nothing was written."""
-        self._view.run_ended(self, problem)
+        """Give the form back: nothing was written; where the effect is another one by now, it is shown anew."""
+        self._view.run_ended(self, None if problem.code == "E-CHANGED" else problem)
         self._view.frame.report(problem)
 
     def _answered(self, typed: str | None) -> None:
@@ -74,7 +77,9 @@ class FormRun:
         frame = self._view.frame
         frame.say(f"{self.command.verb} ...")
         self._view.run_note(self, "being done ...")
-        frame.link.execute(self.command, self._finished, failed=self.fail, reason=self.reason, confirmed=confirmed)
+        frame.link.execute(
+            self.command, self._finished, failed=self.fail, reason=self.reason, confirmed=confirmed, seen=self._seen
+        )
 
     def _finished(self, effect: "Effect") -> None:
         frame = self._view.frame
