@@ -1,9 +1,11 @@
 """The draft of a form: what was changed and where the cursor was, on disk after every key."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tui.drafts import Drafts
-from tui.forms.model import FormModel
+from tui.forms.model import FormField, FormModel, Value
+from tui.forms.paint import shown_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Kept:
     """Where the cursor was."""
     labels: tuple[str, ...]
     """What is another way than proposed."""
+    moved: dict[str, str]
+    """By field: what is proposed is no longer what it was when this was typed."""
 
 
 def take_draft(drafts: Drafts, form: FormModel) -> Kept | None:
@@ -25,7 +29,34 @@ def take_draft(drafts: Drafts, form: FormModel) -> Kept | None:
     if draft is None or not isinstance(fields, dict):
         return None
     taken = form.take_changes(fields)
-    return Kept(draft.saved_at or "before", str(draft.content.get("at", "")), taken) if taken else None
+    if not taken:
+        return None
+    at = draft.saved_at or "before"
+    return Kept(at, str(draft.content.get("at", "")), taken, _moved(form, draft.content.get("proposed"), at))
+
+
+def _moved(form: FormModel, then: Any, at: str) -> dict[str, str]:
+    """Tell by field where something else is proposed now than when the draft was typed."""
+    found = {}
+    for field in form.fields:
+        base = form.base[field.name]
+        if field.name not in form.changes() or not isinstance(then, dict) or field.name not in then:
+            continue
+        before = tuple(then[field.name]) if isinstance(then[field.name], list) else then[field.name]
+        if before != base:
+            typed, now = told_value(field, form.values[field.name]), told_value(field, base)
+            found[field.name] = (
+                f"W-DRAFT {field.label} is {typed}, from the draft of {at}; since then something else is proposed: "
+                f"{now}. ^x takes what is proposed"
+            )
+    return found
+
+
+def told_value(field: FormField, value: Value) -> str:
+    """Return a value inside a sentence."""
+    if isinstance(value, tuple):
+        return "; ".join(value) or "empty"
+    return str(shown_value(field, value)) or "empty"
 
 
 def keep_draft(drafts: Drafts, form: FormModel, *, field: str, now_tai_ns: int) -> None:
@@ -35,6 +66,7 @@ def keep_draft(drafts: Drafts, form: FormModel, *, field: str, now_tai_ns: int) 
     changes = form.changes()
     if changes:
         at = ns_to_iso(now_tai_ns)[:16].replace("T", " ") + " TAI"
-        drafts.save(form.key, {"fields": changes, "at": field}, at=at)
+        proposed = {name: form.base[name] for name in changes}
+        drafts.save(form.key, {"fields": changes, "at": field, "proposed": proposed}, at=at)
     else:
         drafts.discard(form.key)

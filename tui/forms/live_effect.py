@@ -88,8 +88,9 @@ class LiveEffect:
 
         def found(effect: "Effect") -> None:
             self._effect, self._effect_of = effect, (command, reason)
+            told = self._view.with_draft_told(effect)
             self._pane.paint(
-                lambda width: paint.effect_lines(effect, width, line_text=text), "EFFECT: nothing is written yet"
+                lambda width: paint.effect_lines(told, width, line_text=text), "EFFECT: nothing is written yet"
             )
             then(effect)
 

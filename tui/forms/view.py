@@ -4,6 +4,7 @@ Every key goes to the draft. A dry run shows what would be done; what asks first
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -117,6 +118,13 @@ class FormView(View):
     def is_open(self, form: FormModel) -> bool:
         """Tell whether a form is the one being filled in, with nothing under way."""
         return form is self._form and self._done is None and self._run is None
+
+    def with_draft_told(self, effect: "Effect") -> "Effect":
+        """Add where the draft and what is proposed now went apart; that is asked about before it is done."""
+        if self._form is None or self._kept is None:
+            return effect
+        told = tuple(text for name, text in self._kept.moved.items() if name in self._form.changes())
+        return replace(effect, warnings=(*told, *effect.warnings), ask=effect.ask or bool(told)) if told else effect
 
     def crumb(self) -> str:
         """Return the verb, and whether there is a draft."""

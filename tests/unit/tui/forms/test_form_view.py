@@ -297,3 +297,26 @@ def _campaign(ticket: str) -> Any:
     from calibstore.commands.campaigns import CampaignNew
 
     return CampaignNew(instrument="LATISS", ticket=ticket, tag="other")
+
+
+async def test_a_draft_does_not_silently_stand_over_what_is_proposed_now(app_of: Any, strict_repo: Any) -> None:
+    app = app_of(strict_repo.root, is_writable=True)
+    app.place = place_of(f"{NEW} --title first")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = Screen(pilot)
+        await screen.ready()
+        await screen.keys("down", "down", "down", "down", " typed")
+        await screen.ready()
+        assert "W-DRAFT" not in screen.effect
+        app.go(place_of(f"{NEW} --title second"))
+        await screen.until(lambda: app.place.words[-1] == "second")
+        await screen.until(lambda: "W-DRAFT" in screen.effect)
+        assert "title is first typed, from the draft of 2037-" in screen.effect
+        assert "something else is proposed: second" in " ".join(screen.effect.split())
+        await pilot.press("ctrl+r")  # what would be done at once is asked about
+        assert isinstance(app.screen, ConfirmDialog)
+        await pilot.press("escape", "ctrl+x")
+        await screen.ready()
+        assert "W-DRAFT" not in screen.effect
+        await pilot.press("ctrl+r")
+        await screen.ready("DONE")
