@@ -6,7 +6,7 @@ It holds no rule of calibration work: views ask and act through `link`, dialogs 
 import difflib
 import shlex
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -100,18 +100,20 @@ class CabstandApp(App[int]):
         self.opening = opening
         self.is_ascii = opening.is_ascii
         self.place = opening.place
-        self.instrument = opening.instrument
         self.repository: RepositoryLook | None = None
         self.memory = Memory(opening.config.state_dir, opening.root)
         self.history: list[Place] = []
         self.errors: list[CabstandError] = []
         self._head = self.memory.head()
+        self.instrument = opening.instrument or self._head.get("instrument", "")
         self._views: dict[str, View] = {}
         self._drafts: Drafts | None = None
         self._status = ""
         self._refreshed = ""
         self._is_leaving = False
         self._is_waiting = False
+        self._is_lost = False
+        """Whether the store could not be read when it was last looked at."""
         self._is_remembered = False
         """Whether the body shows what the last session left, until the first answer is there."""
         self._theme_name = opening.theme
@@ -167,7 +169,8 @@ class CabstandApp(App[int]):
         if self.opening.is_guided:
             self.action_toggle_guide()
         # Drafts belong to a repository's id: the very first session has to read it before it opens a form.
-        self._is_waiting = not self._head.get("id")
+        # A camera that is named has to be one of the repository's before anything is read of it.
+        self._is_waiting = not self._head.get("id") or bool(self.opening.instrument)
         if not self._is_waiting:
             self._show(self.place)
         self.set_interval(WATCH_S, self._watch)
@@ -313,13 +316,18 @@ class CabstandApp(App[int]):
     def _know(self, look: "RepositoryLook") -> None:
         from calibstore.model.times import ns_to_iso
 
-        is_new = self.repository is not None and look.state != self.repository.state
+        known = self.repository
+        is_new = known is not None and look.state != known.state
         self.repository = look
-        if not self.instrument and look.instruments:
-            self.instrument = look.instruments[0]
+        if known is not None and look.id != known.id:
+            self._take_another_store()
+        if self.instrument not in look.instruments:
+            if self.opening.instrument == self.instrument and self.instrument:
+                self.report(no_instrument(self.instrument, look.instruments))
+            self.instrument = next(iter(look.instruments), "")
+        self._found()
         self._refreshed = ns_to_iso(self.clock())[:19]
-        self._head = {"id": look.id, "name": look.name, "kind": look.kind, "instrument": self.instrument}
-        self.memory.keep_head(self._head)
+        self._keep_head(look)
         self._show_waiting()
         if is_new:
             if self.view is not None:
@@ -327,21 +335,45 @@ class CabstandApp(App[int]):
             self._guide()
         self._draw_chrome()
 
+    def _take_another_store(self) -> None:
+        """Leave nothing of the repository that stood at this path before, nor mix its drafts with those of this one."""
+        if self._drafts is not None:
+            self._drafts.flush()
+            self._drafts = None
+        self.call_later(self._change_instrument, self.instrument)
+
+    def _keep_head(self, look: "RepositoryLook") -> None:
+        self._head = {"id": look.id, "name": look.name, "kind": look.kind, "instrument": self.instrument}
+        self.memory.keep_head(self._head)
+
+    def _lost(self, problem: CabstandError) -> None:
+        """Say once that the store cannot be read: what is shown may be old, and the top line says so."""
+        if not self._is_lost:
+            self._is_lost = True
+            self.report(problem)
+            self._draw_chrome()
+
+    def _found(self) -> None:
+        if self._is_lost:
+            self._is_lost = False
+            self._draw_chrome()
+
     def _watch(self) -> None:
         """Look whether somebody wrote a new state; nothing is sent when not."""
         if self.repository is None or self._is_leaving:
             return
 
-        def question(context: Any) -> int:
-            from calibstore.services.looks.repository import last_state
+        def question(context: Any) -> tuple[str, int]:
+            from calibstore.services.looks.repository import last_mark
 
-            return last_state(context)
+            return last_mark(context)
 
-        def then(state: int) -> None:
-            if self.repository is not None and state != self.repository.state:
+        def then(mark: tuple[str, int]) -> None:
+            self._found()
+            if self.repository is not None and mark != (self.repository.id, self.repository.state):
                 self.read_repository()
 
-        self.link.read(question, then, group="watch", failed=lambda _problem: None)
+        self.link.read(question, then, group="watch", failed=self._lost)
 
     def _deliver(self, arrive: Callable[[], None]) -> None:
         if not self._is_leaving:
@@ -363,12 +395,68 @@ class CabstandApp(App[int]):
         view = self.view
         if self._is_remembered and view is not None and group.startswith(f"{view.NAME}:"):
             self._forget_remembered(view)
+        if view is not None and group.startswith(f"{view.NAME}:"):
+            self._follow(view.instrument())
         self._draw_chrome()
 
     def _forget_remembered(self, view: View) -> None:
         self._is_remembered = False
         self.query_one(RememberedBody).display = False
         view.call_after_refresh(self._focus, view)
+
+    # The camera.
+
+    async def action_next_instrument(self) -> None:
+        """Show the next camera of the repository."""
+        known = self.repository.instruments if self.repository is not None else ()
+        if len(known) < 2:
+            self.say(f"this repository has one camera: {self.instrument}" if known else "no camera is known here")
+            return
+        self.take_instrument(known[(known.index(self.instrument) + 1) % len(known)])
+
+    def take_instrument(self, name: str) -> None:
+        """Show another camera everywhere.
+
+        Raises
+        ------
+        NotFoundError
+            If the repository has no such camera.
+        """
+        known = self.repository.instruments if self.repository is not None else ()
+        if name not in known:
+            raise no_instrument(name, known)
+        if self.link.acting:
+            self.say("a change is being made; the camera can be changed once it has ended")
+        else:
+            self.call_later(self._change_instrument, name)
+
+    async def _change_instrument(self, name: str) -> None:
+        """Begin every view anew, so that nothing of the other camera stays on a screen."""
+        self.link.forget_all()
+        self.history.clear()
+        await self._drop_views()
+        self._note_instrument(name)
+        self._show(Place("home" if self.place.view == "do" else self.place.view))
+        self.say(f"instrument {name}")
+
+    def _follow(self, name: str) -> None:
+        """Name the camera whose data the view shows: a link or a ticket may lead to another one."""
+        known = self.repository.instruments if self.repository is not None else ()
+        if name not in known or name == self.instrument:
+            return
+        self._note_instrument(name)
+        self.say(f"this is of {name}: every view shows {name} now")
+        self.call_later(self._drop_views, keep=self.place.view)
+
+    async def _drop_views(self, *, keep: str = "") -> None:
+        for name in [one for one in self._views if one != keep]:
+            await self._views.pop(name).remove()
+
+    def _note_instrument(self, name: str) -> None:
+        self.instrument = name
+        if self.repository is not None:
+            self._keep_head(self.repository)
+        self._draw_chrome()
 
     # What is said.
 
@@ -420,12 +508,13 @@ class CabstandApp(App[int]):
         base.query_one("#top", LineStrip).show(
             top_line(
                 width,
-                instrument=self.instrument or self._head.get("instrument", ""),
+                instrument=self.instrument,
                 repository=str(self.opening.root),
                 kind=self._head.get("kind", ""),
                 mode="READ-ONLY" if self.is_read_only else "RW",
                 user=self.opening.user,
                 refreshed=self._refreshed,
+                is_old=self._is_lost,
             )
         )
         base.query_one("#tabs", LineStrip).show(views_line(width, self.place.view))
@@ -545,6 +634,8 @@ class CabstandApp(App[int]):
         """Show all errors of this session."""
         from tui.dialogs.errors import ErrorsDialog
 
+        if self.query_one(ErrorDrawer).put_away():
+            self._draw_status()
         self._over(ErrorsDialog(tuple(self.errors)), lambda _none: None)
 
     def action_copy_thing(self) -> None:
@@ -649,10 +740,18 @@ class CabstandApp(App[int]):
         if panel is None or panel.look is None:
             self.action_toggle_guide()
             return
-        self._over(WalkDialog(page(panel.look, 72)), self._begin_anew)
+        guide = panel.look
+        dialog = WalkDialog(page(guide, 72), here=guide.current, has_form=bool(guide.line))
+        self._over(dialog, lambda chosen: self._walked(chosen, guide.line))
 
-    def _begin_anew(self, is_wanted: bool | None) -> None:
-        if is_wanted:
+    def _walked(self, chosen: str | None, line: str) -> None:
+        from tui.forms.place import place_of_line
+        from tui.guide.dialog import ANEW, OPEN
+
+        form = place_of_line(line)
+        if chosen == OPEN and form is not None:
+            self.go(form)
+        elif chosen == ANEW:
             self.memory.keep_visited([])
             self.wants_anew = True
             self.leave(0)
@@ -710,7 +809,10 @@ class CabstandApp(App[int]):
         elif isinstance(meant, Place):
             self.go(meant)
         else:
-            meant(self)
+            try:
+                meant(self)
+            except CabstandError as problem:
+                self.report(problem)
 
     def on_command_bar_typed(self, event: CommandBar.Typed) -> None:
         """Take a typed line: a filter or a command."""
@@ -757,6 +859,12 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:
         return []
+
+
+def no_instrument(name: str, known: Sequence[str]) -> CabstandError:
+    """Return what is wrong with the name of a camera."""
+    hint = f"this repository has: {', '.join(known)}" if known else "this repository has no camera"
+    return NotFoundError(f"no instrument {name!r} here", hint=hint, code="E-INSTRUMENT")
 
 
 def _no_view(name: str) -> CabstandError:

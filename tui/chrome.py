@@ -41,13 +41,26 @@ class LineStrip(Widget, can_focus=False):
         return to_strip(self, self._shown, self.size.width)
 
 
-def top_line(width: int, *, instrument: str, repository: str, kind: str, mode: str, user: str, refreshed: str) -> Line:
-    """Return line 1: application, instrument, repository, mode, user, time of the last refresh."""
+def top_line(
+    width: int,
+    *,
+    instrument: str,
+    repository: str,
+    kind: str,
+    mode: str,
+    user: str,
+    refreshed: str,
+    is_old: bool = False,
+) -> Line:
+    """Return line 1: application, instrument, repository, mode, user, time of the last refresh.
+
+    `is_old` says that the store cannot be read any more: what is shown is of that time.
+    """
     right = f"{mode} {user}"
     if refreshed and width >= NARROW:
-        right += f" · TAI {refreshed}"
+        right += f" · {'NOT READ SINCE TAI' if is_old else 'TAI'} {refreshed}"
     elif refreshed and width >= 70:
-        right += f" · TAI {refreshed[11:16]}"
+        right += f" · {'OLD! TAI' if is_old else 'TAI'} {refreshed[11:16]}"
     left = f" CABSTAND {instrument}".rstrip() + " · "
     mark = "REHEARSAL " if kind == "rehearsal" else ""
     room = width - width_of(left) - width_of(right) - len(mark) - 2

@@ -58,6 +58,8 @@ def understand(text: str, entries: Sequence[Entry]) -> "Entry | Place | Callable
     first = words[0]
     if first == "theme" and len(words) > 1:
         return lambda app: app.take_theme(words[1])
+    if first == "instrument" and len(words) > 1:
+        return lambda app: app.take_instrument(words[1])
     if first in BY_NAME and not (first in registered() and len(words) > 1 and words[1].startswith("--resume")):
         return parse_place(words)
     for entry in entries:

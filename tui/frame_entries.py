@@ -42,6 +42,8 @@ FRAME_ENTRIES: Final = (
           help="Leave READ-ONLY for this session."),
     Entry(id="frame.read_only", keys="", action="forbid_writing", title="Read-only", word="readonly",
           help="Go back to READ-ONLY."),
+    Entry(id="frame.instrument", keys="", action="next_instrument", title="Next camera", word="instrument",
+          help="Show the next camera of the repository in every view (:instrument NAME)."),
     Entry(id="frame.theme", keys="", action="next_theme", title="Next theme", word="theme",
           help="Change the colours: dark, light, ansi, mono (:theme NAME)."),
     Entry(id="frame.mouse", keys="", action="toggle_mouse", title="Mouse on/off", word="mouse",

@@ -113,6 +113,10 @@ class StoreLink:
         """Drop the answer that is on its way for a group."""
         self._newest.pop(group, None)
 
+    def forget_all(self) -> None:
+        """Drop every answer that is on its way."""
+        self._newest.clear()
+
     def preview(
         self,
         command: "Command",

@@ -63,8 +63,21 @@ class Context:
         return self.root / path
 
 
-@functools.cache
+def _file_of(path: Path) -> tuple[int, int]:
+    """Return which file a path names: a store that was moved away or replaced is not the one that was opened."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
+
+
 def _engine(path: Path, read_only: bool) -> "Engine":
+    return _opened(path, read_only, _file_of(path))
+
+
+@functools.cache
+def _opened(path: Path, read_only: bool, _file: tuple[int, int]) -> "Engine":
     from calibstore.db.engine import check_version, open_engine
 
     engine = open_engine(path, read_only=read_only)
@@ -74,4 +87,4 @@ def _engine(path: Path, read_only: bool) -> "Engine":
 
 def forget_engines() -> None:
     """Close cached stores, for a folder that is removed or replaced."""
-    _engine.cache_clear()
+    _opened.cache_clear()

@@ -56,6 +56,10 @@ class View(Widget):
         """Return the breadcrumb after the view's title, e.g. ``LATISS/calib > bias``."""
         return ""
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown; empty where it is the frame's, or of all."""
+        return ""
+
     def thing(self) -> str:
         """Return what `y` copies: the name or id under the cursor."""
         return ""

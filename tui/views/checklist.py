@@ -129,6 +129,10 @@ class ChecklistView(View):
 
         self.read(question, self._take, failed=failed)
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self._look.instrument if self._look is not None and self.place.words else ""
+
     def crumb(self) -> str:
         """Return ticket, tag and item."""
         if self._look is None or self._item is None:

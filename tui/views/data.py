@@ -116,6 +116,10 @@ class DataView(View):
         if self._mosaic.size.width > 1 and self._mosaic.size.height > 1:
             self._ask()
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self.look.instrument if self.look is not None else ""
+
     def crumb(self) -> str:
         """Return type, ticket, rerun and what of it."""
         return paint.crumb(self.look) if self.look else self.place.word(0)

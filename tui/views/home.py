@@ -153,6 +153,10 @@ class HomeView(View):
 
         self.read(quick, take_quick)
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self.look.instrument if self.look is not None else ""
+
     def crumb(self) -> str:
         """Return the date shown, when it is another than now."""
         return f"at TAI {self.look.at_text}" if self.look is not None and not self.look.is_now else ""

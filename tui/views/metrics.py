@@ -133,6 +133,10 @@ class MetricsView(View):
             self._show_mode("board")
             self._want_test(test)
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self._board.instrument if self._board is not None else ""
+
     def crumb(self) -> str:
         """Return ticket, verification, test, amplifier."""
         place, board = self.place, self._board

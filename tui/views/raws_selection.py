@@ -112,6 +112,10 @@ class SelectionView(View):
         self._rows.forget_rows()
         self._read_look()
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self._look.instrument if self._look is not None else ""
+
     def crumb(self) -> str:
         """Return whose selection it is."""
         look = self._look

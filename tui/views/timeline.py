@@ -128,6 +128,10 @@ class TimelineView(View):
 
         self.read(question, self._take)
 
+    def instrument(self) -> str:
+        """Return the camera whose data are shown."""
+        return self.look.instrument if self.look is not None else ""
+
     def crumb(self) -> str:
         """Return what is shown."""
         return painter.title(self.look) if self.look else " ".join(self.place.words)

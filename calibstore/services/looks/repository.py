@@ -41,7 +41,7 @@ def repository_look(context: Context) -> RepositoryLook:
         )
 
 
-def last_state(context: Context) -> int:
-    """Return the number of the newest state: cheap enough to be asked every other second."""
+def last_mark(context: Context) -> tuple[str, int]:
+    """Return id and newest state of the repository: cheap enough to be asked every other second."""
     with context.unit_of_work() as uow:
-        return uow.journal.last_state()
+        return uow.repository.record().id, uow.journal.last_state()
