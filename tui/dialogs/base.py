@@ -5,6 +5,7 @@ from typing import ClassVar, TypeVar
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.chrome import LineStrip
 from tui.spans import Role, Span, cut, line, width_of
@@ -41,6 +42,13 @@ class Dialog(ModalScreen[R]):
     def action_close(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
+
+    def limit_height(self, pane: Widget, beside: int) -> None:
+        """Let a pane grow until the screen is full, `beside` rows of it being others'.
+
+        Limits relative to the screen will not do: Textual gives a box of automatic height all rows for them.
+        """
+        pane.styles.max_height = max(3, self.app.size.height - beside)
 
     def title_strip(self, text: str) -> LineStrip:
         """Return a title row."""

@@ -34,7 +34,7 @@ class ConfirmDialog(Dialog[str | None]):
 
     DEFAULT_CSS = """
     ConfirmDialog > #box { width: 100; padding: 0 1; }
-    ConfirmDialog TextPane { height: auto; max-height: 50vh; }
+    ConfirmDialog TextPane { height: auto; }
     ConfirmDialog Input { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,6 +69,10 @@ class ConfirmDialog(Dialog[str | None]):
         field = self.query_one(Input)
         field.cursor_blink = False
         field.focus()
+
+    def on_resize(self) -> None:
+        """Leave rows of the form in sight."""
+        self.limit_height(self.query_one(TextPane), 8)
 
     @property
     def _buttons(self) -> ButtonRow:

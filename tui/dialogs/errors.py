@@ -16,7 +16,7 @@ from tui.widgets.text_pane import TextPane
 class ErrorsDialog(Dialog[None]):
     """Newest first; ``y`` copies all."""
 
-    DEFAULT_CSS = "ErrorsDialog TextPane { height: 16; }"
+    DEFAULT_CSS = "ErrorsDialog TextPane { height: auto; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy", show=False),
         Binding("q,E,shift+e", "close", "Close", show=False),
@@ -38,6 +38,10 @@ class ErrorsDialog(Dialog[None]):
         pane = self.query_one(TextPane)
         pane.show(_lines(self._errors))
         pane.focus()
+
+    def on_resize(self) -> None:
+        """Take the rows the screen has."""
+        self.limit_height(self.query_one(TextPane), 4)
 
     def action_copy(self) -> None:
         """Copy all as text."""

@@ -18,7 +18,7 @@ WIDTH = 72
 class HelpDialog(Dialog[Place]):
     """The text on where one is, then eight questions; a digit explains one, Enter goes to its screen."""
 
-    DEFAULT_CSS = "HelpDialog TextPane { height: auto; max-height: 18; }"
+    DEFAULT_CSS = "HelpDialog TextPane { height: auto; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"question({number})", show=False) for number in range(1, len(ANSWERS) + 1)),
         Binding("enter", "go_there", show=False, priority=True),
@@ -42,6 +42,10 @@ class HelpDialog(Dialog[Place]):
         """Begin with the overview."""
         self.action_overview()
         self.query_one(TextPane).focus()
+
+    def on_resize(self) -> None:
+        """Show as much as the screen takes: questions stand last."""
+        self.limit_height(self.query_one(TextPane), 2)
 
     def action_overview(self) -> None:
         """Show the text on this screen and the questions."""

@@ -314,7 +314,7 @@ def test_lines(board: "Board", width: int) -> tuple[Line, ...]:
 
 
 def _sizes(board: "Board", width: int) -> tuple[int, ...]:
-    worst = 18 if board.n_detectors > 1 else 10
+    worst = 18 if board.n_detectors > 1 else 12
     others = (12, worst, 6, 8, 8, *((8,) if width >= 96 else ()))
     widest = max(len(row.test) + (0 if row.is_gating else 4) for row in board.tests)
     room = width - 8 - sum(others) - len(others) - 1

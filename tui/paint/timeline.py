@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from calibstore.model.counting import counted
 from calibstore.model.times import ns_to_iso
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS
 from tui.paint.timeline_axis import (
@@ -22,7 +23,7 @@ from tui.paint.timeline_axis import (
 )
 from tui.paint.timeline_panel import panel, range_words
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, line, padded, wrapped
+from tui.spans import Line, Role, Span, cut, line, padded, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
@@ -201,7 +202,7 @@ def chart(
     if cursor is not None and 0 <= cursor < len(marked):
         marked[cursor] = ("╂", Role.CURSOR)
     lines = [
-        (Span(padded(f"1 cell = {STEPS[axis.step][1]}", left), Role.DIM), *labels),
+        (Span(_label(left, f"1 cell = {STEPS[axis.step][1]}", f"cell {STEPS[axis.step][1]}"), Role.DIM), *labels),
         (Span(padded(scale, left), Role.DIM), *as_spans(marked)),
     ]
     lines += [
@@ -226,9 +227,14 @@ def chart(
     if counts is not None and (not height or height > 22):
         cells = with_cursor(count_cells(axis, counts), cursor)
         greatest = max(counts.values(), default=0)
-        note = f"exposures (at most {greatest})" if greatest else "exposures: none"
-        lines.append((Span(padded(note, left), Role.DIM), *as_spans(cells)))
+        notes = (f"exposures (at most {greatest})", f"exp., max {greatest}") if greatest else ("exposures: none",)
+        lines.append((Span(_label(left, *notes), Role.DIM), *as_spans(cells)))
     return tuple(lines)
+
+
+def _label(width: int, *texts: str) -> str:
+    """Return the first text that fits, else the last one cut."""
+    return padded(next((text for text in texts if width_of(text) < width), texts[-1]), width)
 
 
 def _bar(row: "TimelineRow", axis: Axis, cursor: int | None, left: int, *, is_selected: bool, n_all: int) -> Line:
@@ -260,7 +266,8 @@ def summary(look: "TimelineLook") -> str:
     if not look.dataset_type:
         differ = [track.label for track in look.tracks if track.note]
         told = f"; detectors differ in {', '.join(differ)}" if differ else ""
-        return f"{len(look.tracks)} types, {len(look.legend)} tickets{told}; enter opens a type"
+        n_types, n_tickets = counted(len(look.tracks), "type"), counted(len(look.legend), "ticket")
+        return f"{n_types}, {n_tickets}{told}; enter opens a type"
     losers = [symbol(row.number) for row in look.rows if not row.wins]
     n_changes = max(0, len(look.wins.stretches) - 1)
     parts = [
@@ -320,7 +327,7 @@ def proposed(
     )  # fmt: skip
     labels, marks = ticks(axis)
     lines: list[Line] = [
-        (Span(padded(f"1 cell = {STEPS[axis.step][1]}", left), Role.DIM), *labels),
+        (Span(_label(left, f"1 cell = {STEPS[axis.step][1]}", f"cell {STEPS[axis.step][1]}"), Role.DIM), *labels),
         (Span(padded("TAI", left), Role.DIM), *marks),
         (Span(padded(" N proposed", left), Role.ACCENT), *as_spans(row_cells(axis, new))),
     ]
