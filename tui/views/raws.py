@@ -265,6 +265,10 @@ class RawsView(SelectionView):
         look = self._look
         if look is None:
             return
+        if self._is_behind:  # the last choice is not in what was read: the form would store the one before it
+            self._use_when_read = True
+            self._read_look()
+            return
         if look.fault is not None:
             self.say(f"[{look.fault.code}] {look.fault.what}")
             return

@@ -53,6 +53,11 @@ class SelectionView(View):
         self._key = ""
         self._filter = ""
         self._is_waiting = False
+        self._n_changes = 0
+        """Changes of the draft so far."""
+        self._read_after = 0
+        """How many of them what was read knows of."""
+        self._use_when_read = False
         self._timer: Timer | None = None
         self._counted: WhereCount | None = None
         self._asked_about = 0
@@ -93,6 +98,11 @@ class SelectionView(View):
     def _cursor(self) -> "ExposureRow | None":
         """The exposure under the cursor, once it has been read."""
         return self._rows.cursor
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether what was read is of an earlier choice than the draft."""
+        return self._read_after != self._n_changes
 
     @property
     def _excluded(self) -> dict[int, str]:
@@ -154,13 +164,16 @@ class SelectionView(View):
 
     # Reading.
 
+    def action_use(self) -> None:
+        """Use the selection, once it is read."""
+
     def _read_look(self, *, is_soon: bool = False) -> None:
         """Read everything about the selection, at once or after a pause."""
         if is_soon:
             self._after(LOOK_AFTER_S, self._read_look)
             return
         asked, drafts = paint.question_of(self.place, self.frame.instrument), self.frame.drafts
-        known = (self._key, self._draft)
+        known, n_changes = (self._key, self._draft), self._n_changes
 
         def question(context: "Context") -> "tuple[RawsLook, str, SelectionDraft]":
             from calibstore.services.looks.raws import raws_look, ticket_and_type
@@ -177,10 +190,15 @@ class SelectionView(View):
 
         def then(found: "tuple[RawsLook, str, SelectionDraft]") -> None:
             look, self._key, self._draft = found
+            self._read_after = n_changes
             if asked.where is not None:
                 self._draft.take_where(self._draft.where or "", asked.where)
                 self._keep()
+                self._read_after = self._n_changes
             self._take(look)
+            if self._use_when_read and not self._is_behind:
+                self._use_when_read = False
+                self.action_use()
 
         self.read(question, then, group="look")
 
@@ -189,10 +207,11 @@ class SelectionView(View):
         if self._is_waiting:
             self._is_waiting = False
             self.say("")
-        if look.is_as_stored and not self._draft.typing and not self._draft.is_empty:
+        if look.is_as_stored and not self._draft.typing and not self._draft.is_empty and not self._is_behind:
             # What was drafted is stored now: nothing is left to keep but earlier expressions.
             self._draft = SelectionDraft(former=self._draft.former)
             self._keep()
+            self._read_after = self._n_changes
         with self.app.batch_update():
             self._paint()
             self._show_rows()
@@ -265,6 +284,7 @@ class SelectionView(View):
     # Drafts and pauses.
 
     def _keep(self) -> None:
+        self._n_changes += 1
         if not self._key:
             return
         if self._draft.is_empty and not self._draft.former:

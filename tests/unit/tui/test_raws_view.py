@@ -1,6 +1,7 @@
 """Choosing exposures by keys alone: counted as typed, faults in place, reasons asked, a draft that is never lost."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,37 @@ async def test_the_end_of_many_exposures_is_one_key_away(app_of: Any, settled: S
         app.view.filtered(str(many[-1].id)[-9:])
         await settled(pilot)
         assert app.view._rows.row_total() == 1
+
+
+async def test_use_at_once_stores_the_last_choice_and_not_the_one_before(
+    app_of: Any, settled: Settled, root: Path
+) -> None:
+    app = app_of(root, "raws", is_writable=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        seen: list[Any] = []
+        view = app.view
+        view.fill_in = lambda verb, given, **_more: seen.append(given.get("exclude"))
+        await pilot.press("space")
+        app.query_one("#raws-ask Input", Input).value = "streak"
+        await pilot.press("enter")
+        await settled(pilot)
+        view._set_excluded({**view._excluded, 2025040100002: "cloud"})
+        view.action_use()  # no answer of the store can be there yet
+        await settled(pilot)
+        assert seen == [("2025040100001=streak", "2025040100002=cloud")]
+
+
+async def test_an_answer_of_before_a_change_throws_no_draft_away(app_of: Any, settled: Settled, root: Path) -> None:
+    app = app_of(root, "raws")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        view = app.view
+        as_stored = replace(view._look, is_as_stored=True)
+        view._draft.exclude = {2025040100002: "cloud"}
+        view._keep()
+        view._take(as_stored)
+        assert view._draft.exclude == {2025040100002: "cloud"}
 
 
 @pytest.mark.parametrize("size", [(40, 12), (1, 1), (300, 100)])
