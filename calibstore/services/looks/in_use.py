@@ -270,8 +270,9 @@ class _Teller:
         verdict = records[0].verdict if records else "UNKNOWN"
         if verdict in _PASSING:
             return ("ok" if verdict == "PASS" else "waived"), OK
-        if decision is not None and decision.is_adopted and decision.waivers:
-            return "waived", WARN
+        is_decided = records and decision is not None and records[0].opened_state <= decision.opened_state
+        if is_decided and decision is not None and decision.is_adopted and decision.waivers:
+            return "waived", WARN  # what was found after the decision, nobody waived
         return verdict, FAIL if verdict == "FAIL" else WARN
 
     def _warnings(self, row: InUse, ticket: str, decision: "DecisionRecord | None") -> tuple[tuple[str, str], ...]:

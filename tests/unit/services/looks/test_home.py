@@ -10,6 +10,7 @@ from calibstore.errors import UserInputError
 from calibstore.model.campaign_records import CampaignRecord, DecisionRecord, SelectionRecord
 from calibstore.model.times import parse_time
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
+from calibstore.model.waivers import Waiver
 from calibstore.services.looks.home import HomeLook, home_look
 
 TOP = "LATISS/calib"
@@ -192,3 +193,21 @@ def test_a_hurried_look_puts_many_campaigns_off(strict_repo: Any, monkeypatch: p
     monkeypatch.setattr("calibstore.services.looks.home._READ_AT_ONCE", 1)
     look = home_look(strict_repo.context, is_hurried=True)
     assert (look.is_whole, look.works, look.n_unread) == (False, (), 2)
+
+
+def test_a_failure_found_after_the_decision_is_not_waived(strict_repo: Any) -> None:
+    strict_repo.live("DM-1", "2025-05-01")
+    (row,) = home_look(strict_repo.context).rows
+    verified(strict_repo, "DM-1", row.run, "FAIL")
+    waiver = Waiver(test="noise_ratio", reason="known", who="Ada", expires="2030-01-01")
+    record = DecisionRecord(
+        ticket="DM-1", outcome="adopt_with_waivers", status="Adopted", people=("Ada",), waivers=(waiver,)
+    )
+    campaign = CampaignRecord(ticket="DM-1", instrument="LATISS", tag="t")
+    strict_repo.write(lambda uow, state: uow.campaigns.insert_campaign(campaign, state=state))
+    strict_repo.write(lambda uow, state: uow.campaigns.insert_decision(record, state=state))
+    (row,) = home_look(strict_repo.context).rows
+    assert (row.verify, row.verify_level) == ("waived", "warn")
+    verified(strict_repo, "DM-1", row.run, "FAIL")
+    (row,) = home_look(strict_repo.context).rows
+    assert (row.verify, row.verify_level) == ("FAIL", "fail")
