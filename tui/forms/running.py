@@ -61,7 +61,14 @@ class FormRun:
         self._view.app.push_screen(dialog, self._answered)
 
     def fail(self, problem: CabstandError) -> None:
-        """Give the form back: nothing was written; where the effect is another one by now, it is shown anew."""
+        """Give the form back: nothing was written; where the effect is another one by now, it is shown anew.
+
+        What goes in steps may ask only now: what the last one does is known once the first ones are done.
+        """
+        if problem.code == "E-CONFIRM" and self.is_doing:
+            self.is_doing = False
+            self._view.look_anew(self)
+            return
         self._view.run_ended(self, None if problem.code == "E-CHANGED" else problem)
         self._view.frame.report(problem)
 

@@ -303,6 +303,14 @@ class FormView(View):
         else:
             self.refresh_look()
 
+    def look_anew(self, run: FormRun) -> None:
+        """Work out what is left of a run to be done, and ask for it."""
+        if run is self._run and self._form is not None:
+            self.query_one(ButtonRow).note("")
+            self.say(f"{run.command.verb}: the first steps are done; the next one must be confirmed")
+            self._live.forget()
+            self._live.find(self._form, run.go_on, run.fail)
+
     def run_note(self, run: FormRun, text: str) -> None:
         """Say on the row of buttons what is going on."""
         if run is self._run:

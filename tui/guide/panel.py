@@ -19,6 +19,10 @@ WIDE: Final = 112
 """From this width on the panel stands beside the view."""
 
 
+READ_S: Final = 2.0
+"""How often the store is asked how far the walk has come [s]."""
+
+
 class GuidePanel(Widget, can_focus=False):
     """Why the present step is done, what to press, what to look at; marks what the store says is done."""
 
@@ -31,6 +35,7 @@ class GuidePanel(Widget, can_focus=False):
         super().__init__()
         self._look: GuideLook | None = None
         self._lines: tuple[Line, ...] = ()
+        self._here = ""
 
     @property
     def _frame(self) -> "CabstandApp":
@@ -41,15 +46,17 @@ class GuidePanel(Widget, can_focus=False):
         return self._frame.memory
 
     def on_mount(self) -> None:
-        """Read how far the walk has come."""
+        """Read how far the walk has come, and again when a job may have ended: that is no new state of the store."""
         self._place()
         self.read()
+        self.set_interval(READ_S, self.read)
 
     def visit(self, view: str) -> None:
-        """Note that a view was shown."""
+        """Note which view is shown; it counts as looked at once it is left."""
+        left, self._here = self._here, view
         seen = self._memory.visited()
-        if view not in seen:
-            self._memory.keep_visited([*seen, view])
+        if left and left != view and left not in seen:
+            self._memory.keep_visited([*seen, left])
             self.read()
 
     def read(self) -> None:
@@ -69,8 +76,9 @@ class GuidePanel(Widget, can_focus=False):
         return self._look
 
     def _show(self, look: "GuideLook") -> None:
-        self._look = look
-        self._paint()
+        if look != self._look:
+            self._look = look
+            self._paint()
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit to the new size."""

@@ -1,13 +1,15 @@
 """The guided walk as lines: a strip of a few lines, a column, or the whole story."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tui.places import Place
-from tui.spans import Line, Role, Span, line, padded, wrapped
+from tui.spans import Line, Role, Span, cut, line, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.guide import GuideLook, GuideStep
+
+_HINTS: Final = (" W hides · :walk tells all ─", " W hides · :walk ─", " W hides ─")
 
 
 def look(context: "Context", place: Place, instrument: str) -> "GuideLook":
@@ -42,14 +44,18 @@ def _told(step: "GuideStep", width: int, indent: str) -> list[Line]:
 
 
 def strip(guide: "GuideLook", width: int, height: int) -> tuple[Line, ...]:
-    """Return the present step in a few lines across the screen."""
-    return tuple([_title(guide, width), *_present(guide, width)][:height])
+    """Return the present step in a few lines across the screen; its title is that of the strip."""
+    if guide.current >= len(guide.steps):
+        return tuple([_title(guide, width), *_present(guide, width)][:height])
+    step = guide.steps[guide.current]
+    return tuple([_rule(f"WALK {_count(guide)} · {step.title}", width), *_told(step, width, indent=" ")][:height])
 
 
 def column(guide: "GuideLook", width: int, height: int) -> tuple[Line, ...]:
-    """Return the steps with marks, the present one told in full."""
+    """Return the steps with marks, the present one told in full; a rule parts them from the view beside."""
+    inner = width - 1
     done = min(guide.current, len(guide.steps))
-    head = [_title(guide, width), (), *_present(guide, width), ()]
+    head = [_title(guide, inner), (), *_present(guide, inner), ()]
     rows: list[Line] = []
     for index, step in enumerate(guide.steps):
         mark = "[x]" if step.is_done else "[>]" if index == guide.current else "[ ]"
@@ -57,13 +63,32 @@ def column(guide: "GuideLook", width: int, height: int) -> tuple[Line, ...]:
         rows.append(line(Span(f" {mark} {step.title}", role)))
     room = max(0, height - len(head))
     first = max(0, min(done - 2, len(rows) - room))
-    return (*head, *rows[first : first + room])
+    shown = [*head, *rows[first : first + room]]
+    blank: Line = ()
+    shown += [blank] * (height - len(shown))
+    return tuple((Span("│", Role.DIM), *row) for row in shown)
+
+
+def _count(guide: "GuideLook") -> str:
+    return f"{guide.current + 1} of {len(guide.steps)}" if guide.current < len(guide.steps) else "done"
 
 
 def _title(guide: "GuideLook", width: int) -> Line:
-    count = sum(one.is_done for one in guide.steps)
-    text = f"── GUIDED WALK {count}/{len(guide.steps)} · W hides · :walk shows all "
-    return line(Span(padded(text + "─" * width, width).replace("…", "─"), Role.TITLE))
+    return _rule(f"GUIDED WALK {_count(guide)}", width)
+
+
+def _rule(text: str, width: int) -> Line:
+    """Return a title row: the words, then how to hide it and how to see more, as far as there is room."""
+    shown = cut(f"── {text} ──", width)
+    more = next(
+        (
+            one
+            for one in (" W hides · :walk tells all ─", " W hides · :walk ─", " W hides ─")
+            if len(shown) + len(one) <= width
+        ),
+        "",
+    )
+    return line(Span(shown + "─" * (width - width_of(shown) - len(more)) + more, Role.TITLE))
 
 
 def _present(guide: "GuideLook", width: int) -> list[Line]:

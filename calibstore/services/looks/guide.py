@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from calibstore.commands.fields import to_line
+from calibstore.commands.sites import Deploy, Prove
+from calibstore.model.destination_table import HOME
 from calibstore.model.hailing import HailingState
 from calibstore.model.site_records import SiteState
 from calibstore.pipelines.rehearsal_plan import BAD_BIAS_SEQ_NUM, BUILD_NIGHT, INDEPENDENT_NIGHT, LATER_NIGHT
@@ -15,6 +18,8 @@ from calibstore.services.standing import Standing, TypeStanding, standing
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
+_AT_SUMMIT: Final = "summit-rehearsal"
+"""Destination: the second repository of the rehearsal."""
 _LIVE: Final = frozenset({SiteState.LIVE, SiteState.PROVED})
 
 
@@ -27,6 +32,8 @@ class GuideStep:
     """What to press or type."""
     why: str
     look_at: str
+    line: str = ""
+    """What it takes as a line of the shell, where somebody would have to type a path."""
     is_done: bool = False
 
 
@@ -42,6 +49,11 @@ class GuideLook:
         """Index of the first step not done; the number of steps when all are."""
         return next((index for index, one in enumerate(self.steps) if not one.is_done), len(self.steps))
 
+    @property
+    def line(self) -> str:
+        """The line of the present step; empty where it needs none."""
+        return self.steps[self.current].line if self.current < len(self.steps) else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
@@ -51,7 +63,8 @@ class _Facts:
     rejected: bool
     visited: frozenset[str]
     summit: str
-    proof_files: tuple[str, str]
+    proof_files: dict[str, str]
+    """By destination."""
 
     @property
     def bias(self) -> TypeStanding | None:
@@ -77,7 +90,7 @@ def guide_look(context: Context, visited: frozenset[str]) -> GuideLook:
     context : Context
         Of the rehearsal's home repository.
     visited : frozenset of str
-        Views shown since the walk began.
+        Views looked at since the walk began.
     """
     summit = replace(context, root=context.root.parent / SUMMIT)
     with context.unit_of_work() as uow:
@@ -85,20 +98,12 @@ def guide_look(context: Context, visited: frozenset[str]) -> GuideLook:
         found = standing(uow, campaigns[-1].ticket, now_tai_ns=context.clock()) if campaigns else None
         instrument = next(iter(uow.repository.instruments()), "")
         rejected = _was_rejected(uow, found)
-    facts = _Facts(
-        standing=found,
-        rejected=rejected,
-        visited=visited,
-        summit=str(summit.root),
-        proof_files=("home-isr-metadata.json", "summit-isr-metadata.json"),
-    )
-    files = []
-    for place, where in (("home", context), ("summit-rehearsal", summit)):
+    facts = _Facts(standing=found, rejected=rejected, visited=visited, summit=str(summit.root), proof_files={})
+    for place, where in ((HOME, context), (_AT_SUMMIT, summit)):
         path = where.root.parent / f"{where.root.name}-isr-metadata.json"
         if facts.state_at(place) in _LIVE and not path.exists():
             path = site_metadata(where, instrument, LATER_NIGHT * 100_000 + 1)
-        files.append(str(path))
-    facts = replace(facts, proof_files=(files[0], files[1]))
+        facts.proof_files[place] = str(path)
     steps = tuple(replace(step, is_done=is_done(facts)) for step, is_done in _story(facts))
     return GuideLook(steps=steps, ticket=found.ticket if found is not None else "")
 
@@ -111,72 +116,71 @@ def _story(facts: _Facts) -> tuple[Told, ...]:
     return (*_preparing(), *_building(), *_judging(), *_deciding(), *_distributing(facts))
 
 
-def _step(title: str, keys: str, why: str, look_at: str, is_done: Callable[[_Facts], bool]) -> Told:
-    return GuideStep(title=title, keys=keys, why=why, look_at=look_at), is_done
+def _step(title: str, keys: str, why: str, look_at: str, is_done: Callable[[_Facts], bool], *, line: str = "") -> Told:
+    return GuideStep(title=title, keys=keys, why=why, look_at=look_at, line=line), is_done
 
 
 def _preparing() -> tuple[Told, ...]:
     return (
         _step(
             "Look round",
-            "1 Home, then 3 Timeline",
-            "Home says what is in use now and what waits. Nothing is in use yet: this observatory has no bias.",
-            "The first line always tells the repository, and whether you may write (RW) or not.",
+            "press 3 for the Timeline, 1 to come back Home; go on with 4",
+            "Home says what is in use now and what waits; the Timeline, what is valid when.",
+            "NO CALIBRATION IN USE. The top line tells the repository, and RW or READ-ONLY.",
             lambda facts: facts.seen("home", "timeline"),
         ),
         _step(
             "See why a new bias is needed",
-            "4 Raws",
-            "A new sequencer was loaded into the camera, so its frames have another structure from then on.",
-            f"The camera's state changes with the first frame of night {BUILD_NIGHT}.",
+            "4 Raws: j and k move; go on with 7 Checklist",
+            "A new sequencer was loaded into the camera: its frames have another structure from then on.",
+            f"CAM: the camera's state changes with the first frame of {BUILD_NIGHT}.",
             lambda facts: facts.seen("raws"),
         ),
         _step(
             "Item 1: open a ticket",
-            "7 Checklist, n. Ticket DM-99001, tag sequencer26, why camera_change; ^r runs",
-            "The ticket's number goes into every collection name, so anyone can find later what was made and why.",
+            "n; DM-99001 tab sequencer26, three times tab, space: camera_change; ^r (ctrl+r) runs it; esc, enter",
+            "The ticket's number goes into every collection name: anyone can find why it was made.",
             "The names in the preview, before anything is written.",
             lambda facts: facts.standing is not None,
         ),
         _step(
-            "Item 2: choose the exposures to build from",
-            f"7, item 2, enter. The fullest night ({BUILD_NIGHT}) is proposed; ^r runs",
-            "A selection is an expression. Each of its exposures is stored, with all that was left out and why.",
-            "25 frames: their noise adds 2.1 % to that of a science frame; the limit is 2.5 %.",
+            "Item 2: exposures to build from",
+            f"enter on `now`. The fullest night ({BUILD_NIGHT}) is proposed; ^r runs it, esc comes back",
+            "A selection is an expression. Its exposures are stored, and what was left out and why.",
+            "25 frames: their bias raises the noise by 2.1 %; the limit is 2.5 %.",
             lambda facts: facts.bias is not None and facts.bias.build is not None,
         ),
     )
 
 
 def _building() -> tuple[Told, ...]:
-    bad = f"{BUILD_NIGHT}{BAD_BIAS_SEQ_NUM:05d}"
     return (
         _step(
             "Item 3: build it",
-            "7, item 3, enter, ^r. 8 Jobs shows it running",
+            "enter on `now`, ^r. 8 Jobs shows it running; 7 comes back to the checklist",
             "Each detector is a piece of work of its own. Closing the terminal does not stop the job.",
             "Jobs: done n of n.",
             lambda facts: facts.bias is not None and bool(facts.bias.run),
         ),
         _step(
-            "Look at the picture, and say NOT ok",
-            f"7, item 3: look at the picture. Not ok, comment, redo without {bad}",
-            "A bad frame (a light leak) was planted. The clipped mean hides most of it; looking shows it.",
-            "A faint stripe or step that no amplifier boundary explains. Practise the rejection: it happens.",
+            "Item 3: look, and say NOT ok",
+            f"7: enter on `now`. Frame {BAD_BIAS_SEQ_NUM} is marked: n, type what you saw, enter; then ^r, esc",
+            "A light leak was planted. The clipped mean hides it from the picture, not from the numbers.",
+            "The frame unlike the others. Practise the rejection: it happens.",
             lambda facts: facts.rejected,
         ),
         _step(
-            "Item 3 again: the next letter, without that frame",
-            "7, item 3, enter: the rerun and the exclusion are filled in; ^r",
-            "A RUN keeps what was made in it for ever. A retry gets the next letter; the reason stays on record.",
-            "The number of exposures: 24, with 1 left out.",
+            "Item 3 again: the next letter",
+            "enter on `now`: rerun and exclusion are filled in; ^r, esc; wait for the job",
+            "A RUN keeps what was made in it for ever. A retry gets the next letter; why stays on record.",
+            "24 exposures, 1 excluded.",
             lambda facts: facts.rejected and facts.bias is not None and len(facts.bias.runs) > 1,
         ),
         _step(
-            "Look again, and say ok",
-            "7, item 3: look at the picture. Ok",
+            "Item 3: look again, and say ok",
+            "enter on `now`; o says ok; ^r, esc",
             "Somebody looked: this is recorded with name and time.",
-            "No stripe any more. The columns at the left are the camera's own.",
+            "No frame unlike the others; every amplifier near the same median.",
             lambda facts: facts.bias is not None and facts.bias.is_spot_ok,
         ),
     )
@@ -185,38 +189,38 @@ def _building() -> tuple[Told, ...]:
 def _judging() -> tuple[Told, ...]:
     return (
         _step(
-            "Item 4: choose what to verify on",
-            f"7, item 4, enter: nights {BUILD_NIGHT} and {INDEPENDENT_NIGHT} are proposed; ^r",
+            "Item 4: exposures to verify on",
+            f"enter on `now`: nights {BUILD_NIGHT} and {INDEPENDENT_NIGHT} are proposed; ^r, esc",
             "Frames it was built from and others. Only independent ones say for how long it is good.",
             "The planted bad frame is left out again, with its reason.",
             lambda facts: facts.bias is not None and facts.bias.verify is not None,
         ),
         _step(
             "Item 4: verify",
-            "7, item 4, enter, ^r",
-            "The candidate is subtracted from the exposures, and what is left over is measured and judged.",
+            "enter on `now`, ^r, esc; the checklist goes on by itself when the job is done",
+            "The candidate is subtracted from the exposures; what is left is measured and judged.",
             "Two tiers: `peer` is the published tests, `strict` is ours.",
             lambda facts: facts.bias is not None and facts.bias.is_verified,
         ),
         _step(
             "Find what failed",
-            "6 Metrics",
-            "One amplifier fails its noise test: C04. It was planted. On a real camera you ask the camera team.",
-            "The worst amplifier of each test, and its value against the limit.",
+            "6 Metrics, enter; f leaves out what passed; come back with 7",
+            "An amplifier fails its noise test: planted. On a real camera you ask the camera team.",
+            "The worst amplifier of each test, C04, and its value against the limit.",
             lambda facts: facts.bias is not None and facts.bias.is_verified and facts.seen("metrics"),
         ),
         _step(
             "Item 5: write the report",
-            "7, item 5, enter, ^r",
-            "The report is what the board reads: verdict first. The decision is tied to it by its checksum.",
-            "The verdict, and how many independent nights stand behind it.",
+            "enter on `now`, ^r, esc",
+            "The report is what the board reads: verdict first. Its checksum ties the decision to it.",
+            "The verdict, and how many exposures failed which test.",
             lambda facts: facts.standing is not None and facts.standing.is_report_fresh,
         ),
         _step(
-            "Certify: give it a validity range",
-            "7, Certify, enter: begin is filled in; ^r",
-            "It goes into the ticket's own chain. This does not make it live: nobody has decided yet.",
-            "The begin in four clocks, and the exposures on both sides of it.",
+            "Certify: give it a range",
+            "enter on `now`: begin is filled in; ^r, pgdn reads on, then right, enter: Do it; esc",
+            "It goes into the ticket's own chain. Not live yet: nobody has decided.",
+            "The begin in every clock, and the exposures on both sides of it.",
             lambda facts: facts.bias is not None and facts.bias.is_certified,
         ),
     )
@@ -225,20 +229,23 @@ def _judging() -> tuple[Told, ...]:
 def _deciding() -> tuple[Told, ...]:
     return (
         _step(
-            "Items 6 and 7: link the tickets, hail",
-            "7, item 7: deployment ticket DM-99002; item 6: hail, TAXICAB-99",
-            "The board (TAXICAB) is asked with the report; the deployment ticket tells who has it.",
-            "The text: what is replaced, what failed, where it goes.",
-            lambda facts: (
-                facts.standing is not None
-                and facts.standing.hailing is not None
-                and "deployment" in facts.standing.links
-            ),
+            "Item 7: the deployment ticket",
+            "] turns to item 7: enter, DM-99002, ^r, esc; o goes back to where it waits",
+            "One ticket for making it, another for putting it in place: it tells who has it.",
+            "] and [ turn the nine items; certify has no number.",
+            lambda facts: facts.standing is not None and "deployment" in facts.standing.links,
+        ),
+        _step(
+            "Item 6: hail the board",
+            "enter on `now`: TAXICAB-99, ^r, esc",
+            "The board (TAXICAB) is asked, with the report.",
+            "The text for its ticket (pgdn): what is replaced, what failed, where it goes.",
+            lambda facts: facts.standing is not None and facts.standing.hailing is not None,
         ),
         _step(
             "Item 6: record the decision",
-            "7, item 6: decide. adopt_with_waivers, the people's names, a waiver for each failure of C04",
-            "Try `adopt` first: it is refused, because something failed. A waiver needs scope, reason, who, expiry.",
+            "enter on `now`; tab: why, enter, who, enter, enter. Form: people A. Chair, ^r, right, enter; esc",
+            "Plain `adopt` would be refused: tests failed. A waiver needs scope, reason, person, expiry.",
             "After it the hailing ticket reads Adopted.",
             lambda facts: (
                 facts.standing is not None
@@ -248,37 +255,51 @@ def _deciding() -> tuple[Told, ...]:
         ),
         _step(
             "Item 8: live at home",
-            "7, item 8: deploy home, ^r",
-            "Now the ticket chain is put before the others in the top chain: processing finds it from here on.",
+            "enter on `now`, ^r; type LATISS/calib, enter, right, enter: Do it; esc",
+            "Its chain goes first in the top chain: from here on processing finds it.",
             "The preview: which exposures change from what to what.",
-            lambda facts: facts.state_at("home") in _LIVE,
+            lambda facts: facts.state_at(HOME) in _LIVE,
         ),
     )
 
 
 def _distributing(facts: _Facts) -> tuple[Told, ...]:
+    ticket = facts.standing.ticket if facts.standing is not None else ""
+    bring = to_line(Deploy(destination=_AT_SUMMIT, ticket=ticket, location=facts.summit)) if ticket else ""
+    at_home, at_summit = (
+        to_line(Prove(destination=place, ticket=ticket, file=facts.proof_files[place])) if ticket else ""
+        for place in (HOME, _AT_SUMMIT)
+    )
     return (
         _step(
-            "Item 8: to the summit",
-            f":deploy summit-rehearsal DM-99001 --location {facts.summit}",
-            "A bundle carries files, ranges, chains, checksums and the decision. Import is all or nothing.",
+            "Item 8: bring it to the summit",
+            ":walk enter, enter: the form, with a path; ^r, right, enter; LATISS/calib, enter, right, enter; esc",
+            "A bundle carries files, ranges, chains, checksums, decision. All of it arrives or nothing.",
             "Equal fingerprints at both ends.",
-            lambda now: now.state_at("summit-rehearsal") in _LIVE,
+            lambda now: now.state_at(_AT_SUMMIT) in _LIVE,
+            line=bring,
         ),
         _step(
-            "Item 8: proof of use",
-            f":prove home DM-99001 {facts.proof_files[0]}; then summit-rehearsal with {facts.proof_files[1]}",
-            "Chained is not yet used. The header of a file made by the site's own software is compared.",
-            "Here these files are simulated; at a real site you give one of theirs.",
-            lambda now: (
-                now.state_at("home") is SiteState.PROVED and now.state_at("summit-rehearsal") is SiteState.PROVED
-            ),
+            "Item 8: proof of use at home",
+            ":walk enter, enter: the form with a file filled in; ^r, esc",
+            "Live is not yet used. The header of a file made by the site's own software shows it.",
+            "`same`: it was applied. The file is simulated here; a real site gives one of theirs.",
+            lambda now: now.state_at(HOME) is SiteState.PROVED,
+            line=at_home,
+        ),
+        _step(
+            "Item 8: proof of use there",
+            ":walk enter, enter: the form with the summit's file; ^r, esc",
+            "Each site proves it for itself: a copy may be there and another one be used.",
+            "The same UUID as at home.",
+            lambda now: now.state_at(_AT_SUMMIT) is SiteState.PROVED,
+            line=at_summit,
         ),
         _step(
             "Look back",
-            "3 Timeline, 9 Journal",
-            "The timeline shows from when the new bias wins; the journal who did what, and why.",
-            "g on the timeline goes to an exposure and says why this one applies.",
-            lambda now: now.state_at("summit-rehearsal") is SiteState.PROVED and now.seen("journal"),
+            "3 Timeline: [ goes to where it begins; then 9 Journal, and 1 Home",
+            "The Timeline shows from when the new bias wins; the Journal who did what, and why.",
+            "Home: in use now, its verdict waived, proved at two sites.",
+            lambda now: now.state_at(_AT_SUMMIT) is SiteState.PROVED and now.seen("journal"),
         ),
     )
