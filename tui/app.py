@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Container
 from textual.css.query import NoMatches
 from textual.message import Message
+from textual.widgets import Input
 
 from calibstore.errors import CabstandError, NotFoundError, StoreError
 from tui.catalogue import BY_NAME, load_view
@@ -326,6 +327,9 @@ class CabstandApp(App[int]):
                 self.report(no_instrument(self.instrument, look.instruments))
             self.instrument = next(iter(look.instruments), "")
         self._found()
+        if not look.is_writable and not self.is_read_only:
+            self.link.is_read_only = True
+            self.report(_not_writable(self.opening.root))
         self._refreshed = ns_to_iso(self.clock())[:19]
         self._keep_head(look)
         self._show_waiting()
@@ -592,6 +596,15 @@ class CabstandApp(App[int]):
         if self.view is not None:
             self.view.refresh_look()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave ``:`` and ``/`` to what is typed into; else they are taken before the keys that follow them."""
+        if action in ("command_line", "filter"):
+            focused = self.focused
+            return not (
+                len(self.screen_stack) > 1 or isinstance(focused, Input) or getattr(focused, "TAKES_TEXT", False)
+            )
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         """Begin to type a filter."""
         if self.view is not None:
@@ -652,6 +665,9 @@ class CabstandApp(App[int]):
 
     def action_allow_writing(self) -> None:
         """Leave READ-ONLY for this session."""
+        if self.repository is not None and not self.repository.is_writable:
+            self.report(_not_writable(self.opening.root))
+            return
         self.link.is_read_only = False
         self.say("RW: forms may now write to this repository; each still shows its effect first")
         self._draw_chrome()
@@ -865,6 +881,14 @@ def no_instrument(name: str, known: Sequence[str]) -> CabstandError:
     """Return what is wrong with the name of a camera."""
     hint = f"this repository has: {', '.join(known)}" if known else "this repository has no camera"
     return NotFoundError(f"no instrument {name!r} here", hint=hint, code="E-INSTRUMENT")
+
+
+def _not_writable(root: Path) -> CabstandError:
+    return StoreError(
+        f"READ-ONLY: the store in {root} may not be written on this machine",
+        hint=f"see who may write there and how it is mounted: ls -ld {root}, findmnt -T {root}",
+        code="E-READONLY",
+    )
 
 
 def _no_view(name: str) -> CabstandError:

@@ -29,7 +29,7 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
     path : Path
         The database file.
     read_only : bool
-        Open so that the database itself refuses to write.
+        Open so that the database itself refuses to write. So is a store that may not be written: it can be read.
     must_exist : bool
         Refuse a missing file; only `init` creates one.
 
@@ -44,6 +44,7 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
         raise NotFoundError(f"no repository at {path.parent}", hint=_way_out(path.parent, path.name))
     if must_exist and path.stat().st_size == 0:
         raise StoreError(f"not a Cabstand store: {path} is empty", hint="check -R/--repo, or restore the last backup")
+    read_only = read_only or (must_exist and not can_write(path))
     mode = _mode(path) if read_only else "rwc"
 
     def connect() -> sqlite3.Connection:
@@ -81,6 +82,11 @@ def _way_out(folder: Path, store: str) -> str:
     if inside:
         return f"did you mean {' or '.join(str(one) for one in inside[:3])}?"
     return f"make one: cabstand init {folder} --camera NAME"
+
+
+def can_write(path: Path) -> bool:
+    """Tell whether a store may be written: the file, and its folder for the log beside it."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 def _mode(path: Path) -> str:
@@ -162,7 +168,7 @@ def _store_error(problem: sa.exc.DBAPIError) -> StoreError:
     if "readonly" in told:
         return StoreError(
             "the store is open read-only",
-            hint="leave out --read-only, or check the file's permissions",
+            hint="leave out --read-only; if it was not given, the file or its folder may not be written: ls -ld, mount",
             code="E-READONLY",
         )
     if "full" in told:

@@ -49,6 +49,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
     DEFAULT_CSS = "FieldList { width: 1fr; }"
     BINDINGS = bindings(EDITING)
     ENTRIES = EDITING
+    TAKES_TEXT = True
 
     class Changed(Message):
         """A value is another one."""

@@ -73,7 +73,7 @@ class CommandBar(Horizontal):
         field.cursor_position = len(text)
         self.app.query_one("#status").display = False
         self.display = True
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next key may be in the same packet
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as one types."""

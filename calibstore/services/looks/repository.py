@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from calibstore.db.engine import can_write
 from calibstore.services.context import Context
 
 
@@ -18,6 +19,8 @@ class RepositoryLook:
     instruments: tuple[str, ...]
     state: int
     """Number of the newest state."""
+    is_writable: bool = True
+    """Whether the machine lets its store be written."""
 
 
 def repository_look(context: Context) -> RepositoryLook:
@@ -38,6 +41,7 @@ def repository_look(context: Context) -> RepositoryLook:
             site=record.site,
             instruments=uow.repository.instruments(),
             state=uow.journal.last_state(),
+            is_writable=can_write(context.store_path),
         )
 
 

@@ -3,9 +3,15 @@
 import shutil
 from typing import Any
 
+import pytest
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from calibstore.commands.store import QueryCollections
+from calibstore.errors import StoreError
+from calibstore.services.context import forget_engines
 from tui.chrome import LineStrip
 from tui.dialogs.confirm import ConfirmDialog
 from tui.forms.view import FormView
@@ -88,3 +94,43 @@ async def test_a_theme_that_is_not_there_ends_nothing(app_of: Any, loose_repo: A
         app.type_line("theme blue")
         await settle(pilot)
         assert [one.code for one in app.errors] == ["E-THEME"]
+
+
+async def test_what_is_typed_ahead_after_the_colon_is_not_taken_for_keys(app_of: Any, loose_repo: Any) -> None:
+    app = app_of(loose_repo.root, "home")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for character in ":journal DM-4":  # in one packet of the line; d and t would be keys of Home
+            app.post_message(events.Key(_character_to_key(character), character))
+        await settle(pilot)
+        assert app.query_one("CommandBar Input", Input).value == "journal DM-4"
+        assert app.place.view == "home"
+        await pilot.press("enter")
+        await settle(pilot)
+        assert app.place.text == "journal DM-4"
+        app.type_line("campaign new LATISS DM-5 tag --title x")
+        await settle(pilot)
+        await pilot.press(*["down"] * 4, "end", "colon", "slash")
+        await settle(pilot)
+        form = app.query_one(FormView)._form
+        assert form is not None
+        assert form.values["title"] == "x:/"  # in a field they are text
+
+
+async def test_a_store_that_may_not_be_written_is_read_only_whatever_was_asked(
+    app_of: Any, loose_repo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_engines()
+    for module in ("calibstore.db.engine", "calibstore.services.looks.repository"):
+        monkeypatch.setattr(f"{module}.can_write", lambda _path: False)
+    app = app_of(loose_repo.root, "home", is_writable=True)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        app.type_line("write")
+        await settle(pilot)
+        assert {one.code for one in app.errors} == {"E-READONLY"}
+        assert "READ-ONLY jane" in text_of(app.query_one("#top", LineStrip).shown)
+        assert "IN USE NOW" in "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+    with pytest.raises(StoreError, match="read-only"):
+        loose_repo.add_exposures(["2025-04-09T20:00:00"])
+    forget_engines()
