@@ -111,7 +111,7 @@ def _bring(command: Deploy, context: Context, other: Context, journey: _Journey,
             journey.lines.append(f"export: {chain.name} to {bundle}")
         else:
             export = ExportCalibs(directory=str(bundle), collections=(chain.name,))
-            journey.take("export", execute(export, context, dry_run=dry_run))
+            journey.take("export", execute(export, replace(context, seen=None), dry_run=dry_run))
         if dry_run:
             journey.lines.append(f"import: the bundle into {other.root}")
             return

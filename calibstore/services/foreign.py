@@ -11,6 +11,8 @@ from calibstore.services.context import Context
 def other_repository(context: Context, location: str) -> Context:
     """Return the surroundings of an action in another repository: same person, clock and reason.
 
+    What was confirmed and seen here was said of this repository's states: it does not hold there.
+
     Parameters
     ----------
     context : Context
@@ -34,4 +36,4 @@ def other_repository(context: Context, location: str) -> Context:
         )
     if root.resolve() == context.root.resolve():
         raise UserInputError(f"{root} is this repository itself", hint="that is the destination: home", code="E-ITSELF")
-    return replace(context, root=root, confirmed="")
+    return replace(context, root=root, confirmed="", seen=None)

@@ -101,6 +101,13 @@ def test_home_goes_live_once_adopted(home: Any) -> None:
     assert last_state(home) == state
 
 
+def test_what_was_seen_here_does_not_stop_the_steps_elsewhere(live: Any, away: Any) -> None:
+    seen = live.do(there(away), dry_run=True)
+    assert last_state(away) != seen.of_state
+    assert live.do(there(away), seen=seen).state is not None
+    assert members(away) == [BASE]
+
+
 def test_taking_it_out_shows(live: Any) -> None:
     live.do(CollectionChain(parent=TOP, children=(BASE,), mode="remove"), confirmed=TOP)
     assert state_of(live, "home")[0] is SiteState.REMOVED
