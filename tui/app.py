@@ -210,6 +210,12 @@ class CabstandApp(App[int]):
         """The view shown now."""
         return self._views.get(self.place.view)
 
+    @property
+    def ready_view(self) -> View | None:
+        """The view shown now, once its parts are there: keys may be faster."""
+        view = self.view
+        return view if view is not None and view.is_mounted else None
+
     # Going about.
 
     def go(self, place: Place) -> None:
@@ -334,8 +340,8 @@ class CabstandApp(App[int]):
         self._keep_head(look)
         self._show_waiting()
         if is_new:
-            if self.view is not None:
-                self.view.refresh_look()
+            if self.ready_view is not None:
+                self.ready_view.refresh_look()
             self._guide()
         self._draw_chrome()
 
@@ -552,7 +558,7 @@ class CabstandApp(App[int]):
         self._put_away()
 
     def _put_away(self) -> bool:
-        view = self.view
+        view = self.ready_view
         if self.query_one(ErrorDrawer).put_away():
             self._draw_status()
         elif view is not None and view.current_filter():
@@ -593,8 +599,8 @@ class CabstandApp(App[int]):
     def action_refresh_view(self) -> None:
         """Read again."""
         self.read_repository()
-        if self.view is not None:
-            self.view.refresh_look()
+        if self.ready_view is not None:
+            self.ready_view.refresh_look()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave ``:`` and ``/`` to what is typed into; else they are taken before the keys that follow them."""
@@ -607,8 +613,8 @@ class CabstandApp(App[int]):
 
     def action_filter(self) -> None:
         """Begin to type a filter."""
-        if self.view is not None:
-            self.query_one(CommandBar).begin("/", self.view.current_filter())
+        if self.ready_view is not None:
+            self.query_one(CommandBar).begin("/", self.ready_view.current_filter())
 
     def action_command_line(self) -> None:
         """Begin to type a command."""
@@ -653,11 +659,11 @@ class CabstandApp(App[int]):
 
     def action_copy_thing(self) -> None:
         """Copy what is under the cursor."""
-        self.copy(self.view.thing() if self.view is not None else "")
+        self.copy(self.ready_view.thing() if self.ready_view is not None else "")
 
     def action_copy_native(self) -> None:
         """Copy the observatory's own command."""
-        self.copy("\n".join(self.view.native()) if self.view is not None else "")
+        self.copy("\n".join(self.ready_view.native()) if self.ready_view is not None else "")
 
     def action_copy_link(self) -> None:
         """Copy the command that comes back here."""
@@ -833,8 +839,8 @@ class CabstandApp(App[int]):
     def on_command_bar_typed(self, event: CommandBar.Typed) -> None:
         """Take a typed line: a filter or a command."""
         if event.kind == "/":
-            if self.view is not None:
-                self.view.filtered(event.text)
+            if self.ready_view is not None:
+                self.ready_view.filtered(event.text)
             self._draw_chrome()
         elif event.is_final and event.text.strip():
             self.type_line(event.text.strip())

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from calibstore.datastore.atomic_files import write_atomically
+from calibstore.errors import NotFoundError
 from calibstore.model.names import top_chain_of
 from calibstore.services.context import Context
 from calibstore.services.lookup import find_first
@@ -21,9 +22,20 @@ def site_metadata(context: Context, instrument: str, exposure_id: int) -> Path:
         Its camera.
     exposure_id : int
         A science exposure recorded there.
+
+    Raises
+    ------
+    NotFoundError
+        If it is not: the repository is no site of the guided walk.
     """
     with context.unit_of_work() as uow:
-        (exposure,) = uow.exposures.by_ids(instrument, [exposure_id])
+        found = uow.exposures.by_ids(instrument, [exposure_id])
+        if not found:
+            raise NotFoundError(
+                f"exposure {exposure_id} is not in {context.root}",
+                hint="the guided walk has a repository of its own: cabstand ui rehearse",
+            )
+        exposure = found[0]
         used = find_first(
             uow,
             dataset_type="bias",

@@ -1,11 +1,13 @@
 """The guided walk: each step, why it is done, what to look at, and whether the rehearsal's store has it done."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.sites import Deploy, Prove
+from calibstore.errors import NotFoundError
 from calibstore.model.destination_table import HOME
 from calibstore.model.hailing import HailingState
 from calibstore.model.site_records import SiteState
@@ -102,7 +104,8 @@ def guide_look(context: Context, visited: frozenset[str]) -> GuideLook:
     for place, where in ((HOME, context), (_AT_SUMMIT, summit)):
         path = where.root.parent / f"{where.root.name}-isr-metadata.json"
         if facts.state_at(place) in _LIVE and not path.exists():
-            path = site_metadata(where, instrument, LATER_NIGHT * 100_000 + 1)
+            with contextlib.suppress(NotFoundError):  # a repository made by hand has not that night
+                path = site_metadata(where, instrument, LATER_NIGHT * 100_000 + 1)
         facts.proof_files[place] = str(path)
     steps = tuple(replace(step, is_done=is_done(facts)) for step, is_done in _story(facts))
     return GuideLook(steps=steps, ticket=found.ticket if found is not None else "")
