@@ -60,6 +60,7 @@ class Spot(Command):
         default=(),
         metavar="EXPOSURE",
     )
+    run: str = option("the RUN that was looked at; refused when the ticket has a newer one by now", default="")
 
 
 @command("process", writes=True)

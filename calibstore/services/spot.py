@@ -26,6 +26,12 @@ def _plan(command: Spot, context: Context, uow: "UnitOfWork", _prepared: object)
     _check(command)
     found = standing(uow, command.ticket, now_tai_ns=context.clock())
     one = _type(found, command.calib_type)
+    if command.run and command.run != one.run:
+        raise WorkflowError(
+            f"what was looked at is {command.run}; the newest {one.calib_type} of {found.ticket} is {one.run} by now",
+            hint=f"look at that one: cabstand spot {one.calib_type} {found.ticket}",
+            code="E-CHANGED",
+        )
     detectors = command.detectors or tuple(sorted(one.products))
     unknown = [detector for detector in detectors if detector not in one.products]
     if unknown:

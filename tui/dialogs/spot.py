@@ -1,7 +1,7 @@
 """The spot check: the picture, the numbers, the frames, and the word of the person who looked."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -36,6 +36,8 @@ class Seen:
     comment: str = ""
     redo_without: tuple[str, ...] = ()
     """Ids of the exposures to be left out next time."""
+    run: str = ""
+    """What was looked at."""
 
 
 class SpotDialog(Dialog[Seen]):
@@ -95,7 +97,10 @@ class SpotDialog(Dialog[Seen]):
         self.query_one("#head", TextPane).can_focus = False
         table = self.query_one(LineTable)
         table.show_rows([Row(str(one.id), paint.exposure_cells(one)) for one in self._looked.exposures])
-        table.set_marks({str(one.id) for one in self._looked.exposures if one.is_apart})
+        kept = self._content().get("marks")
+        known = {str(one.id) for one in self._looked.exposures}
+        apart_ids = {str(one.id) for one in self._looked.exposures if one.is_apart}
+        table.set_marks({str(one) for one in kept} & known if isinstance(kept, list) else apart_ids)
         apart = next((str(one.id) for one in self._looked.exposures if one.is_apart), "")
         if apart:
             table.move_to_key(apart)
@@ -118,12 +123,13 @@ class SpotDialog(Dialog[Seen]):
         self.query_one(MosaicPane).load(looked.ticket, looked.calib_type, run=looked.run, detector=self._detector)
 
     def on_line_list_rows_marked(self, _event: LineTable.RowsMarked) -> None:
-        """Say what not ok would do."""
+        """Keep what is marked; say what not ok would do."""
+        self._keep()
         self._say()
 
     def action_ok(self) -> None:
         """Say it is ok."""
-        self.dismiss(Seen(True))
+        self.dismiss(Seen(True, run=self._looked.run))
 
     def action_not_ok(self) -> None:
         """Ask what was seen."""
@@ -142,7 +148,7 @@ class SpotDialog(Dialog[Seen]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Keep what is typed."""
         if event.value != self._kept():
-            self._frame.drafts.save(self._key, {"comment": event.value})
+            self._keep()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Say it is not ok, and why."""
@@ -152,8 +158,8 @@ class SpotDialog(Dialog[Seen]):
             return
         marks = self.query_one(LineTable).marks
         without = tuple(str(one.id) for one in self._looked.exposures if str(one.id) in marks)
-        self._frame.drafts.discard(self._key)
-        self.dismiss(Seen(False, comment, without))
+        self._keep()  # until it is recorded: the form that follows can still be left
+        self.dismiss(Seen(False, comment, without, self._looked.run))
 
     @property
     def _frame(self) -> "CabstandApp":
@@ -163,9 +169,16 @@ class SpotDialog(Dialog[Seen]):
     def _comment(self) -> Input:
         return self.query_one(Input)
 
-    def _kept(self) -> str:
+    def _keep(self) -> None:
+        content = {"comment": self._comment.value, "marks": sorted(self.query_one(LineTable).marks)}
+        self._frame.drafts.save(self._key, content)
+
+    def _content(self) -> dict[str, Any]:
         draft = self._frame.drafts.load(self._key)
-        return str(draft.content.get("comment", "")) if draft is not None else ""
+        return draft.content if draft is not None else {}
+
+    def _kept(self) -> str:
+        return str(self._content().get("comment", ""))
 
     def _paint(self) -> None:
         width = max(20, self.app.size.width)

@@ -130,7 +130,7 @@ class WaiversDialog(Dialog[tuple[str, ...]]):
                 self._say(f"{label} is empty: {about}", role=Role.FAIL)
                 self._input(name).focus()
                 return
-        self._frame.drafts.discard(self._key)
+        self._keep()  # until it is recorded: the form that follows can still be left
         texts = (
             row.text(
                 reason=words["reason"],

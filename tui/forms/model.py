@@ -221,4 +221,6 @@ def draft_key(cls: type[Command], given: Mapping[str, object]) -> str:
     ticket = str(given.get("ticket") or "") or next((m[0] for text in texts if (m := _TICKET.search(text))), "")
     chosen = [str(given[one.name]) for one in asked if one.choices and isinstance(given.get(one.name), str)]
     first = ticket or next((text for text in texts if text not in chosen), "new")
-    return "/".join(["form", cls.verb, first, *chosen])
+    # Where one RUN of a ticket is meant, what was typed about another one is not taken for it.
+    about = [str(given["run"]).rpartition("/")[2]] if given.get("ticket") and given.get("run") else []
+    return "/".join(["form", cls.verb, first, *chosen, *about])

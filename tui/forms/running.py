@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from calibstore.commands.campaigns import Decide
 from calibstore.commands.fields import Command, to_line
+from calibstore.commands.generation import Spot
 from calibstore.errors import CabstandError
 from tui.forms import paint
 
@@ -90,11 +92,19 @@ class FormRun:
 
     def _finished(self, effect: "Effect") -> None:
         frame = self._view.frame
-        frame.drafts.discard(self._key)
+        for key in (self._key, *dialog_drafts(self.command)):
+            frame.drafts.discard(key)
         state = f" (state {effect.state})" if effect.state is not None else ""
         frame.say(f"{self.command.verb}: {effect.summary}{state}")
         self._view.run_done(self, effect)
         frame.read_repository()
+
+
+def dialog_drafts(command: Command) -> tuple[str, ...]:
+    """Return the drafts of the dialogs that led to a command: what they kept is recorded once it is done."""
+    if isinstance(command, Spot):
+        return (f"spot/{command.run}",)
+    return (f"waivers/{command.ticket}",) if isinstance(command, Decide) else ()
 
 
 def question_of(command: Command) -> "Callable[[Context], Answer]":

@@ -60,7 +60,8 @@ def spot_check(view: "ChecklistView", looked: "ChecklistLook", calib_type: str) 
         said: dict[str, object] = {"ok": True}
         if not answer.is_ok:
             said = {"not_ok": True, "comment": answer.comment, "redo_without": answer.redo_without}
-        view.fill_in("spot", {"calib_type": calib_type, "ticket": looked.ticket} | said)
+        # The word is of what was on the screen: a RUN made meanwhile is to be looked at itself.
+        view.fill_in("spot", {"calib_type": calib_type, "ticket": looked.ticket, "run": answer.run} | said)
 
     view.read(question, then, group="dialog")
 

@@ -228,7 +228,8 @@ class DataView(View):
     def action_spot(self) -> None:
         """Open the form of the spot check."""
         if self.look is not None and self.look.ticket:
-            self.fill_in("spot", {"calib_type": self.look.dataset_type, "ticket": self.look.ticket})
+            looked = {"calib_type": self.look.dataset_type, "ticket": self.look.ticket, "run": self.look.run}
+            self.fill_in("spot", looked)
 
     def action_metrics(self) -> None:
         """Show the metrics of the product."""

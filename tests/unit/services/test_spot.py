@@ -80,3 +80,15 @@ def test_a_verdict_is_of_one_run_only(campaign: Any) -> None:
         (seen,) = uow.campaigns.spot_checks(TICKET)
     assert seen.run.endswith("biasGen.20250601a")
     assert seen.detectors == (0,)
+
+
+def test_a_word_about_another_run_than_the_newest_is_refused(campaign: Any) -> None:
+    campaign.choose().generate()
+    looked_at = campaign.do(spot(), dry_run=True).data["run"]
+    campaign.generate()
+    refused = campaign.refusal(spot(ok=True, run=looked_at))
+    assert refused.code == "E-CHANGED"
+    assert looked_at in refused.message
+    newest = campaign.do(spot(), dry_run=True).data["run"]
+    assert newest != looked_at
+    assert campaign.do(spot(ok=True, run=newest)).data["run"] == newest

@@ -91,11 +91,13 @@ def test_two_steps_of_a_ticket_have_two_drafts() -> None:
         draft_key(Generate, {"calib_type": "bias", "ticket": "DM-1"}),
         draft_key(Generate, {"calib_type": "biasBootstrap", "ticket": "DM-1"}),
         draft_key(Spot, {"calib_type": "bias", "ticket": "DM-1"}),
+        draft_key(Spot, {"calib_type": "bias", "ticket": "DM-1", "run": "L/calib/DM-1/t/biasGen.20250101a"}),
+        draft_key(Spot, {"calib_type": "bias", "ticket": "DM-1", "run": "L/calib/DM-1/t/biasGen.20250101b"}),
         draft_key(CampaignInputs, {"calib_type": "bias", "ticket": "DM-1", "purpose": "verify"}),
         draft_key(CampaignInputs, {"calib_type": "bias", "ticket": "DM-1"}),
         draft_key(QueryCollections, {}),
     }
-    assert len(keys) == 6
+    assert len(keys) == 8
 
 
 def test_a_place_holds_half_a_command_and_comes_back_from_its_text() -> None:
