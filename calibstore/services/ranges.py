@@ -76,7 +76,10 @@ def view_range(uow: "UnitOfWork", camera: Camera, timespan: Timespan, *, now_tai
             lines.append(f"{name:<5}  {begin_text(instant) if name == 'begin' else end_text(instant)}")
             continue
         views = time_views(instant, camera.time_zone, camera.day_obs_offset_h)
-        lines.append(f"{name:<5}  {views.tai} TAI; day_obs {views.day_obs}")
+        last = day_obs_of(instant - 1, camera.day_obs_offset_h)
+        # The first instant of a day ends a range that holds the whole day before.
+        day = f"through day_obs {last}" if name == "end" and last != views.day_obs else f"day_obs {views.day_obs}"
+        lines.append(f"{name:<5}  {views.tai} TAI; {day}")
         lines.append(f"       {' = '.join(part for part in (f'{views.utc} UTC', views.local) if part)}")
         data[name] = {"tai": views.tai, "utc": views.utc, "local": views.local, "day_obs": views.day_obs}
         around = uow.exposures.around(camera.instrument, instant)

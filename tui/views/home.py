@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 
+from calibstore.model.times import time_views
 from tui.paint import home as painter
 from tui.paint.home import Item
 from tui.places import Place, parse_place
@@ -159,7 +160,10 @@ class HomeView(View):
 
     def crumb(self) -> str:
         """Return the date shown, when it is another than now."""
-        return f"at TAI {self.look.at_text}" if self.look is not None and not self.look.is_now else ""
+        if self.look is None or self.look.is_now:
+            return ""
+        views = time_views(self.look.at_tai_ns)
+        return f"at {views.tai} TAI" + (f" = {views.utc} UTC" if views.utc else "")
 
     def thing(self) -> str:
         """Return what is under the cursor."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual import events, on
 from textual.app import ComposeResult
 
+from calibstore.model.times import describe
 from tui.paint import timeline as painter
 from tui.paint.timeline_axis import Axis, fit
 from tui.places import Place
@@ -449,6 +450,7 @@ class TimelineView(View):
                 self._other(options={"exposure": str(exposure)})
             else:
                 self._moved_to(tai_ns)
+                self.say(f"{text} is {describe(tai_ns, None, look.day_obs_offset_h)}")
 
         self.read(question, then, group="goto")
 

@@ -491,3 +491,12 @@ def test_of_two_writers_at_once_one_is_refused(repo: Any) -> None:
         one.join()
     assert sorted(outcomes) == ["E-VALIDITY", "done"]
     assert len(rows_of(repo, INTO)) == 1
+
+
+def test_an_end_by_day_is_told_as_the_day_it_goes_through(loose_repo: Any) -> None:
+    run = "LATISS/calib/DM-1/test/biasGen.20250601a"
+    loose_repo.add_run(run, [0])
+    effect = loose_repo.certify(run, "LATISS/calib/DM-1/test/bias.20250601a", "20250408", "20250410", dry_run=True)
+    told = "\n".join(effect.lines)
+    assert "begin  2025-04-08T12:00:00 TAI; day_obs 20250408" in told
+    assert "end    2025-04-11T12:00:00 TAI; through day_obs 20250410" in told
