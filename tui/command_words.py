@@ -14,7 +14,7 @@ from tui.places import Place, parse_place
 from tui.registry import Entry
 
 if TYPE_CHECKING:
-    from tui.app import CabstandApp
+    from tui.frame_actions import ActingFrame
 
 NO_FORM = ("init", "rehearse")
 """Verbs that make another repository: for the shell."""
@@ -35,7 +35,7 @@ def verb_rows() -> list[tuple[str, str]]:
     ]
 
 
-def understand(text: str, entries: Sequence[Entry]) -> "Entry | Place | Callable[[CabstandApp], None]":
+def understand(text: str, entries: Sequence[Entry]) -> "Entry | Place | Callable[[ActingFrame], None]":
     """Return what a typed line means.
 
     Raises

@@ -12,7 +12,8 @@ from tui.places import Place
 from tui.spans import plain_text
 
 if TYPE_CHECKING:
-    from tui.app import CabstandApp, Opening
+    from tui.frame import Frame
+    from tui.opening import Opening
 
 
 def print_page(opening: Any, width: int) -> int:
@@ -46,7 +47,7 @@ def page_text(opening: "Opening", place: Place, width: int, *, is_ascii: bool) -
     return asciified(text) if is_ascii else text
 
 
-def screen_text(app: "CabstandApp") -> str:
+def screen_text(app: "Frame") -> str:
     """Return what is on the screen as text."""
     strips = app.screen._compositor.render_strips()  # Textual has no public way; kept in this one place
     return "\n".join(strip.text.rstrip() for strip in strips)

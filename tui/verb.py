@@ -14,7 +14,7 @@ from calibstore.errors import UserInputError
 from tui.places import Place, parse_place
 
 if TYPE_CHECKING:
-    from tui.app import Opening
+    from tui.opening import Opening
 
 _HELP = """Open the terminal interface, at a place where one is named.
 
@@ -59,7 +59,7 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
     _check_view(place)
     # Textual waits this long [ms] whether Esc begins a longer sequence; a packet brings those whole.
     os.environ.setdefault("ESCDELAY", "40")
-    from tui.app import Opening
+    from tui.opening import Opening
 
     opening = Opening(
         root=root,
