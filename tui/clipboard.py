@@ -2,7 +2,17 @@
 
 import base64
 import os
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from calibstore.errors import CabstandError
+
+if TYPE_CHECKING:
+    from calibstore.config import Config
+
+_WITHOUT_REPOSITORY: Final = ("init", "rehearse", "-R", "--repo")
 
 
 def clipboard_escape(text: str, *, is_tmux: bool) -> str:
@@ -29,3 +39,35 @@ def keep_copy(text: str, state_dir: Path) -> Path | None:
     except OSError:
         return None
     return path
+
+
+def pasteable(text: str, root: Path, config: "Config", environment: Mapping[str, str]) -> str:
+    """Return lines that do the same when pasted into the user's shell: on this repository, not on its default one.
+
+    Parameters
+    ----------
+    text : str
+        Lines; those of `cabstand` that name no repository get ``-R`` where it is needed.
+    root : Path
+        The repository they are about.
+    config : Config
+        Knows the default repository.
+    environment : mapping
+        Of the user.
+    """
+    from calibstore.config import find_repository
+
+    try:
+        if find_repository("", config, environment).resolve() == root.resolve():
+            return text
+    except CabstandError:
+        pass  # the shell has none: it has to be named
+    return "\n".join(_named(one, root) for one in text.split("\n"))
+
+
+def _named(line: str, root: Path) -> str:
+    head, _, rest = line.partition(" ")
+    words = rest.split()
+    if head != "cabstand" or not words or words[0] in _WITHOUT_REPOSITORY or "-R" in words or "--repo" in words:
+        return line
+    return f"cabstand -R {shlex.quote(str(root))} {rest}"

@@ -134,7 +134,7 @@ class FormView(View):
 
     def thing(self) -> str:
         """Return the line of the shell."""
-        return self._line_text()
+        return self.pasteable(self._line_text())
 
     def native(self) -> tuple[str, ...]:
         """Return the native lines of the effect."""
@@ -340,7 +340,7 @@ class FormView(View):
         event.stop()
         place = place_of_line(event.key)
         if place is None:
-            self.frame.copy(event.key)
+            self.frame.copy(self.pasteable(event.key))
         else:
             done = self.frame.place
             self.frame.go(place)
@@ -363,7 +363,7 @@ class FormView(View):
         """Copy the native lines and the line of the shell."""
         if self._form is None:
             return
-        self.frame.copy("\n".join([*self.native(), self._line_text()]))
+        self.frame.copy("\n".join([*self.native(), self.thing()]))
 
     def action_effect_pages(self, pages: int) -> None:
         """Move the effect."""

@@ -81,6 +81,13 @@ class View(Widget):
 
     # What views ask of the frame.
 
+    def pasteable(self, text: str) -> str:
+        """Return lines of `cabstand` such that a shell runs them on this repository, whatever its default is."""
+        from tui.clipboard import pasteable
+
+        opening = self.frame.opening
+        return pasteable(text, opening.root, opening.config, opening.environment)
+
     def read(
         self,
         question: "Callable[[Context], T]",

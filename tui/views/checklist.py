@@ -150,7 +150,7 @@ class ChecklistView(View):
         if self._look is None:
             return self._table.cursor_key
         step = self._wizard.step
-        return step.line if step is not None and step.line else self._look.ticket
+        return self.pasteable(step.line) if step is not None and step.line else self._look.ticket
 
     def native(self) -> tuple[str, ...]:
         """Return the shell variables that the published procedure sets for the campaign."""

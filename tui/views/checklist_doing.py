@@ -79,7 +79,7 @@ def _item(view: "ChecklistView", _looked: "ChecklistLook", step: "Step") -> None
 
 
 def _copy(view: "ChecklistView", _looked: "ChecklistLook", step: "Step") -> None:
-    view.frame.copy(step.line)
+    view.frame.copy(view.pasteable(step.line))
 
 
 def _spot(view: "ChecklistView", looked: "ChecklistLook", step: "Step") -> None:

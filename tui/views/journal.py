@@ -106,7 +106,7 @@ class JournalView(View):
 
     def thing(self) -> str:
         """Return the line of the entry."""
-        return self._entry.line if self._entry is not None else ""
+        return self.pasteable(self._entry.line) if self._entry is not None else ""
 
     def native(self) -> tuple[str, ...]:
         """Return the entry's native lines."""

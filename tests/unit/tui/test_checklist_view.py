@@ -69,7 +69,7 @@ async def test_the_first_items_by_keys_alone(repo: Any, app_of: Callable[..., An
 
         await press(pilot, settled, "enter", "ctrl+r", "escape")
         await job_done(repo, pilot, settled)
-        assert app.view.thing() == "cabstand spot bias DM-1"
+        assert app.view.thing() == f"cabstand -R {repo.root} spot bias DM-1"
 
         # Not ok: marked frames are left out of the next attempt, which is offered at once.
         await press(pilot, settled, "enter", "space", "n")

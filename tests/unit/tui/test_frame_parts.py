@@ -2,16 +2,18 @@
 
 import base64
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibstore.config import Config
 from calibstore.errors import NotFoundError, UserInputError
 from tui.catalogue import VIEWS
 from tui.chrome import key_line, top_line, views_line
-from tui.clipboard import clipboard_escape, keep_copy
+from tui.clipboard import clipboard_escape, keep_copy, pasteable
 from tui.command_words import known_words, understand
 from tui.faults import keep_fault
 from tui.frame_entries import FRAME_ENTRIES, VIEW_ENTRIES
@@ -86,6 +88,19 @@ def test_a_copy_is_kept_in_a_file(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "one\ntwo\n"
     (tmp_path / "file").write_text("")
     assert keep_copy("x", tmp_path / "file") is None
+
+
+def test_a_copied_line_is_about_the_repository_it_was_copied_from(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path, state_dir=tmp_path, default_repository=str(tmp_path / "main"))
+    line = "cabstand decide DM-1 --waive 'a b'"
+    here = tmp_path / "my repo"
+    text = f"# as agreed\n{line}\ncabstand -R /x journal\nbutler query-collections /x"
+
+    assert pasteable(line, tmp_path / "main", config, {}) == line
+    assert pasteable(line, here, config, {"CABSTAND_REPO": str(here)}) == line
+    named = f"cabstand -R '{here}' decide DM-1 --waive 'a b'"
+    assert pasteable(text, here, config, {}) == text.replace(line, named)
+    assert shlex.split(named)[2] == str(here)
 
 
 def test_what_is_typed_is_a_view_an_entry_or_a_form() -> None:
