@@ -24,6 +24,8 @@ class Role(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
+    BEYOND = "beyond"
+    """In a plot: a limit that fails, and what is beyond it. Lines and glyphs, so never a block of colour."""
     ACCENT = "accent"
     """Where the eye should go: the winner, the active item."""
     CURSOR = "cursor"

@@ -13,7 +13,7 @@ AXIS_WIDTH = 8
 FOOT_ROWS = 2
 """Rows below a series: kind of each value, groups."""
 
-_LIMIT_ROLES = {"fail": Role.FAIL, "warn": Role.WARN}
+_LIMIT_ROLES = {"fail": Role.BEYOND, "warn": Role.WARN}
 
 
 def plot_size(width: int, height: int) -> tuple[int, int]:
@@ -49,7 +49,7 @@ def histogram_lines(cells: "HistogramCells") -> tuple[Line, ...]:
         spans = [Span(label, Role.DIM)]
         for column, character in enumerate(text):
             if character == " " and column in cells.limits:
-                spans.append(Span("┊", Role.FAIL))
+                spans.append(Span("┊", Role.BEYOND))
             else:
                 spans.append(Span(character, Role.ACCENT))
         lines.append(line(*_joined(spans)))
@@ -63,7 +63,7 @@ def _row_spans(text: str, bad: set[int], limit: str) -> list[Span]:
     spans = []
     for column, character in enumerate(text):
         if column in bad:
-            spans.append(Span("×", Role.FAIL))
+            spans.append(Span("×", Role.BEYOND))
         elif character != " " or not limit:
             spans.append(Span(character, Role.PLAIN))
         elif column > word_at and not text[word_at:].strip():
