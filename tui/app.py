@@ -30,6 +30,8 @@ class CabstandApp(ActingFrame):
         if not self.place.view:
             last = "" if self.opening.is_fresh else self.memory.place()
             self.place = parse_place(_words(last)) if last else Place("home")
+            before = [parse_place(_words(one)) for one in self.memory.trail()] if last else []
+            self.history = [one for one in before if one.view in BY_NAME]
         if self.place.view not in BY_NAME:
             self.place = Place("home")
         self._is_remembered = self.query_one(RememberedBody).show_for(self.place.text)
@@ -126,7 +128,7 @@ class CabstandApp(ActingFrame):
         """Write drafts, place and body to disk now."""
         if self._drafts is not None:
             self._drafts.flush()
-        self.memory.keep_place(self.place.text)
+        self.memory.keep_place(self.place.text, [one.text for one in self.history])
         view = self.view
         lines: tuple[Line, ...] = view.body_lines() if view is not None and view.is_mounted else ()
         if lines:

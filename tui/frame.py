@@ -193,7 +193,7 @@ class Frame(App[int]):
         if place.view != self.place.view:
             self._status = ""
         self.place = place
-        self.memory.keep_place(place.text)
+        self.memory.keep_place(place.text, [one.text for one in self.history])
         view = self._views.get(place.view)
         if view is None:
             try:

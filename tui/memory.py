@@ -45,9 +45,13 @@ class Memory:
         found = self._read("place.json")
         return str(found.get("place", ""))
 
-    def keep_place(self, text: str) -> None:
-        """Remember the place."""
-        self._write("place.json", {"place": text})
+    def trail(self) -> list[str]:
+        """Return the places before the last one, oldest first: what `q` goes back to."""
+        return [str(one) for one in self._read("place.json").get("trail", [])]
+
+    def keep_place(self, text: str, trail: Sequence[str] = ()) -> None:
+        """Remember the place, and how one came there."""
+        self._write("place.json", {"place": text, "trail": list(trail)[-20:]})
 
     def typed(self) -> list[str]:
         """Return what was typed behind ``:``, oldest first."""

@@ -23,6 +23,24 @@ def _draft_a_form(terminal: Callable[..., PtyProgram], home: Path) -> PtyProgram
     return program
 
 
+def test_q_goes_back_where_it_would_have_before(terminal: Callable[..., PtyProgram], rehearsal: Path) -> None:
+    program = terminal("-R", str(rehearsal / "home"), "ui", "home")
+    program.until("IN USE NOW")
+    program.press("9")
+    program.until(r"\[9Jrnl\]")
+    program.press("3")
+    program.until(r"\[3Time\]")
+    program.settle()
+    os.kill(program.process.pid, signal.SIGKILL)
+    program.process.wait(timeout=20)
+
+    again = terminal("-R", str(rehearsal / "home"), "ui")
+    again.until(r"\[3Time\]")
+    again.settle()
+    again.press("q")
+    again.until(r"\[9Jrnl\]")
+
+
 def _reopened(terminal: Callable[..., PtyProgram], home: Path) -> PtyProgram:
     again = terminal("-R", str(home), "ui")
     again.until("campaign new")
