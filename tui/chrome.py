@@ -14,6 +14,8 @@ NARROW = 100
 """Below this many columns times are short."""
 WIDE_NAMES = 106
 """From this many columns the views stand with their whole names."""
+HELP_KEY = "frame.keys"
+"""The entry that always stands in the key line."""
 
 
 class LineStrip(Widget, can_focus=False):
@@ -102,19 +104,28 @@ def crumb_line(width: int, title: str, crumb: str, filter_text: str) -> Line:
 
 
 def key_line(width: int, entries: Sequence[Entry], keys_of: dict[str, str]) -> Line:
-    """Return the last line: the most useful keys of what has the focus; what does not fit is left out."""
+    """Return the last line: the most useful keys of what has the focus, and the one that tells all the others."""
     spans: list[Span] = []
     used = 0
+    kept = next((_key_size(one, keys_of) + 2 for one in entries if one.id == HELP_KEY and one.footer), 0)
+    is_full = False
     for entry in entries:
         if not entry.footer:
             continue
         key = key_name(keys_of.get(entry.id, entry.keys))
-        size = width_of(key) + width_of(entry.footer) + (3 if spans else 1)
-        if used + size > width:
-            break
+        size = _key_size(entry, keys_of) + (2 if spans else 0)
+        if entry.id == HELP_KEY:
+            kept = 0
+        is_full = is_full or used + size + kept > width
+        if used + size > width or (is_full and entry.id != HELP_KEY):
+            continue
         spans += [Span("  " if spans else ""), Span(key, Role.KEY), Span(f" {entry.footer}", Role.DIM)]
         used += size
     return line(*spans)
+
+
+def _key_size(entry: Entry, keys_of: dict[str, str]) -> int:
+    return width_of(key_name(keys_of.get(entry.id, entry.keys))) + width_of(entry.footer) + 1
 
 
 def status_line(width: int, text: str, *, is_error: bool) -> Line:

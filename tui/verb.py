@@ -130,7 +130,10 @@ def _check_view(place: Place) -> None:
 def _is_ascii(config: Config, environment: Mapping[str, str]) -> bool:
     if config.ui.glyphs != "auto":
         return config.ui.glyphs == "ascii"
-    locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
+    character_type, language = environment.get("LC_CTYPE", ""), environment.get("LANG", "")
+    if language and character_type in ("C.UTF-8", "C.utf8", "UTF-8"):
+        character_type = ""  # Python itself puts that there at its start, where the locale is C (PEP 538)
+    locale = environment.get("LC_ALL") or character_type or language
     return "utf" not in locale.lower()
 
 

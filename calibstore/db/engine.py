@@ -111,6 +111,8 @@ def check_version(engine: Engine) -> None:
         with engine.connect() as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     except sa.exc.DatabaseError as problem:
+        if isinstance(problem, sa.exc.OperationalError) and _is_locked(one_line(problem)):
+            raise _store_error(problem) from problem
         raise StoreError(f"not a Cabstand store: {one_line(problem)}", hint="check -R/--repo") from problem
     if found is None:
         raise StoreError("not a Cabstand store: its schema was never finished", hint="check -R/--repo")
@@ -161,9 +163,13 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
         raise
 
 
+def _is_locked(told: str) -> bool:
+    return "locked" in told or "busy" in told
+
+
 def _store_error(problem: sa.exc.DBAPIError) -> StoreError:
     told = one_line(problem)
-    if "locked" in told or "busy" in told:
+    if _is_locked(told):
         return StoreError(f"another process holds the store: {told}", hint="wait a moment and repeat", code="E-LOCKED")
     if "readonly" in told:
         return StoreError(

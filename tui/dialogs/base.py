@@ -2,6 +2,7 @@
 
 from typing import ClassVar, TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.strip import Strip
@@ -38,6 +39,15 @@ class Dialog(ModalScreen[R]):
     Dialog Input:focus { border: none; background-tint: $background 0%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Close", show=False)]
+
+    _is_answered = False
+
+    def dismiss(self, result: R | None = None) -> AwaitComplete:
+        """Close with an answer, once: a second Enter that was typed before the box was gone answers nothing."""
+        if self._is_answered:
+            return AwaitComplete()
+        self._is_answered = True
+        return super().dismiss(result)
 
     def action_close(self) -> None:
         """Close without an answer."""

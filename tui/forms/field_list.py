@@ -220,6 +220,8 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
 
     def action_rub_out(self) -> None:
         """Take the character before the caret out; in an empty row of many, the row."""
+        if not self._rows:
+            return
         field, number = self._rows[self._at]
         if field.kind is Kind.MANY and number and not self._edit.text:
             self._drop_row(field, number)
@@ -289,6 +291,8 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         return bool(self._rows) and self._rows[self._at][0].kind not in (Kind.CHOICE, Kind.FLAG)
 
     def _turn(self, step: int) -> None:
+        if not self._rows:  # keys may be faster than the form
+            return
         assert self._model is not None
         self._model.cycle(self._rows[self._at][0], step)
         self._changed()
