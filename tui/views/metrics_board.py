@@ -110,7 +110,9 @@ class BoardPanes(Vertical):
     def histogram_size(self) -> tuple[int, int]:
         """Cells of the distribution; also while it is not seen."""
         across, down = self.query_one("#m-right").size
-        return plot_size(across, 9 if self._is_wide else down - 1)
+        # Before the first layout there is no size yet; the widths are those of the style sheet.
+        across = across or self.app.size.width - (59 if self._is_wide else 43)
+        return plot_size(across, 9 if self._is_wide else (down or 8) - 1)
 
     def place_meant(self) -> tuple[int | None, str]:
         """Return detector and amplifier under the cursor of map or list; none where a whole test is meant."""

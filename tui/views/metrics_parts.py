@@ -90,11 +90,11 @@ def test_columns(*, is_narrow: bool, is_multi: bool) -> tuple[Column, ...]:
     return (
         Column(name="verd" if is_narrow else "verdict", width=4 if is_narrow else 7),
         Column(name="test", width=0 if is_narrow else 28),
-        Column(name="limit", width=10 if is_narrow else 14),
+        Column(name="limit", width=10 if is_narrow else 14, from_width=56),
         Column(name="worst", width=18 if is_multi else 11 if is_narrow else 12, keep="end"),
         Column(name="margin", width=6, align=">"),
-        Column(name="build", width=8 + is_multi if is_narrow else 10, align=">"),
-        Column(name="indep", width=7 + is_multi if is_narrow else 9, align=">"),
+        Column(name="build", width=8 + is_multi if is_narrow else 10, align=">", from_width=66),
+        Column(name="indep", width=7 + is_multi if is_narrow else 9, align=">", from_width=66),
         Column(name="waiver", width=6 if is_narrow else 9, from_width=WIDE if is_multi else 76),
         *(() if is_narrow else (Column(name="what it catches"),)),
     )
