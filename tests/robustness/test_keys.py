@@ -119,7 +119,8 @@ async def test_what_is_typed_twice_answers_a_dialog_once(kept_stage: Callable[[s
         await settle(pilot)
         app.push_screen(ConfirmDialog("certify", lambda width: (), yes="Do it"), answers.append)
         await settle(pilot)
-        await tap(pilot, ("right", "enter", "enter", "escape"))
+        await tap(pilot, ("right",))
+        await tap(pilot, ("enter", "enter"))
         assert answers == [""]
         await tap(pilot, ("ctrl+p", "j", "o", "u", "enter", "enter", "escape"))
         assert len(app.screen_stack) == 1
