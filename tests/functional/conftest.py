@@ -14,6 +14,9 @@ from calibstore.model.times import parse_time
 from calibstore.services.context import Context, forget_engines
 from calibstore.services.rehearsal import rehearse
 from tests.support.pty_program import PtyProgram
+from tests.support.stages import at_stage, kept_stage, stage, typed, works_here
+
+__all__ = ["at_stage", "kept_stage", "stage", "typed", "works_here"]
 
 
 @pytest.fixture(scope="session")

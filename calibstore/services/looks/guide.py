@@ -1,13 +1,11 @@
 """The guided walk: each step, why it is done, what to look at, and whether the rehearsal's store has it done."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.sites import Deploy, Prove
-from calibstore.errors import NotFoundError
 from calibstore.model.destination_table import HOME
 from calibstore.model.hailing import HailingState
 from calibstore.model.site_records import SiteState
@@ -104,11 +102,19 @@ def guide_look(context: Context, visited: frozenset[str]) -> GuideLook:
     for place, where in ((HOME, context), (_AT_SUMMIT, summit)):
         path = where.root.parent / f"{where.root.name}-isr-metadata.json"
         if facts.state_at(place) in _LIVE and not path.exists():
-            with contextlib.suppress(NotFoundError):  # a repository made by hand has not that night
-                path = site_metadata(where, instrument, LATER_NIGHT * 100_000 + 1)
+            _make_proof_file(where, instrument)
         facts.proof_files[place] = str(path)
     steps = tuple(replace(step, is_done=is_done(facts)) for step, is_done in _story(facts))
     return GuideLook(steps=steps, ticket=found.ticket if found is not None else "")
+
+
+def _make_proof_file(where: Context, instrument: str) -> None:
+    """Write it, unless this is a rehearsal of other frames."""
+    exposure_id = LATER_NIGHT * 100_000 + 1
+    with where.unit_of_work() as uow:
+        is_known = bool(uow.exposures.by_ids(instrument, [exposure_id]))
+    if is_known:
+        site_metadata(where, instrument, exposure_id)
 
 
 def _was_rejected(uow: "UnitOfWork", found: Standing | None) -> bool:
