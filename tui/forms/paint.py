@@ -146,7 +146,7 @@ def note_lines(
     if problem is not None:
         hint = f" -- {problem.hint}" if problem.hint else ""
         told += wrapped(field.said(problem) + hint, width - 2, role=Role.FAIL, first="! ", rest="  ")
-    about = field.help[:1].upper() + field.help[1:]
+    about = field.help  # its first word may be a value to type
     if field.choices:
         about += f". One of: {', '.join(field.choices)} (space or arrows)"
     elif field.kind is Kind.FLAG:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from calibstore.commands.campaigns import Decide
 from calibstore.commands.fields import Command, to_line
 from calibstore.commands.generation import Spot
+from calibstore.commands.sites import Deploy
 from calibstore.errors import CabstandError
 from tui.forms import paint
 
@@ -43,6 +44,13 @@ class FormRun:
         """The line of the shell that does the same."""
         return to_line(self.command, reason=self.reason)
 
+    @property
+    def undone_text(self) -> str:
+        """What a failure leaves behind: a deployment goes in steps, everything else is one transaction."""
+        if isinstance(self.command, Deploy) and self.is_doing:
+            return "NOT DONE TO THE END: the journal (9) has the steps done; run it again to go on"
+        return "NOT DONE: nothing was written"
+
     def go_on(self, effect: "Effect") -> None:
         """Ask where it must be asked, now that the effect is known."""
         if not self._view.display:  # who asked for it went elsewhere meanwhile: no question pops up there
@@ -63,7 +71,7 @@ class FormRun:
         self._view.app.push_screen(dialog, self._answered)
 
     def fail(self, problem: CabstandError) -> None:
-        """Give the form back: nothing was written; where the effect is another one by now, it is shown anew.
+        """Give the form back; where the effect is another one by now, it is shown anew.
 
         What goes in steps may ask only now: what the last one does is known once the first ones are done.
         """

@@ -291,6 +291,11 @@ class FormView(View):
 
         self.read(question_of(command), then, group="effect", failed=failed)
 
+    def entries_now(self) -> tuple[Entry, ...]:
+        """Return the keys of a form, or of its result: what is done is not run again."""
+        after = ("form.copy", "form.effect_down")
+        return self.ENTRIES if self._done is None else tuple(one for one in self.ENTRIES if one.id in after)
+
     def run_ended(self, run: FormRun, problem: CabstandError | None = None) -> None:
         """Take the form back after a run that did nothing."""
         if run is not self._run:
@@ -298,7 +303,7 @@ class FormView(View):
         self._run = None
         self.query_one(ButtonRow).note("")
         if problem is not None:
-            self._pane.paint(lambda width: paint.error_lines(problem, width), "NOT DONE: nothing was written")
+            self._pane.paint(lambda width: paint.error_lines(problem, width), run.undone_text)
             self._live.forget()
         else:
             self.refresh_look()

@@ -60,6 +60,10 @@ class View(Widget):
         """Return the camera whose data are shown; empty where it is the frame's, or of all."""
         return ""
 
+    def entries_now(self) -> tuple[Entry, ...]:
+        """Return the entries for the key line, in the order of their use just now."""
+        return self.ENTRIES
+
     def thing(self) -> str:
         """Return what `y` copies: the name or id under the cursor."""
         return ""

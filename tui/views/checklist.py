@@ -11,7 +11,7 @@ from textual.timer import Timer
 
 from tui.paint import checklist as paint
 from tui.places import Place, parse_place
-from tui.registry import bindings
+from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, fitted, line
 from tui.views.base import View
 from tui.views.checklist_doing import do_step, spot_check
@@ -144,6 +144,12 @@ class ChecklistView(View):
         """The prose for F1: of the item shown, else of the screen."""
         item = self._item
         return f"{item.label}\n\n{paint.help_text(item)}\n\n{self.HELP_TEXT}" if item is not None else self.HELP_TEXT
+
+    def entries_now(self) -> tuple[Entry, ...]:
+        """Return the wizard's keys, or those of the table of campaigns."""
+        if self._look is not None:
+            return self.ENTRIES
+        return tuple(one for one in self.ENTRIES if one.id in ("checklist.do", "checklist.new"))
 
     def thing(self) -> str:
         """Return the exact line of the step under the cursor, or the ticket."""
