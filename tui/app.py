@@ -5,6 +5,8 @@ import shlex
 import signal
 from typing import Final
 
+from textual import events
+
 from tui.catalogue import BY_NAME
 from tui.faults import keep_fault
 from tui.frame_actions import ActingFrame
@@ -24,6 +26,10 @@ WATCH_S: Final = 2.0
 
 class CabstandApp(ActingFrame):
     """The terminal interface."""
+
+    _has_begun = False
+    _early: tuple[events.Key, ...] = ()
+    """Keys typed before it had begun."""
 
     def on_mount(self) -> None:
         """Paint what is known already, then ask the store."""
@@ -51,6 +57,17 @@ class CabstandApp(ActingFrame):
         if not self._is_waiting:
             self._show(self.place)
         self.set_interval(WATCH_S, self._watch)
+        self._has_begun = True
+        for event in self._early:
+            self.post_message(event)
+        self._early = ()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hold keys until the frame is whole: who types ``:jobs`` at once means the line, not four keys."""
+        if isinstance(event, events.Key) and not self._has_begun:
+            self._early = (*self._early, event)
+        else:
+            await super().on_event(event)
 
     # The guided walk.
 
