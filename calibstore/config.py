@@ -75,6 +75,9 @@ def load_config(environment: Mapping[str, str]) -> Config:
             found = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
             raise UserInputError(f"{path}: {problem}", hint="mend the file, or move it away") from problem
+    for name in found:
+        if name not in _TABLES:
+            raise UserInputError(f"{path}: there is no setting {name!r}", hint=f"known: {', '.join(_TABLES)}")
     repositories = found.get("repositories", {})
     roles = found.get("roles", {})
     if not isinstance(repositories, dict) or not isinstance(roles, dict):
@@ -97,6 +100,7 @@ def load_config(environment: Mapping[str, str]) -> Config:
     )
 
 
+_TABLES: Final = ("default_repository", "repositories", "roles", "ui", "keys")
 _UI_CHOICES: Final = {
     "theme": THEMES,
     "glyphs": ("auto", "unicode", "ascii"),

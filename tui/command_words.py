@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from calibstore.commands import registered
 from calibstore.errors import NotFoundError, UserInputError
-from tui.catalogue import BY_NAME, VIEWS
+from tui.catalogue import BY_NAME, VIEWS, check_place
 from tui.frame_entries import FRAME_ENTRIES
 from tui.places import Place, parse_place
 from tui.registry import Entry
@@ -41,7 +41,7 @@ def understand(text: str, entries: Sequence[Entry]) -> "Entry | Place | Callable
     Raises
     ------
     UserInputError
-        If quotes are not closed.
+        If quotes are not closed, or a view is given what it does not take.
     NotFoundError
         If the first word is nothing known; the nearest one is named.
     """
@@ -61,7 +61,9 @@ def understand(text: str, entries: Sequence[Entry]) -> "Entry | Place | Callable
     if first == "instrument" and len(words) > 1:
         return lambda app: app.take_instrument(words[1])
     if first in BY_NAME and not (first in registered() and len(words) > 1 and words[1].startswith("--resume")):
-        return parse_place(words)
+        place = parse_place(words)
+        check_place(place)
+        return place
     for entry in entries:
         if entry.word == first and len(words) == 1:
             return entry

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from calibstore.config import THEMES, Config, find_repository, load_config
 from calibstore.errors import UserInputError
+from tui.catalogue import check_place
 from tui.places import Place, parse_place
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ Opens READ-ONLY unless the configuration or --write says otherwise.
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option("--resend-all", is_flag=True, help="Textual's own driver: resend whole regions instead of changed cells")
 @click.option("--reset", is_flag=True, help="with rehearse: throw the earlier walk away and begin anew")
+@click.option("--keys", is_flag=True, help="list every action with its id, as [keys] of the configuration names it")
 @click.option("--fresh", is_flag=True, help="forget where the last session ended")
 @click.pass_context
 def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -> int:
@@ -49,14 +52,20 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
     surroundings = ctx.obj.surroundings
     environment: Mapping[str, str] = surroundings.environment
     config = load_config(environment)
+    if given["keys"]:
+        return _print_keys()
     place = parse_place(words)
     named = repo or str(ctx.obj.given.get("repo") or "")
     is_guided = place.view == "rehearse"
+    check_place(Place("", place.words, place.options) if is_guided else place)
+    if config.ui.keys:
+        from tui.key_map import checked_keys
+
+        config = replace(config, ui=replace(config.ui, keys=checked_keys(config.ui.keys)))
     if is_guided:
         root, place = _rehearsal(config, surroundings, named, is_reset=given["reset"]), Place("")
     else:
         root = find_repository(named, config, environment)
-    _check_view(place)
     # Textual waits this long [ms] whether Esc begins a longer sequence; a packet brings those whole.
     os.environ.setdefault("ESCDELAY", "40")
     from tui.opening import Opening
@@ -113,18 +122,11 @@ def _run(opening: "Opening", config: Config, *, is_resending: bool, wants_mouse:
     return app.return_code or code or 0, app.wants_anew
 
 
-def _check_view(place: Place) -> None:
-    from tui.catalogue import BY_NAME
+def _print_keys() -> int:
+    from tui.key_map import key_rows
 
-    if not place.view or place.view in BY_NAME:
-        return
-    import difflib
-
-    near = difflib.get_close_matches(place.view, BY_NAME, n=1)
-    views = ", ".join(name for name in BY_NAME if name != "do")
-    raise UserInputError(
-        f"no view {place.view!r}", hint=f"did you mean {near[0]}?" if near else f"views: {views}", code="E-VIEW"
-    )
+    click.echo("\n".join(key_rows()))
+    return 0
 
 
 def _is_ascii(config: Config, environment: Mapping[str, str]) -> bool:

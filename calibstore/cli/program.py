@@ -11,7 +11,7 @@ from calibstore.cli.session import Session, Surroundings, system_surroundings
 from calibstore.errors import CabstandError
 
 _EPILOG = """\
-New here? `cabstand rehearse` walks the whole procedure on a simulated camera.
+New here? `cabstand rehearse` walks the whole procedure on a simulated camera, told as text.
 
 Exit codes: 0 done; 2 bad input; 3 not found; 4 conflict; 5 workflow gate; 6 execution failed;
 7 store or file fault; 8 verdict is no pass (with --fail-on-verdict).

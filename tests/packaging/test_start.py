@@ -81,3 +81,14 @@ print("MODULES", *sys.modules)
     loaded = _run(program, home, tmp_path)
     assert "sqlalchemy" in loaded
     assert "textual" not in loaded
+
+
+def test_a_configuration_folder_that_is_not_made_yet_is_nothing_to_complain_of(tmp_path: Path) -> None:
+    environment = {
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path / "none"),
+        "XDG_CACHE_HOME": str(tmp_path / "no"),
+    }
+    program = "import calibstore.datastore; from astropy.io import fits; fits.PrimaryHDU()"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.errors import CabstandError, NotFoundError
+from calibstore.model.calib_types import CALIB_NAMES
 from calibstore.model.camera import Camera
-from calibstore.model.collections import CollectionType
+from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.names import find_name
 from calibstore.model.times import timespan_text
 from calibstore.pipelines.screen_images import CellBox, Picture, Wish, draw_picture, save_picture
@@ -233,6 +234,11 @@ def _find(
         uow, camera, dataset_type=dataset_type, run=run, ticket=ticket, collection=collection, now_tai_ns=now
     )
     if subject is None:
+        known = {one.dataset_type for one in CALIB_NAMES} | set(uow.repository.dataset_types())
+        if dataset_type and dataset_type not in known:
+            near = did_you_mean(dataset_type, known)
+            hint = f"did you mean {near}?" if near else "bias, or RUN and collection by --run and --collection"
+            raise NotFoundError(f"there is no calibration type {dataset_type!r}", hint=hint, code="E-DATASETTYPE")
         kind = dataset_type or "calibration"
         return DataLook(
             instrument=camera.instrument,

@@ -135,7 +135,10 @@ def _placed_in_time(
     last = parse_time(end, role="end", day_obs_offset_h=offset).tai_ns if end else None
     if first is not None and last is not None:
         Timespan(first, last)  # refuses a view that ends before it begins
-    instant, found = _when(uow, camera, str(exposure) if exposure else at) if exposure or at else (look.now_tai_ns, 0)
+    if exposure:
+        instant, found = _exposure(uow, camera, exposure)
+    else:
+        instant, found = _when(uow, camera, at) if at else (look.now_tai_ns, 0)
     look = replace(look, at_tai_ns=instant, until_tai_ns=instant + 1, begin_tai_ns=first, end_tai_ns=last)
     if not found:
         return look
@@ -149,16 +152,20 @@ def _placed_in_time(
     )
 
 
+def _exposure(uow: "UnitOfWork", camera: Camera, exposure: int) -> tuple[int, int]:
+    found = uow.exposures.by_ids(camera.instrument, [exposure])
+    if not found:
+        raise NotFoundError(
+            f"no exposure {exposure} of {camera.instrument}",
+            hint="cabstand exposures lists them; a time or a day_obs also does",
+            code="E-EXPOSURE",
+        )
+    return found[0].timespan.begin_tai_ns, found[0].id
+
+
 def _when(uow: "UnitOfWork", camera: Camera, text: str) -> tuple[int, int]:
     body = text.strip()
     if body.isdigit() and len(body) >= _EXPOSURE_DIGITS:
-        found = uow.exposures.by_ids(camera.instrument, [int(body)])
-        if not found:
-            raise NotFoundError(
-                f"no exposure {body} of {camera.instrument}",
-                hint="cabstand exposures lists them; a time or a day_obs also does",
-                code="E-EXPOSURE",
-            )
-        return found[0].timespan.begin_tai_ns, found[0].id
+        return _exposure(uow, camera, int(body))
     parsed = parse_time(body, day_obs_offset_h=camera.day_obs_offset_h)
     return min(parsed.tai_ns, MAX_TAI_NS - 1), 0

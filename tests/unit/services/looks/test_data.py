@@ -164,3 +164,11 @@ def test_what_is_not_there_is_named(comcam: Any) -> None:
         data_look(comcam.context, run="LSSTComCam/calib/DM-1/test/biasGen.20250601z")
     with pytest.raises(NotFoundError, match="dark"):
         data_look(comcam.context, dataset_type="dark", ticket="DM-1")
+    with pytest.raises(NotFoundError, match="no calibration type 'nosuch'"):
+        data_look(comcam.context, dataset_type="nosuch", detector=0)
+
+
+def test_a_type_nobody_knows_is_no_empty_state(make_repo: Any) -> None:
+    with pytest.raises(NotFoundError, match="no calibration type 'biass'") as caught:
+        data_look(make_repo().context, dataset_type="biass")
+    assert caught.value.hint == "did you mean bias?"

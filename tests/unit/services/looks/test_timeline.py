@@ -77,6 +77,8 @@ def test_an_exposure_is_explained_whole(layered: Any) -> None:
     assert lines[0] == f"# cabstand explain {exposure} 0"
     assert "butler.find_dataset('bias', instrument='LATISS', detector=0, collections='LATISS/calib'" in lines[-1]
     assert read_time(layered.context, str(exposure), instrument="LATISS") == (look.at_tai_ns, exposure)
+    with pytest.raises(NotFoundError, match="no exposure 1 of LATISS"):
+        timeline_look(layered.context, dataset_type="bias", exposure=1)
     with pytest.raises(NotFoundError, match="no exposure"):
         read_time(layered.context, "2025010100099", instrument="LATISS")
 
