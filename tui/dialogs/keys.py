@@ -10,14 +10,18 @@ from textual.widgets import Input
 
 from tui.dialogs.base import Dialog
 from tui.registry import Entry, key_name
-from tui.spans import Line, Role, Span, line, padded
+from tui.spans import Line, Role, Span, line, padded, wrapped
 from tui.widgets.pick_list import PickList
+from tui.widgets.text_pane import TextPane
 
 
 class KeysDialog(Dialog[None]):
     """Keys by section; typing narrows them."""
 
-    DEFAULT_CSS = "KeysDialog PickList { height: 16; }"
+    DEFAULT_CSS = """
+    KeysDialog PickList { height: 15; }
+    KeysDialog TextPane { height: 2; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),
@@ -28,11 +32,13 @@ class KeysDialog(Dialog[None]):
     def __init__(self, sections: Sequence[tuple[str, Sequence[Entry]]], changed: Mapping[str, str]) -> None:
         super().__init__()
         self._title = sections[0][0]
-        self._rows: list[tuple[str, Line]] = []
+        self._rows: list[tuple[str, Line, str]] = []
+        """What is searched, the row, and the whole help with the id for key maps."""
+        self._found = self._rows
         for head, entries in sections:
             if not entries:
                 continue
-            self._rows.append((head, line(Span(f" {head}", Role.TITLE))))
+            self._rows.append((head, line(Span(f" {head}", Role.TITLE)), ""))
             for one in entries:
                 keys = changed.get(one.id, one.keys)
                 self._add(key_name(keys) if keys else f":{one.word}", one)
@@ -42,18 +48,21 @@ class KeysDialog(Dialog[None]):
         with Vertical(id="box"):
             yield self.title_strip(f"KEYS: {self._title}")
             yield Input(placeholder="type to find a key", compact=True)
-            yield PickList([row for _text, row in self._rows])
+            yield PickList()
+            told = TextPane()
+            told.can_focus = False
+            yield told
             yield self.keys_strip(("↑↓", "scroll"), ("esc", "close"))
 
     def on_mount(self) -> None:
-        """Keep the cursor still."""
+        """Show all."""
         self.query_one(Input).cursor_blink = False
+        self._narrow("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Narrow the list."""
         event.stop()
-        wanted = event.value.lower().strip()
-        self.query_one(PickList).show([row for text, row in self._rows if wanted in text.lower()])
+        self._narrow(event.value.lower().strip())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close."""
@@ -61,8 +70,19 @@ class KeysDialog(Dialog[None]):
         self.dismiss(None)
 
     def action_move(self, step: int) -> None:
-        """Scroll."""
+        """Scroll, and tell the row in full."""
         self.query_one(PickList).move(step)
+        self._tell()
+
+    def _narrow(self, wanted: str) -> None:
+        self._found = [one for one in self._rows if wanted in one[0].lower()]
+        self.query_one(PickList).show([row for _text, row, _told in self._found])
+        self._tell()
+
+    def _tell(self) -> None:
+        cursor = self.query_one(PickList).cursor
+        told = self._found[cursor][2] if cursor < len(self._found) else ""
+        self.query_one(TextPane).show(wrapped(told, 76, role=Role.LABEL, first=" ", rest=" ") if told else [])
 
     def _add(self, key: str, entry: Entry) -> None:
         row = line(
@@ -71,4 +91,4 @@ class KeysDialog(Dialog[None]):
             Span(padded(entry.title, 18), Role.STRONG),
             Span(entry.help, Role.DIM),
         )
-        self._rows.append((f"{key} {entry.title} {entry.help}", row))
+        self._rows.append((f"{key} {entry.title} {entry.help}", row, f"{entry.help} [{entry.id}]"))
