@@ -233,7 +233,8 @@ class Frame(App[int]):
         self._guide(visited=place.view)
 
     def _focus(self, view: View) -> None:
-        if view is not self.view or isinstance(self.focused, CommandBar) or self.screen is not self.screen_stack[0]:
+        is_typing = any(bar.display for bar in self.query(CommandBar))
+        if view is not self.view or is_typing or self.screen is not self.screen_stack[0]:
             return
         if self.focused is not None and view in self.focused.ancestors:
             return

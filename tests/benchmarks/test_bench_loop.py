@@ -113,7 +113,7 @@ async def test_a_key_is_echoed_while_the_store_loads(kept_stage: Callable[[str],
             app.link.read(_read_all, lambda _answer: None, group=f"load {number}")
             before = time.perf_counter()
             app.post_message(key_event("a"))
-            while len(field.value) <= number and time.perf_counter() - before < 5:
+            while len(field.value) <= number and time.perf_counter() - before < 0.5:
                 await asyncio.sleep(0.001)
             took_ms.append((time.perf_counter() - before) * 1e3)
         await settle(pilot)

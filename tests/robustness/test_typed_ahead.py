@@ -35,3 +35,6 @@ async def test_a_line_typed_before_the_first_frame_is_one_line(
         await settle(pilot)
         assert app.query_one("CommandBar Input", Input).value == "q 9"
         assert app.place.view == "home"
+        app.post_message(key_event("x"))  # the view came meanwhile, and takes no focus away
+        await settle(pilot)
+        assert app.query_one("CommandBar Input", Input).value == "q 9x"
