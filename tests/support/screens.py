@@ -17,6 +17,9 @@ from tui.themes import THEMES
 # A number with decimals was measured; its last digits, its sign and so its width may differ between processors.
 _MEASURED = re.compile(r" *(?<![\w.:])[-+]?\d*\.\d+(?:e[-+]?\d+)?(?![\w.:]|-\d)")
 
+# A checksum of files that hold measured numbers.
+_CHECKSUM = re.compile(r"(?<![\w-])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?![\w-])")
+
 
 def cabstand(root: Path, place: str = "", *, state_dir: Path = Path("state"), **more: Any) -> CabstandApp:
     """Return the interface on a repository: fixed clock and user, its own state directory, nothing of the machine.
@@ -65,7 +68,8 @@ def screen_page(app: CabstandApp) -> str:
 
 
 def neutral(text: str) -> str:
-    """Put one sign, right-aligned, for each measured number with the room before it."""
+    """Put one sign, right-aligned, for each measured number with the room before it, and h for checksums."""
+    text = _CHECKSUM.sub(lambda found: "h" * len(found[0]), text)
     return _MEASURED.sub(lambda found: " " * (len(found[0]) - 1) + "#", text)
 
 
