@@ -96,6 +96,7 @@ async def test_keys_can_be_mapped_anew(kept_stage: Callable[[str], Path], tmp_pa
         assert "How do I ..." in screen_text(app)
 
 
+@pytest.mark.slow
 async def test_the_key_sheet_tells_every_key(kept_stage: Callable[[str], Path], tmp_path: Path) -> None:
     app = cabstand(kept_stage("live"), "home", state_dir=tmp_path / "state")
     async with app.run_test(size=(120, 40)) as pilot:

@@ -18,7 +18,9 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
     } | more  # fmt: skip
 
 
-@pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
+@pytest.mark.parametrize(
+    "locale", ["C", *(pytest.param(one, marks=pytest.mark.slow) for one in ("POSIX", "en_US.ISO-8859-1"))]
+)
 def test_only_ascii_is_sent_where_the_locale_is_not_utf_8(
     locale: str, kept_stage: Callable[[str], Path], tmp_path: Path
 ) -> None:

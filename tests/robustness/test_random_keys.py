@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.robustness.places import PLACES
+from tests.robustness.places import EVERY, PLACES
 from tests.support.screens import cabstand
 from tests.support.walks import assert_whole, some_keys, stay, tap
 from tui.testing import settle
 
 
 @pytest.mark.parametrize("n_keys", [150, pytest.param(1_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", EVERY)
 async def test_random_keys_read_only(name: str, n_keys: int, kept_stage: Callable[[str], Path], tmp_path: Path) -> None:
     chance = random.Random(f"{name} {n_keys}")
     app = cabstand(kept_stage("live"), PLACES[name], state_dir=tmp_path / "state")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.twin import twin_run
-from tests.robustness.places import PLACES
+from tests.robustness.places import EVERY, PLACES
 from tests.support.screens import cabstand
 from tests.support.walks import assert_whole, some_keys, stay, tap
 from tui.testing import settle
@@ -38,7 +38,7 @@ async def test_opening_at_every_size(size: tuple[int, int], kept_stage: Callable
         assert_whole(app)
 
 
-@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("name", EVERY)
 async def test_every_cell_is_the_same_on_a_random_walk_through_a_storm_of_sizes(
     name: str, kept_stage: Callable[[str], Path], tmp_path: Path
 ) -> None:
