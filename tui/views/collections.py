@@ -171,6 +171,11 @@ class CollectionsView(View):
         self._fit()
         self.call_after_refresh(self._paint_detail)
 
+    def on_text_pane_refitted(self, event: TextPane.Refitted) -> None:
+        """Paint the details for the width they now have."""
+        event.stop()
+        self._paint_detail()
+
     def on_line_list_row_highlighted(self, event: LineTree.RowHighlighted) -> None:
         """Let the details follow once the cursor rests."""
         event.stop()

@@ -137,6 +137,11 @@ class JournalView(View):
         self._table.set_columns(_WIDE_COLUMNS if self.size.width >= _WIDE else _COLUMNS)
         self.call_after_refresh(self._paint_entry)
 
+    def on_text_pane_refitted(self, event: TextPane.Refitted) -> None:
+        """Paint the details for the width they now have."""
+        event.stop()
+        self._paint_entry()
+
     def on_line_list_row_highlighted(self, event: LineTable.RowHighlighted) -> None:
         """Let the entry follow once the cursor rests."""
         event.stop()

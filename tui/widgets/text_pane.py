@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual.message import Message
+
 from tui.registry import Entry, bindings
 from tui.spans import Line, Span, width_of
 from tui.widgets.line_pane import MOVES, LinePane
@@ -34,11 +36,22 @@ class TextPane(LinePane):
         super().__init__(title=title, id=id, classes=classes)
         self._shown: tuple[Line, ...] = tuple(lines)
         self._left_cell = 0
+        self._asked_width = 0
 
     @property
     def shown(self) -> tuple[Line, ...]:
         """The lines shown now."""
         return self._shown
+
+    class Refitted(Message):
+        """The pane has another width: what was painted for it before may not fit."""
+
+    def on_resize(self) -> None:
+        """Ask for other lines when the width changed."""
+        super().on_resize()
+        if self.size.width != self._asked_width:
+            self._asked_width = self.size.width
+            self.post_message(self.Refitted())
 
     def show(self, lines: Sequence[Line], *, title: str | None = None, keep_place: bool = False) -> None:
         """Show other lines.
