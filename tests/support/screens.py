@@ -18,7 +18,7 @@ from tui.themes import THEMES
 _MEASURED = re.compile(r" *(?<![\w.:])[-+]?\d*\.\d+(?:e[-+]?\d+)?(?![\w.:]|-\d)")
 
 # A checksum of files that hold measured numbers.
-_CHECKSUM = re.compile(r"(?<![\w-])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?![\w-])")
+_CHECKSUM = re.compile(r"(?<![\w-])(?!\d{8}[a-z]\b)(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?![\w-])")
 
 
 def cabstand(root: Path, place: str = "", *, state_dir: Path = Path("state"), **more: Any) -> CabstandApp:
