@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from calibstore.model.names import top_chain_of
 from calibstore.model.times import ns_to_iso, timespan_text
 from tui.paint.folding import field, folded
 from tui.places import Place
@@ -102,7 +103,9 @@ def detail_lines(one: "CollectionLook", width: int) -> list[Line]:
     rows = _name_lines(one.name, one.name_check, width)
     made = [f"made {time_text(one.created_tai_ns)}"] if one.created_tai_ns else []
     rows += _field("", [f"{one.type}, {', '.join([*made, one.origin])}"], width)
-    rows += _field("in chains", _chain_texts(one) or ["none: no chain finds it"], width)
+    is_top = bool(one.instrument) and one.name == top_chain_of(one.instrument)
+    outside = "none: look-ups begin here" if is_top else "none: no chain finds it"
+    rows += _field("in chains", _chain_texts(one) or [outside], width)
     if one.type == "CHAINED":
         rows += _field("members", _member_texts(one), width)
     else:
