@@ -106,7 +106,7 @@ async def test_the_key_sheet_tells_every_key(kept_stage: Callable[[str], Path], 
             await settle(pilot)
             app.action_show_keys()
             await settle(pilot)
-            told = " ".join(text for text, _ in app.screen._rows)  # type: ignore[attr-defined]
+            told = " ".join(text for text, _row, _told in app.screen._rows)  # type: ignore[attr-defined]
             missing = [one.title for one in (*app.view.ENTRIES, *FRAME_ENTRIES) if one.title not in told]
             assert missing == [], name
             app.screen.dismiss(None)
