@@ -45,7 +45,7 @@ SHOTS = {
     "raws-fields": Shot("generated", "raws", ("b",)),
     "data": Shot("verified", "data bias"),
     "metrics-list": Shot("verified", "metrics"),
-    "metrics": Shot("verified", "metrics DM-1", ("r",)),
+    "metrics": Shot("verified", "metrics DM-1"),
     "checklist-list": Shot("verified", "checklist", ("c",)),
     "checklist": Shot("verified", "checklist DM-1"),
     "checklist-live": Shot("live", "checklist DM-1"),

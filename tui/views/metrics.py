@@ -195,6 +195,11 @@ class MetricsView(View):
         self._panes.fit_room(is_wide=is_wide)
         self.call_after_refresh(self._fit)
 
+    def on_text_pane_refitted(self, event: TextPane.Refitted) -> None:
+        """Ask again for what was asked while a pane had no width yet."""
+        event.stop()
+        self.call_after_refresh(self._fit)
+
     def _fit(self) -> None:
         """Paint again for another width; plots are read again for another size."""
         if self._board is None or self._mode == "choices":
