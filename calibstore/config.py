@@ -5,12 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from calibstore.errors import UserInputError
 
 STORE_FILE: Final = "cabstand.sqlite3"
 """Name of the database inside a repository folder."""
 
+REPOSITORY_FILE: Final = "cabstand.toml"
+"""Name of the repository's own settings inside its folder."""
+
+POSTGRESQL: Final = "postgresql+psycopg://"
+"""How the URL of a database that is not a file begins."""
 
 THEMES: Final = ("dark", "light", "ansi", "mono")
 
@@ -50,6 +56,119 @@ class Config:
     def has_role(self, user: str, role: str) -> bool:
         """Tell whether a user may act in a role."""
         return role not in self.roles or user in self.roles[role]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryFile:
+    """What a repository's own ``cabstand.toml`` says; all empty where there is none."""
+
+    database: str = ""
+    """URL of a PostgreSQL database, without a password; empty: the SQLite file in the folder."""
+    roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role -> user names; they win over the user's own configuration."""
+    butler: str = ""
+    """Path of the Butler repository this folder accompanies."""
+
+
+def load_repository_file(root: Path) -> RepositoryFile:
+    """Read the settings of a repository.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the repository.
+
+    Raises
+    ------
+    UserInputError
+        If the file cannot be read as TOML or has a wrong entry.
+    """
+    path = root / REPOSITORY_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return RepositoryFile()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UserInputError(f"{path}: {problem}", hint="mend the file", code="E-REPOFILE") from problem
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise UserInputError(f"{path}: {problem}", hint="mend the file", code="E-REPOFILE") from problem
+    for name, value in found.items():
+        if name not in _REPOSITORY_ENTRIES:
+            raise _wrong_entry(path, f"there is no setting {name!r}", f"known: {', '.join(_REPOSITORY_ENTRIES)}")
+        if not isinstance(value, _REPOSITORY_ENTRIES[name]):
+            kind = "a table" if name == "roles" else "text"
+            raise _wrong_entry(path, f"{name} must be {kind}", f"write {_REPOSITORY_EXAMPLES[name]}")
+    roles = found.get("roles", {})
+    for role, who in roles.items():
+        if not isinstance(who, list) or not all(isinstance(one, str) for one in who):
+            raise _wrong_entry(path, f"[roles] {role} = {who!r} is no list of names", 'write deployer = ["jane"]')
+    database = found.get("database", "")
+    if database:
+        check_database_url(database, where=str(path))
+    return RepositoryFile(
+        database=database,
+        roles={role: tuple(who) for role, who in roles.items()},
+        butler=found.get("butler", ""),
+    )
+
+
+def check_database_url(url: str, *, where: str) -> None:
+    """Refuse a URL that is not one of PostgreSQL, or that holds a password; the message never shows one.
+
+    Parameters
+    ----------
+    url : str
+        As given.
+    where : str
+        File or option it stands in.
+
+    Raises
+    ------
+    UserInputError
+        If it cannot serve.
+    """
+    if not url.startswith(POSTGRESQL):
+        raise UserInputError(
+            f"{where}: the database URL must begin with {POSTGRESQL}",
+            hint=f"write {_REPOSITORY_EXAMPLES['database']}; a SQLite store needs no URL",
+            code="E-DATABASE",
+        )
+    try:
+        parts = urlsplit(url)
+        has_password = bool(parts.password)
+        _ = parts.port
+    except ValueError as problem:
+        raise UserInputError(
+            f"{where}: the database URL cannot be read",
+            hint=f"write {_REPOSITORY_EXAMPLES['database']}",
+            code="E-DATABASE",
+        ) from problem
+    if has_password or "password" in parse_qs(parts.query):
+        raise UserInputError(
+            f"{where}: the database URL holds a password, which everybody who reads the repository would see",
+            hint="take it out of the URL; keep it in ~/.pgpass (chmod 600), in PGPASSFILE or a pg_service file",
+            code="E-PASSWORD",
+        )
+    if not parts.path.strip("/") and "dbname" not in parse_qs(parts.query) and "service" not in parse_qs(parts.query):
+        raise UserInputError(
+            f"{where}: the database URL names no database",
+            hint=f"write {_REPOSITORY_EXAMPLES['database']}",
+            code="E-DATABASE",
+        )
+
+
+_REPOSITORY_ENTRIES: Final[dict[str, type]] = {"database": str, "roles": dict, "butler": str}
+_REPOSITORY_EXAMPLES: Final = {
+    "database": f'database = "{POSTGRESQL}user@host/name"',
+    "roles": '[roles], then deployer = ["jane"]',
+    "butler": 'butler = "/repo/main"',
+}
+
+
+def _wrong_entry(path: Path, what: str, hint: str) -> UserInputError:
+    return UserInputError(f"{path}: {what}", hint=hint, code="E-REPOFILE")
 
 
 def load_config(environment: Mapping[str, str]) -> Config:

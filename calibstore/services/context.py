@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibstore.config import STORE_FILE, Config
+from calibstore.config import REPOSITORY_FILE, STORE_FILE, Config, RepositoryFile, load_repository_file
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -44,6 +44,17 @@ class Context:
         """The database file."""
         return self.root / STORE_FILE
 
+    @property
+    def repository_file(self) -> RepositoryFile:
+        """What the repository's own ``cabstand.toml`` says; read again only when the file is another one.
+
+        Raises
+        ------
+        UserInputError
+            If the file has a wrong entry.
+        """
+        return _repository_file(self.root, _stamp_of(self.root / REPOSITORY_FILE))
+
     def unit_of_work(self, *, write: bool = False) -> "UnitOfWork":
         """Begin a transaction on the repository.
 
@@ -70,6 +81,20 @@ def _file_of(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_dev, found.st_ino)
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a small file is written again, in place or by renaming."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=32)
+def _repository_file(root: Path, _stamp: tuple[int, int, int]) -> RepositoryFile:
+    return load_repository_file(root)
 
 
 def _engine(path: Path, read_only: bool) -> "Engine":
