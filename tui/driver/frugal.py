@@ -1,5 +1,6 @@
 """Textual's Linux driver, sending only the cells that changed."""
 
+import asyncio
 import codecs
 import os
 import select
@@ -11,6 +12,8 @@ from typing import Any, Final
 from rich.cells import cell_len
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 
 from tui.driver.differ import Differ
 from tui.driver.line import Line
@@ -49,6 +52,7 @@ class FrugalDriver(LinuxDriver):
     _needs_redraw = False
     _held = ""
     _epoch = 0
+    _settling: asyncio.TimerHandle | None = None
     bytes_in = 0
     """What Textual wrote since the start [bytes]."""
     bytes_out = 0
@@ -201,7 +205,18 @@ class FrugalDriver(LinuxDriver):
     def _after_resize(self) -> None:
         """Trust nothing on the screen: terminals cut and fold it, even when the size is the old one again."""
         self.forget()
-        self._loop.call_later(_AFTER_RESIZE_S, self._catch_up)
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = self._loop.call_later(_AFTER_RESIZE_S, self._settled)
+
+    def _settled(self) -> None:
+        """Lay the screen out once more at the last size: on a busy machine sizes overtake one another in Textual."""
+        self._settling = None
+        if not self._is_alternate or not self._app.screen_stack:
+            return
+        size = Size(*self._get_terminal_size())
+        self._app.screen.post_message(Resize(size, size))
+        self._catch_up()
 
     # Starting and stopping.
 
