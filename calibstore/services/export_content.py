@@ -1,6 +1,7 @@
 """What an export of some collections holds: gathered from the rows, with what Cabstand knows beyond the Butler.
 
-A chain brings its members; a member brings its certified datasets and their RUNs.
+A chain brings its members; a CALIBRATION or TAGGED member brings the datasets it links to and their RUNs, a RUN brings
+the calibrations born there.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from calibstore.sites.butler_exchange import (
     Exchange,
     ExchangeCollection,
     ExchangeDataset,
+    ExchangeTags,
     FilterRow,
     InstrumentRow,
     grouped_ranges,
@@ -89,26 +91,27 @@ def gather(uow: "UnitOfWork", root: Path, names: Sequence[str]) -> ExportContent
         _expand(uow, one, found)
     certified = [record for record, _ in found.values() if record.type is CollectionType.CALIBRATION]
     rows = uow.certifications.in_collections(certified)
-    if not rows:
+    members = _members(uow, [record for record, _ in found.values()])
+    datasets = _datasets(uow, rows, members)
+    if not datasets:
         raise UserInputError(
-            f"nothing is certified in {', '.join(one.name for one in given)}",
+            f"nothing to export: no calibration is in {', '.join(one.name for one in given)}",
             hint="cabstand query-collections shows what is there",
             code="E-EMPTY",
         )
-    datasets = _datasets(uow, rows)
     tickets = {parsed.ticket for one in given if (parsed := find_name(one.name)) is not None and parsed.ticket}
-    exchange, paths = _exchange(uow, found, datasets, rows)
+    exchange, paths = _exchange(uow, found, datasets, rows, members)
     return ExportContent(
         exchange=exchange,
         copies=tuple(
             FileCopy(source=root / one.path, path=paths[one.id], size_bytes=one.size_bytes, sha256=one.sha256)
             for one in datasets
         ),
-        facts=_facts(uow, given, found, datasets),
+        facts={**_facts(uow, given, found, datasets), "partial": sorted(members.left_out)},
         collections=tuple(one.name for one in given),
         instruments=tuple(sorted({one.instrument for one in datasets})),
         ticket=tickets.pop() if len(tickets) == 1 else "",
-        warnings=_warnings(given, found),
+        warnings=_warnings(given, members),
     )
 
 
@@ -123,14 +126,52 @@ def _expand(
         _expand(uow, child, found)
 
 
-def _datasets(uow: "UnitOfWork", rows: Sequence[CertificationRecord]) -> tuple[DatasetRecord, ...]:
-    known = uow.datasets.by_ids(row.dataset_id for row in rows)
-    for row in rows:
-        if row.dataset_id not in known:
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """What RUN and TAGGED members hold."""
+
+    born: tuple[DatasetRecord, ...]
+    tagged: dict[str, tuple[str, ...]]
+    """TAGGED collection to the ids of its calibrations."""
+    left_out: dict[str, tuple[str, ...]]
+    """Collection to the dataset types in it that are no calibrations, and stay behind."""
+
+
+def _members(uow: "UnitOfWork", collections: Sequence[CollectionRecord]) -> _Members:
+    kinds = uow.repository.dataset_types()
+    born: list[DatasetRecord] = []
+    tagged: dict[str, tuple[str, ...]] = {}
+    left_out: dict[str, tuple[str, ...]] = {}
+    tags = [one.name for one in collections if one.type is CollectionType.TAGGED]
+    links = uow.associations.rows(tags, uow.associations.tree(), dataset_types=kinds) if tags else {}
+    for one in collections:
+        if one.type is CollectionType.RUN:
+            inside = uow.datasets.in_run(one)
+            born += [record for record in inside if kinds[record.dataset_type].is_calibration]
+            present = {record.dataset_type for record in inside}
+        elif one.type is CollectionType.TAGGED:
+            rows = links.get(one.name, ())
+            tagged[one.name] = tuple(sorted(row.dataset_id for row in rows if kinds[row.dataset_type].is_calibration))
+            present = {row.dataset_type for row in rows}
+        else:
+            continue
+        others = tuple(sorted(name for name in present if not kinds[name].is_calibration))
+        if others:
+            left_out[one.name] = others
+    return _Members(tuple(born), tagged, left_out)
+
+
+def _datasets(uow: "UnitOfWork", rows: Sequence[CertificationRecord], members: _Members) -> tuple[DatasetRecord, ...]:
+    wanted = {row.dataset_id: row.collection for row in rows}
+    wanted |= {one: name for name, ids in members.tagged.items() for one in ids}
+    known = uow.datasets.by_ids(wanted)
+    for dataset_id, collection in wanted.items():
+        if dataset_id not in known:
             raise StoreError(
-                f"{row.collection} certifies dataset {row.dataset_id}, which is not in the store",
+                f"{collection} refers to dataset {dataset_id}, which is not in the store",
                 hint="cabstand doctor",
             )
+    known |= {one.id: one for one in members.born}
     return tuple(sorted(known.values(), key=lambda one: (one.dataset_type, one.run, one.detector or 0, one.data_key)))
 
 
@@ -139,6 +180,7 @@ def _exchange(
     found: dict[str, tuple[CollectionRecord, tuple[str, ...]]],
     datasets: Sequence[DatasetRecord],
     rows: Sequence[CertificationRecord],
+    members: _Members,
 ) -> tuple[Exchange, dict[str, str]]:
     """Return the exchange and the path of every dataset's file in the bundle."""
     cameras = {name: uow.repository.camera(name) for name in sorted({one.instrument for one in datasets})}
@@ -200,6 +242,7 @@ def _exchange(
         dataset_types=tuple(types[name] for name in sorted({one.dataset_type for one in datasets})),
         datasets=tuple(exported),
         ranges=grouped_ranges(tuple((row.collection, row.timespan, row.dataset_id) for row in rows)),
+        tags=tuple(ExchangeTags(collection=name, dataset_ids=ids) for name, ids in sorted(members.tagged.items())),
     )
     return exchange, {one.id: one.path for one in exported}
 
@@ -266,9 +309,7 @@ def _facts(
     }
 
 
-def _warnings(
-    given: Sequence[CollectionRecord], found: dict[str, tuple[CollectionRecord, tuple[str, ...]]]
-) -> tuple[str, ...]:
+def _warnings(given: Sequence[CollectionRecord], members: _Members) -> tuple[str, ...]:
     warnings = []
     single = [one.name for one in given if one.type is CollectionType.CALIBRATION]
     if single:
@@ -278,7 +319,8 @@ def _warnings(
             f"W-SINGLE {', '.join(single)} exported without its ticket chain: export {chain} so that the other site "
             "gets the same chain"
         )
-    runs = [name for name, (record, _) in found.items() if record.type in (CollectionType.RUN, CollectionType.TAGGED)]
-    if runs:
-        warnings.append(f"W-RUNMEMBER {', '.join(runs)}: only certified datasets are exported, not all that lie there")
+    warnings += [
+        f"W-RUNMEMBER {name}: its {', '.join(types)} are no calibrations and stay behind"
+        for name, types in members.left_out.items()
+    ]
     return tuple(warnings)

@@ -14,18 +14,22 @@ from calibstore.model.records import DatasetTypeRecord
 from calibstore.model.timespan import Timespan
 
 _FITS_EXPOSURE: Final = "lsst.obs.base.formatters.fitsExposure.FitsExposureFormatter"
+_FITS_IMAGE: Final = "lsst.obs.base.formatters.fitsExposure.FitsImageFormatter"
 _FITS_GENERIC: Final = "lsst.obs.base.formatters.fitsGeneric.FitsGenericFormatter"
 FORMATTERS: Final = {
     "Exposure": _FITS_EXPOSURE,
     "ExposureF": _FITS_EXPOSURE,
     "ExposureI": _FITS_EXPOSURE,
-    "ImageF": _FITS_EXPOSURE,
+    "ImageF": _FITS_IMAGE,
     "IsrCalib": _FITS_GENERIC,
     "Defects": _FITS_GENERIC,
     "PhotonTransferCurveDataset": _FITS_GENERIC,
     "Linearizer": _FITS_GENERIC,
     "BrighterFatterKernel": _FITS_GENERIC,
     "CrosstalkCalib": _FITS_GENERIC,
+    "TransmissionCurve": _FITS_GENERIC,
+    "Camera": _FITS_GENERIC,
+    "QECurve": _FITS_GENERIC,
 }
 """Storage class to the class that reads its files; without it the Butler's import fails half-way."""
 
