@@ -1,16 +1,18 @@
 """Collections and the edges of chains."""
 
 import fnmatch
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from calibstore.db.schema import chain_edge, collection
+from calibstore.db.schema import certification, chain_edge, collection, dataset, tag_member
 from calibstore.errors import ConflictError, NotFoundError
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.records import CollectionRecord
 
+_CHUNK: Final = 400
 _Walked = list[tuple[tuple[str, ...], CollectionRecord]]
 _child = collection.alias("child")
 _EDGES = (
@@ -137,6 +139,44 @@ class Collections:
         row = self._connection.execute(newest).one()
         return max(chain.opened_state, row[0] or 0, row[1] or 0)
 
+    def changed_states(self, name: str, *, after: int) -> tuple[int, ...]:
+        """Return the states after one that changed a chain's list, made it or removed it; oldest first.
+
+        Parameters
+        ----------
+        name : str
+            Of the chain; one that was removed and made again is the same to people.
+        after : int
+            State last looked at.
+        """
+        ids = sa.select(collection.c.id).where(collection.c.name == name)
+        states: set[int] = set()
+        for table, mine in ((chain_edge, chain_edge.c.chain_id.in_(ids)), (collection, collection.c.name == name)):
+            for column in (table.c.opened_state, table.c.closed_state):
+                states.update(self._connection.scalars(sa.select(column).distinct().where(mine, column > after)))
+        return tuple(sorted(states))
+
+    def holding(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those of some RUN, TAGGED and CALIBRATION collections that hold at least one dataset."""
+        held = sa.or_(
+            *(
+                sa.exists().where(owner == collection.c.id, table.c.closed_state.is_(None))
+                for table, owner in (
+                    (dataset, dataset.c.run_id),
+                    (certification, certification.c.collection_id),
+                    (tag_member, tag_member.c.collection_id),
+                )
+            )
+        )
+        wanted = sorted(set(names))
+        found: set[str] = set()
+        for start in range(0, len(wanted), _CHUNK):
+            query = sa.select(collection.c.name).where(
+                collection.c.name.in_(wanted[start : start + _CHUNK]), collection.c.closed_state.is_(None), held
+            )
+            found.update(self._connection.scalars(query))
+        return frozenset(found)
+
     def _walk(
         self,
         at: CollectionRecord,
@@ -154,7 +194,7 @@ class Collections:
             self._walk(child, (*path, at.name), found, seen)
 
     def _refuse_cycle(self, chain: CollectionRecord, child: CollectionRecord) -> None:
-        path = self._path_to(child, chain.id, (child.name,))
+        path = self._path_to(child, chain.id, (child.name,), set())
         if path is not None:
             raise ConflictError(
                 f"{chain.name} would contain itself: {chain.name} > {' > '.join(path)}",
@@ -162,11 +202,16 @@ class Collections:
                 code="E-CYCLE",
             )
 
-    def _path_to(self, at: CollectionRecord, target: int, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    def _path_to(
+        self, at: CollectionRecord, target: int, path: tuple[str, ...], seen: set[int]
+    ) -> tuple[str, ...] | None:
         if at.id == target:
             return path
+        if at.id in seen:
+            return None
+        seen.add(at.id)
         for child in self.children(at):
-            found = self._path_to(child, target, (*path, child.name))
+            found = self._path_to(child, target, (*path, child.name), seen)
             if found is not None:
                 return found
         return None

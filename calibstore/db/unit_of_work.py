@@ -17,6 +17,7 @@ from calibstore.db.jobs import Jobs
 from calibstore.db.journal import Journal
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
+from calibstore.db.tags import Tags
 from calibstore.db.verifications import Verifications
 
 
@@ -47,6 +48,7 @@ class UnitOfWork:
     verifications: Verifications
     jobs: Jobs
     sites: Sites
+    tags: Tags
 
     def __init__(self, engine: Engine, *, write: bool) -> None:
         self._engine = engine
@@ -69,6 +71,7 @@ class UnitOfWork:
         self.verifications = Verifications(connection)
         self.jobs = Jobs(connection)
         self.sites = Sites(connection)
+        self.tags = Tags(connection)
         return self
 
     def commit(self) -> None:

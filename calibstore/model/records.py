@@ -114,6 +114,19 @@ class CertificationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagRecord:
+    """One dataset of a TAGGED collection."""
+
+    id: int = 0
+    collection: str
+    dataset_type: str
+    data_key: str
+    dataset_id: str
+    run: str
+    opened_state: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraEvent:
     """A change of a camera-state keyword between two exposures."""
 
