@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from calibstore.db.schema import exposure, physical_filter
 from calibstore.model.where_ast import (
     And,
+    Arithmetic,
     Comparison,
     Expression,
+    Glob,
     Identifier,
     Item,
     Literal,
@@ -61,8 +64,10 @@ def where_clause(expression: Expression) -> sa.ColumnElement[bool]:
         case Not(term):
             return sa.not_(where_clause(term))
         case Membership(identifier, items, is_negated):
-            member = sa.or_(*_is_any(column(identifier.name), items))
+            member = sa.or_(*_is_any(_operand(identifier), items))
             return sa.not_(member) if is_negated else member
+        case Glob(identifier, pattern):
+            return _Glob(column(identifier.name), pattern)
         case Comparison(left, sign, right):
             return _condition(_OPERATORS[sign](_operand(left), _operand(right)))
 
@@ -74,9 +79,48 @@ def column(name: str) -> sa.ColumnElement[Any]:
 
 
 def _operand(operand: Operand) -> Any:
-    if isinstance(operand, Identifier):
-        return column(operand.name)
+    match operand:
+        case Identifier(name):
+            return column(name)
+        case Arithmetic(left, sign, right):
+            return _calculated(_operand(left), sign, _operand(right))
     return sa.literal(_value(operand))
+
+
+def _calculated(one: Any, sign: str, other: Any) -> Any:
+    match sign:
+        case "+":
+            return one + other
+        case "-":
+            return one - other
+        case "*":
+            return one * other
+    # PostgreSQL refuses to divide by nothing; unknown is what SQLite says.
+    divisor = sa.func.nullif(other, 0, type_=other.type)
+    return one / divisor if sign == "/" else one % divisor
+
+
+class _Glob(sa.ColumnElement[bool]):
+    """A text that fits a pattern; case counts, in either database."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, text: sa.ColumnElement[Any], pattern: str) -> None:
+        self.text, self.pattern = text, pattern
+
+
+@compiles(_Glob, "sqlite")
+def _glob_sqlite(glob: _Glob, compiler: Any, **options: Any) -> str:
+    pattern = glob.pattern.replace("[", "[[]")  # brackets are letters here
+    return str(compiler.process(glob.text.op("GLOB")(pattern), **options))
+
+
+@compiles(_Glob)
+def _glob_like(glob: _Glob, compiler: Any, **options: Any) -> str:
+    escaped = glob.pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    like = glob.text.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
+    return str(compiler.process(like, **options))
 
 
 def _is_any(value: Any, items: Sequence[Item]) -> Iterator[sa.ColumnElement[bool]]:

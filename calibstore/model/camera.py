@@ -1,6 +1,10 @@
 """Cameras as data: detectors, amplifiers, their boxes, gains and limits profile."""
 
 from dataclasses import dataclass, field
+from typing import Final
+
+NO_RAWS: Final = "none"
+"""Header translator of a camera that is known by the rows of an export alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Camera:
     detectors: tuple[Detector, ...]
     filters: tuple[PhysicalFilter, ...] = ()
     translator: str
-    """Header translator: ``lsst``, or ``generic`` for a camera file."""
+    """Header translator: ``lsst``, ``generic`` for a camera file, or `NO_RAWS`."""
     header_rules: dict[str, object] = field(default_factory=dict)
     """What the generic translator needs (see datastore.camera_file); empty for ``lsst``."""
     day_obs_offset_h: float = 12.0

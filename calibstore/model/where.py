@@ -1,18 +1,20 @@
-"""Reads the selection language: the part of the Butler's where that exposures need.
+"""Reads the selection language: the Butler's where, without its regions on the sky.
 
-Precedence from low to high: or; and; comparisons and ``in``; not (which therefore takes parentheses). Times are
+Precedence from low to high: or; and; not; comparisons, overlaps and ``in``; ``+ -``; ``* / %``; signs. Times are
 ``T'...'``, UTC unless they say otherwise. `check_where` in `calibstore.model.where_fields` knows the names.
 """
 
 import math
-from typing import Final
+import uuid
+from typing import Final, TypeAlias, cast
 
 from calibstore.errors import UserInputError
-from calibstore.model.times import parse_time
 from calibstore.model.where_ast import (
     And,
+    Arithmetic,
     Comparison,
     Expression,
+    Glob,
     Identifier,
     Item,
     Literal,
@@ -24,13 +26,17 @@ from calibstore.model.where_ast import (
     Range,
     Text,
     Time,
+    Uuid,
 )
 from calibstore.model.where_lexer import Token, TokenKind, WhereError, tokenize
+from calibstore.model.where_times import read_where_time
 
 __all__ = [
     "And",
+    "Arithmetic",
     "Comparison",
     "Expression",
+    "Glob",
     "Identifier",
     "Item",
     "Literal",
@@ -42,24 +48,32 @@ __all__ = [
     "Range",
     "Text",
     "Time",
+    "Uuid",
     "WhereError",
     "parse_where",
 ]
 
 COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
-MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 60
 """Deepest nesting of parentheses and nots."""
 MAX_NUMBER: Final = 2**63 - 1
 """Largest number that a store can compare with."""
 EXAMPLE: Final = "instrument = 'LATISS' and exposure.day_obs = 20250401 and exposure.seq_num in (1..20)"
 
 _OTHER_LANGUAGES: Final = {
-    "like": "LIKE is not known here; compare with = or list the values: x in ('a', 'b')",
+    "like": "LIKE is not known here; write glob(x, 'pat*')",
     "between": "BETWEEN is not known here; write x >= 1 and x <= 5, or x in (1..5)",
     "is": "IS is not known here; every field has a value, compare with = or !=",
-    "glob": "GLOB is not known here; list the values: x in ('a', 'b')",
     "where": "leave the word 'where' out and begin with the condition",
 }
+_SKY: Final = frozenset({"point", "circle", "box", "polygon", "region"})
+_TIMESPAN_HINT: Final = "write exposure.timespan overlaps (T'...', T'...')"
+
+_Span: TypeAlias = tuple[Operand | None, Operand | None]
+"""Begin and end; None is open."""
+_Inside: TypeAlias = Operand | Expression
+_Side: TypeAlias = _Inside | _Span
+_Conditions = Comparison | Membership | Glob | Not | And | Or
 
 
 def parse_where(text: str) -> Expression:
@@ -117,112 +131,69 @@ class _Parser:
         return WhereError(what, self.text, token.position, hint=hint or f"such as: {EXAMPLE}")
 
     def parse_or(self) -> Expression:
-        terms = [self.parse_and()]
+        """Read conditions."""
+        return cast("Expression", self._parse_or(is_inside=False))
+
+    # What follows may be read inside parentheses, which hold conditions or a bare value.
+
+    def _parse_or(self, *, is_inside: bool) -> _Inside:
+        first = self._parse_and(is_inside=is_inside)
+        terms = [first]
         while self.is_next("or"):
             self.take()
-            terms.append(self.parse_and())
-        return terms[0] if len(terms) == 1 else Or(tuple(terms))
+            terms.append(self._parse_and(is_inside=False))
+        return first if len(terms) == 1 else Or(tuple(cast("list[Expression]", terms)))
 
-    def parse_and(self) -> Expression:
-        terms = [self.parse_term()]
+    def _parse_and(self, *, is_inside: bool) -> _Inside:
+        first = self._parse_not(is_inside=is_inside)
+        terms = [first]
         while self.is_next("and"):
             self.take()
-            terms.append(self.parse_term())
-        return terms[0] if len(terms) == 1 else And(tuple(terms))
+            terms.append(self._parse_not(is_inside=False))
+        return first if len(terms) == 1 else And(tuple(cast("list[Expression]", terms)))
 
-    def parse_term(self) -> Expression:
+    def _parse_not(self, *, is_inside: bool) -> _Inside:
+        if not self.is_next("not"):
+            return self._parse_condition(is_inside=is_inside)
+        self._deeper(self.take())
+        found = Not(cast("Expression", self._parse_not(is_inside=False)))
+        self.depth -= 1
+        return found
+
+    def _deeper(self, token: Token) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise self.fail(f"parentheses are nested deeper than {MAX_DEPTH}", self.token)
-        try:
-            if self.is_next("not"):
-                return self._parse_not()
-            if self.is_next("("):
-                return self._parse_group()
-            return self._parse_condition()
-        finally:
-            self.depth -= 1
+            raise self.fail(f"parentheses are nested deeper than {MAX_DEPTH}", token)
 
-    def _parse_not(self) -> Expression:
-        self.take()
-        if not self.is_next("(", "not"):
-            raise self.fail(
-                "not takes a condition in parentheses", self.token, "write not (a = 1), a != 1, or a not in (1, 2)"
-            )
-        return Not(self.parse_term())
+    # Conditions.
 
-    def _parse_group(self) -> Expression:
-        opening = self.take()
-        expression = self.parse_or()
-        if not self.is_next(")"):
-            if self.token.kind is TokenKind.END:
-                raise self.fail("this parenthesis is never closed", opening, "add a )")
-            raise self._unexpected("and, or, or )")
-        self.take()
-        return expression
-
-    def _parse_condition(self) -> Expression:
+    def _parse_condition(self, *, is_inside: bool) -> _Inside:
         start = self.token
-        left = self._parse_operand("a condition")
-        if self.is_next("not", "in"):
-            return self._parse_membership(left, start)
+        left = self._parse_side("a condition")
         if self.is_next("overlaps"):
             return self._parse_overlaps(left, start)
-        if not (self.token.kind is TokenKind.SYMBOL and self.token.value in COMPARISONS):
+        if isinstance(left, tuple):
+            raise self.fail("a pair of times stands beside overlaps", start, _TIMESPAN_HINT)
+        if isinstance(left, _Conditions):
+            if self.is_next("in", *COMPARISONS):
+                raise self.fail("a condition cannot be compared", self.token, "join conditions with and, or")
+            return left
+        if self.is_next("not", "in"):
+            return self._parse_membership(left, start)
+        if is_inside and self.is_next(")"):
+            return left
+        if not self.is_next(*COMPARISONS):
             raise self._no_comparison(left, start)
         operator = self.take()
-        right = self._parse_operand("a value")
-        if not isinstance(left, Identifier) and not isinstance(right, Identifier):
+        right = self._as_operand(self._parse_side("a value"), operator)
+        if _is_constant(left) and _is_constant(right):
             raise self.fail("this compares two constants", start, "one side must be a name such as exposure.seq_num")
-        if self.token.kind is TokenKind.SYMBOL and self.token.value in COMPARISONS:
+        if self.is_next(*COMPARISONS):
             raise self.fail("comparisons do not chain", self.token, "join two of them: 1 <= x and x <= 5")
         return Comparison(left, operator.value, right, operator.position)
 
-    def _parse_operand(self, wanted: str) -> Operand:
-        if self.token.kind is not TokenKind.NAME:
-            return self._parse_literal(wanted)
-        if self.token.value.lower() in _OTHER_LANGUAGES:
-            raise self.fail(_OTHER_LANGUAGES[self.token.value.lower()], self.token)
-        token = self.take()
-        following = self.tokens[self.index]
-        if token.value == "t" and following.kind is TokenKind.TEXT and following.position == token.position + 1:
-            raise self.fail("a time begins with a capital T", token, f"write T{following}")
-        return Identifier(token.value, token.position)
-
-    def _parse_literal(self, wanted: str) -> Literal:
-        token = self.token
-        match token.kind:
-            case TokenKind.NUMBER:
-                self.take()
-                return Number(self._number(token), token.position)
-            case TokenKind.TEXT:
-                self.take()
-                return Text(token.value, token.position)
-            case TokenKind.TIME:
-                self.take()
-                return self._time(token)
-            case TokenKind.RANGE:
-                raise self.fail("a range stands inside in (...)", token, f"write x in ({token.value})")
-            case TokenKind.SYMBOL if token.value in "+-":
-                return self._parse_signed()
-            case _:
-                raise self._unexpected(wanted)
-
-    def _parse_signed(self) -> Number:
-        sign = self.take()
-        if self.token.kind is not TokenKind.NUMBER:
-            raise self.fail(f"a number is missing after {sign}", self.token)
-        value = self._number(self.take())
-        return Number(-value if sign.value == "-" else value, sign.position)
-
-    def _number(self, token: Token) -> int | float:
-        value = int(token.value) if token.value.isdigit() else float(token.value)
-        if math.isinf(value) or (isinstance(value, int) and value > MAX_NUMBER):
-            raise self.fail(f"the number {token} is too large", token)
-        return value
-
     def _parse_membership(self, left: Operand, start: Token) -> Membership:
-        if not isinstance(left, Identifier):
+        if not isinstance(left, Identifier | Arithmetic) or _is_constant(left):
             raise self.fail(f"a name must stand before {self.token}", start, "write detector in (0, 1)")
         operator = self.take()
         is_negated = operator.value == "not"
@@ -239,11 +210,7 @@ class _Parser:
         while self.is_next(","):
             self.take()
             items.append(self._parse_item(opening))
-        if not self.is_next(")"):
-            if self.token.kind is TokenKind.END:
-                raise self.fail("this parenthesis is never closed", opening, "add a )")
-            raise self._unexpected("a comma or )")
-        self.take()
+        self._close(opening, "a comma or )")
         return Membership(left, tuple(items), is_negated, operator.position)
 
     def _parse_item(self, opening: Token) -> Item:
@@ -251,11 +218,14 @@ class _Parser:
         if token.kind is TokenKind.RANGE:
             self.take()
             return self._range(token)
-        if token.kind is TokenKind.NAME:
+        if token.kind is TokenKind.NAME and token.value.lower() != "uuid":
             raise self.fail(f"{token} is no value", token, f"texts stand in single quotes: '{token}'")
         if token.kind is TokenKind.END:
             raise self.fail("this parenthesis is never closed", opening, "add a )")
-        return self._parse_literal("a value")
+        found = self._parse_signed("a value")
+        if not isinstance(found, Literal):
+            raise self.fail("a list holds values only", token, "write detector in (0, 1)")
+        return found
 
     def _range(self, token: Token) -> Range:
         ends, _, stride = token.value.partition(":")
@@ -273,42 +243,165 @@ class _Parser:
             )
         return found
 
-    def _parse_overlaps(self, left: Operand, start: Token) -> Expression:
-        """Read ``x.timespan overlaps T'..'`` or ``(T'..', T'..')`` as comparisons of begin and end."""
-        if not isinstance(left, Identifier) or not left.name.endswith("timespan"):
-            raise self.fail(
-                "overlaps takes a timespan before it", start, "write exposure.timespan overlaps (T'...', T'...')"
-            )
+    def _parse_overlaps(self, left: _Side, start: Token) -> Expression:
+        """Read two timespans that share an instant: each begins before the other ends."""
         operator = self.take()
-        begin, end = self._parse_bounds()
+        following = self.token
+        spans = self._span(left, start), self._span(self._parse_side("T'...' or (T'...', T'...')"), following)
+        if all(_is_constant(bound) for span in spans for bound in span if bound is not None):
+            raise self.fail("this compares two constants", start, _TIMESPAN_HINT)
         conditions: list[Expression] = []
-        if begin is not None:
-            name = Identifier(f"{left.name}.end", left.position)
-            conditions.append(Comparison(name, ">", begin, operator.position))
-        if end is not None:
-            name = Identifier(f"{left.name}.begin", left.position)
-            conditions.append(Comparison(name, "<", end, operator.position))
+        (one_begin, one_end), (other_begin, other_end) = spans
+        if one_end is not None and other_begin is not None:
+            conditions.append(Comparison(one_end, ">", other_begin, operator.position))
+        if one_begin is not None and other_end is not None:
+            conditions.append(Comparison(one_begin, "<", other_end, operator.position))
         if not conditions:
-            raise self.fail("both ends are open: every exposure overlaps", operator, "leave the condition out")
+            raise self.fail("both ends are open: everything overlaps", operator, "leave the condition out")
         return conditions[0] if len(conditions) == 1 else And(tuple(conditions))
 
-    def _parse_bounds(self) -> tuple[Time | None, Time | None]:
-        if self.token.kind is TokenKind.TIME:
-            instant = self._time(self.take())
-            return instant, Time(instant.tai_ns + 1, instant.understood_as, instant.position)
-        if not self.is_next("("):
-            raise self._unexpected("T'...' or (T'...', T'...')")
-        opening = self.take()
-        begin = self._parse_bound()
+    def _span(self, side: _Side, token: Token) -> _Span:
+        match side:
+            case (begin, end):
+                if isinstance(begin, Time) and isinstance(end, Time) and begin.tai_ns >= end.tai_ns:
+                    raise self.fail(
+                        "the begin is not before the end", token, "the end is the first instant after the range"
+                    )
+                return begin, end
+            case Time(tai_ns, understood_as, position):
+                return side, Time(tai_ns + 1, understood_as, position)
+            case Identifier(name, position) if name.split(".")[-1] in ("timespan", "day_obs", "exposure"):
+                stem = name if name.endswith("timespan") else f"{name}.timespan"
+                return Identifier(f"{stem}.begin", position), Identifier(f"{stem}.end", position)
+        raise self.fail("overlaps stands between two timespans", token, _TIMESPAN_HINT)
+
+    # Values.
+
+    def _parse_side(self, wanted: str) -> _Side:
+        """Read sums of products; a condition or a pair of times where parentheses hold one."""
+        left = self._parse_product(wanted)
+        while self.is_next("+", "-"):
+            operator = self.take()
+            left = self._arithmetic(left, operator, self._parse_product("a value"))
+        return left
+
+    def _parse_product(self, wanted: str) -> _Side:
+        left = self._parse_signed(wanted)
+        while self.is_next("*", "/", "%"):
+            operator = self.take()
+            left = self._arithmetic(left, operator, self._parse_signed("a value"))
+        return left
+
+    def _arithmetic(self, left: _Side, operator: Token, right: _Side) -> Arithmetic:
+        sides = self._as_operand(left, operator), self._as_operand(right, operator)
+        for side in sides:
+            if isinstance(side, Text | Time | Uuid):
+                raise self.fail(f"{operator} takes numbers, {side} is none", operator)
+        return Arithmetic(sides[0], operator.value, sides[1], operator.position)
+
+    def _as_operand(self, side: _Side, operator: Token) -> Operand:
+        if isinstance(side, tuple):
+            raise self.fail("a pair of times stands beside overlaps", operator, _TIMESPAN_HINT)
+        if isinstance(side, _Conditions):
+            raise self.fail(f"{operator} takes values, not conditions", operator, "join conditions with and, or")
+        return side
+
+    def _parse_signed(self, wanted: str) -> _Side:
+        if not self.is_next("+", "-"):
+            return self._parse_primary(wanted)
+        sign = self.take()
+        self._deeper(sign)
+        if self.token.kind is TokenKind.RANGE:
+            raise self.fail("a sign stands before one number", sign, "write x in (-5..5)")
+        if self.token.kind in (TokenKind.END, TokenKind.TEXT, TokenKind.TIME) or self.is_next(")", ","):
+            raise self.fail(f"a number is missing after {sign}", self.token)
+        value = self._as_operand(self._parse_signed(f"a number after {sign}"), sign)
+        self.depth -= 1
+        if isinstance(value, Number):
+            return Number(-value.value if sign.value == "-" else value.value, sign.position)
+        return value if sign.value == "+" else self._arithmetic(Number(0, sign.position), sign, value)
+
+    def _parse_primary(self, wanted: str) -> _Side:
+        token = self.token
+        match token.kind:
+            case TokenKind.NUMBER:
+                return Number(self._number(self.take()), token.position)
+            case TokenKind.TEXT:
+                self.take()
+                return Text(token.value, token.position)
+            case TokenKind.TIME:
+                return self._time(self.take())
+            case TokenKind.RANGE:
+                raise self.fail("a range stands inside in (...)", token, f"write x in ({token.value})")
+            case TokenKind.NAME:
+                return self._parse_name()
+            case TokenKind.SYMBOL if token.value == "(":
+                return self._parse_group()
+            case _:
+                raise self._unexpected(wanted)
+
+    def _parse_name(self) -> "Operand | Glob":
+        if self.token.value.lower() in _OTHER_LANGUAGES:
+            raise self.fail(_OTHER_LANGUAGES[self.token.value.lower()], self.token)
+        token = self.take()
+        if self.is_next("("):
+            return self._parse_function(token)
+        following = self.token
+        if token.value == "t" and following.kind is TokenKind.TEXT and following.position == token.position + 1:
+            raise self.fail("a time begins with a capital T", token, f"write T{following}")
+        return Identifier(token.value, token.position)
+
+    def _parse_function(self, name: Token) -> "Uuid | Glob":
+        opening, kind = self.take(), name.value.lower()
+        if kind in _SKY:
+            raise self.fail(f"regions on the sky ({name}) are not known here", name, "calibrations have no place there")
+        if kind == "uuid":
+            given = self._text_argument("UUID takes a text", "write UUID('01a1fb5e-487b-791d-8115-ad001776e666')")
+            self._close(opening, ")")
+            try:
+                return Uuid(str(uuid.UUID(given.value)), name.position)
+            except ValueError:
+                hint = "32 hexadecimal digits, with or without hyphens"
+                raise self.fail(f"'{given.value}' is no UUID", given, hint) from None
+        if kind != "glob":
+            raise self.fail(f"there is no function {name}", name, "there are glob(x, 'pat*') and UUID('...')")
+        hint = "write glob(exposure.science_program, 'BLOCK-*')"
+        if self.token.kind is not TokenKind.NAME:
+            raise self.fail("glob takes a name first", self.token, hint)
+        field = self.take()
         if not self.is_next(","):
-            raise self._unexpected("a comma")
+            raise self.fail("glob takes a name and a pattern", self.token, hint)
+        self.take()
+        pattern = self._text_argument("glob takes a pattern in quotes", hint)
+        self._close(opening, ")")
+        return Glob(Identifier(field.value, field.position), pattern.value, name.position)
+
+    def _text_argument(self, what: str, hint: str) -> Token:
+        if self.token.kind is not TokenKind.TEXT:
+            raise self.fail(what, self.token, hint)
+        return self.take()
+
+    def _parse_group(self) -> _Side:
+        """Read what parentheses hold: conditions, a value, or a pair of times."""
+        opening = self.take()
+        self._deeper(opening)
+        found = self._parse_pair(opening) if self._is_pair() else self._parse_or(is_inside=True)
+        if not isinstance(found, tuple):
+            self._close(opening, "and, or, or )")
+        self.depth -= 1
+        return found
+
+    def _is_pair(self) -> bool:
+        bound, comma = self.token, self.tokens[min(self.index + 1, len(self.tokens) - 1)]
+        return (bound.kind is TokenKind.TIME or self.is_next("null")) and (
+            comma.kind is TokenKind.SYMBOL and comma.value == ","
+        )
+
+    def _parse_pair(self, opening: Token) -> _Span:
+        begin = self._parse_bound()
         self.take()
         end = self._parse_bound()
-        if not self.is_next(")"):
-            raise self._unexpected(")")
-        self.take()
-        if begin is not None and end is not None and begin.tai_ns >= end.tai_ns:
-            raise self.fail("the begin is not before the end", opening, "the end is the first instant after the range")
+        self._close(opening, ")")
         return begin, end
 
     def _parse_bound(self) -> Time | None:
@@ -319,17 +412,31 @@ class _Parser:
             raise self._unexpected("T'...' or null")
         return self._time(self.take())
 
+    def _close(self, opening: Token, wanted: str) -> None:
+        if self.is_next(")"):
+            self.take()
+            return
+        if self.token.kind is TokenKind.END:
+            raise self.fail("this parenthesis is never closed", opening, "add a )")
+        raise self._unexpected(wanted)
+
+    def _number(self, token: Token) -> int | float:
+        value = int(token.value) if token.value.isdigit() else float(token.value)
+        if math.isinf(value) or (isinstance(value, int) and value > MAX_NUMBER):
+            raise self.fail(f"the number {token} is too large", token)
+        return value
+
     def _time(self, token: Token) -> Time:
         value = token.value.strip()
-        for prefix in ("isot/", "iso/"):
-            value = value.removeprefix(prefix)
         if value.isdigit() and len(value) == 8:
             raise self.fail(f"T'{value}' is no time", token, f"write exposure.day_obs = {value}")
         try:
-            parsed = parse_time(value, default_scale="utc")
+            parsed = read_where_time(value)
         except UserInputError as problem:
             raise WhereError(problem.message, self.text, token.position, hint=problem.hint, code=problem.code) from None
         return Time(parsed.tai_ns, parsed.understood_as, token.position)
+
+    # What is wrong.
 
     def require_end(self) -> None:
         if self.is_next(")"):
@@ -341,10 +448,6 @@ class _Parser:
         word = self.token.value.lower()
         if self.token.kind is TokenKind.NAME and word in _OTHER_LANGUAGES:
             return self.fail(_OTHER_LANGUAGES[word], self.token)
-        if self.token.kind is TokenKind.SYMBOL and self.token.value in "+-":
-            return self.fail("arithmetic is not known here", self.token, "write the value itself")
-        if self.token.kind is TokenKind.SYMBOL and self.token.value == "(" and isinstance(left, Identifier):
-            return self.fail(f"there is no function {left}", start)
         if self.token.kind in (TokenKind.NUMBER, TokenKind.TEXT, TokenKind.TIME, TokenKind.NAME, TokenKind.RANGE):
             return self.fail(
                 f"a comparison is missing between {left} and {self.token}", self.token, f"write {left} = ..."
@@ -361,3 +464,12 @@ class _Parser:
         if previous is None or previous.value == "(":
             return self.fail(f"{token} stands where {wanted} should", token)
         return self.fail(f"{wanted} is missing after {previous}; found {token}", token)
+
+
+def _is_constant(operand: Operand) -> bool:
+    match operand:
+        case Identifier():
+            return False
+        case Arithmetic(left, _, right):
+            return _is_constant(left) and _is_constant(right)
+    return True

@@ -1,4 +1,4 @@
-"""A parsed selection: conditions on exposures, joined by and, or, not.
+"""A parsed selection: conditions on rows, joined by and, or, not.
 
 Positions (index into the text) serve messages only and take no part in equality.
 """
@@ -44,6 +44,18 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Uuid:
+    """A dataset id ``UUID('...')``."""
+
+    value: str
+    """In lower case with hyphens."""
+    position: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"UUID('{self.value}')"
+
+
+@dataclass(frozen=True, slots=True)
 class Time:
     """A time ``T'...'``."""
 
@@ -75,8 +87,25 @@ class Range:
         return (value - self.begin) % self.stride == 0
 
 
-Literal: TypeAlias = Number | Text | Time
-Operand: TypeAlias = Identifier | Literal
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Two operands and one of ``+ - * / %``.
+
+    ``/`` is the true quotient; ``%`` is of whole numbers and has the sign of the dividend, as in SQL.
+    """
+
+    left: "Operand"
+    operator: str
+    right: "Operand"
+    position: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        sides = [f"({side})" if isinstance(side, Arithmetic) else str(side) for side in (self.left, self.right)]
+        return f"{sides[0]} {self.operator} {sides[1]}"
+
+
+Literal: TypeAlias = Number | Text | Time | Uuid
+Operand: TypeAlias = Identifier | Literal | Arithmetic
 Item: TypeAlias = Literal | Range
 
 
@@ -97,13 +126,25 @@ class Comparison:
 class Membership:
     """``x [not] in (...)``."""
 
-    identifier: Identifier
+    identifier: Identifier | Arithmetic
     items: tuple[Item, ...]
     is_negated: bool = False
     position: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.identifier} {'not in' if self.is_negated else 'in'} ({', '.join(map(str, self.items))})"
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """``glob(x, 'pat*')``: ``*`` stands for any text, ``?`` for one character; case counts."""
+
+    identifier: Identifier
+    pattern: str
+    position: int = field(default=0, compare=False)
+
+    def __str__(self) -> str:
+        return f"glob({self.identifier}, '{self.pattern}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +177,11 @@ class Or:
         return " or ".join(f"({term})" if isinstance(term, Or) else str(term) for term in self.terms)
 
 
-Expression: TypeAlias = Comparison | Membership | Not | And | Or
+Leaf: TypeAlias = Comparison | Membership | Glob
+Expression: TypeAlias = Leaf | Not | And | Or
 
 
-def leaves(expression: Expression) -> Iterator[Comparison | Membership]:
+def leaves(expression: Expression) -> Iterator[Leaf]:
     """Yield the conditions of an expression from left to right."""
     match expression:
         case And(terms) | Or(terms):
@@ -149,3 +191,24 @@ def leaves(expression: Expression) -> Iterator[Comparison | Membership]:
             yield from leaves(term)
         case _:
             yield expression
+
+
+def names_in(operand: Operand | Item) -> Iterator[Identifier]:
+    """Yield the names an operand is made of, from left to right."""
+    match operand:
+        case Identifier():
+            yield operand
+        case Arithmetic(left, _, right):
+            yield from names_in(left)
+            yield from names_in(right)
+
+
+def operands(leaf: Leaf) -> tuple[Operand | Item, ...]:
+    """Return what a condition compares, from left to right."""
+    match leaf:
+        case Comparison(left, _, right):
+            return (left, right)
+        case Membership(identifier, items):
+            return (identifier, *items)
+        case Glob(identifier):
+            return (identifier,)

@@ -57,7 +57,7 @@ class TokenKind(StrEnum):
     WORD = "word"
     """``and``, ``or``, ``not``, ``in``, ``overlaps``, ``null``; the value is in lower case."""
     SYMBOL = "symbol"
-    """Comparison, parenthesis, comma, sign."""
+    """Comparison, parenthesis, comma, sign of arithmetic."""
     END = "end"
     """After the last token."""
 
@@ -91,7 +91,7 @@ _TOKENS = re.compile(
     r"|(?P<range>-?\d+\s*\.\.\s*-?\d+(?:\s*:\s*\d+)?)"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))"
     r"|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"
-    r"|(?P<symbol>!=|<=|>=|=(?!=)|<(?!>)|>|\(|\)|,|-|\+)",
+    r"|(?P<symbol>!=|<=|>=|=(?!=)|<(?!>)|>|\(|\)|,|-|\+|\*|/|%)",
     re.ASCII,
 )
 _FOREIGN: Final = (
@@ -106,10 +106,7 @@ _FOREIGN: Final = (
     ("&", "there is no '&'", "write and"),
     ("|", "there is no '|'", "write or"),
     ("!", "there is no '!'", "write not (...), or != for 'not equal'"),
-    (":", "named values (:name) are not known here", "write the value itself"),
-    ("*", "arithmetic is not known here", "write the value itself"),
-    ("/", "arithmetic is not known here", "write the value itself"),
-    ("%", "arithmetic is not known here", "a stride in a range does it: seq_num in (0..100:2)"),
+    (":", "named values (:name) are for programs, nothing gives them here", "write the value itself"),
     (";", "a selection is one expression", "join conditions with and, or"),
     ("[", "lists stand in round parentheses", "write detector in (0, 1)"),
     ("]", "lists stand in round parentheses", "write detector in (0, 1)"),

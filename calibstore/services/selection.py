@@ -18,7 +18,7 @@ from calibstore.model.noise_penalty import (
     grade,
 )
 from calibstore.model.where import parse_where
-from calibstore.model.where_ast import Comparison, Expression, Identifier, Item, Membership, Range, Text, leaves
+from calibstore.model.where_ast import Comparison, Expression, Identifier, Item, Leaf, Membership, Range, Text, leaves
 from calibstore.model.where_eval import columns, string_values, times_of
 from calibstore.model.where_fields import KNOWN_FIELDS, check_where
 
@@ -212,7 +212,7 @@ def _check_size(expression: Expression) -> None:
         )
 
 
-def _items(leaf: Comparison | Membership) -> tuple[Item, ...]:
+def _items(leaf: Leaf) -> tuple[Item, ...]:
     return leaf.items if isinstance(leaf, Membership) else ()
 
 

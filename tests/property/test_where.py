@@ -9,8 +9,10 @@ from calibstore.errors import UserInputError
 from calibstore.model.timespan import MAX_TAI_NS
 from calibstore.model.where import (
     And,
+    Arithmetic,
     Comparison,
     Expression,
+    Glob,
     Identifier,
     Membership,
     Not,
@@ -19,6 +21,7 @@ from calibstore.model.where import (
     Range,
     Text,
     Time,
+    Uuid,
     parse_where,
 )
 from calibstore.model.where_eval import evaluate
@@ -29,12 +32,18 @@ numbers = st.builds(Number, int64 | st.floats(allow_nan=False, allow_infinity=Fa
 texts = st.builds(Text, st.text(alphabet=string.ascii_letters + string.digits + " _~-.,()=", max_size=12))
 moments = st.builds(Time, st.integers(min_value=0, max_value=MAX_TAI_NS))
 ranges = st.tuples(int64, int64, st.integers(1, 9)).map(lambda t: Range(min(t[:2]), max(t[:2]), t[2]))
-literals = numbers | texts | moments
+uuids = st.builds(Uuid, st.uuids().map(str))
+literals = numbers | texts | moments | uuids
+fields = st.builds(Identifier, names)
+sums = st.recursive(
+    fields, lambda inner: st.builds(Arithmetic, inner, st.sampled_from("+-*/%"), inner | numbers), max_leaves=4
+)
+globs = st.builds(Glob, fields, st.text(alphabet="ab*?[]%_~", max_size=6))
 signs = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
-comparisons = st.builds(Comparison, st.builds(Identifier, names), signs, literals)
+comparisons = st.builds(Comparison, fields, signs, literals) | st.builds(Comparison, sums, signs, sums | numbers)
 memberships = st.builds(
     Membership,
-    st.builds(Identifier, names),
+    sums,
     st.lists(literals | ranges, min_size=1, max_size=4).map(tuple),
     st.booleans(),
 )
@@ -45,7 +54,7 @@ def _joined(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expres
     return st.builds(Not, children) | st.builds(And, several) | st.builds(Or, several)
 
 
-expressions = st.recursive(comparisons | memberships, _joined, max_leaves=8)
+expressions = st.recursive(comparisons | memberships | globs, _joined, max_leaves=8)
 
 small = st.integers(0, 4)
 small_leaves = st.builds(Comparison, st.just(Identifier("detector")), signs, st.builds(Number, small)) | st.builds(
@@ -57,7 +66,34 @@ small_leaves = st.builds(Comparison, st.just(Identifier("detector")), signs, st.
 small_expressions = st.recursive(small_leaves, _joined, max_leaves=6)
 rows = st.fixed_dictionaries({"detector": small | st.none(), "seq_num": small | st.none()})
 
-words = ["and", "or", "not", "in", "(", ")", "=", "==", "'x'", "'", "T'2025'", "1..5", "5", ",", "band", ".", ":", "-"]
+words = [
+    "and",
+    "or",
+    "not",
+    "in",
+    "overlaps",
+    "null",
+    "glob(",
+    "UUID(",
+    "*",
+    "/",
+    "%",
+    "+",
+    "(",
+    ")",
+    "=",
+    "==",
+    "'x'",
+    "'",
+    "T'2025'",
+    "1..5",
+    "5",
+    ",",
+    "band",
+    ".",
+    ":",
+    "-",
+]
 
 
 @given(expressions)

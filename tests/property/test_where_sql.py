@@ -15,8 +15,10 @@ from calibstore.model.exposure import Exposure
 from calibstore.model.timespan import Timespan
 from calibstore.model.where import (
     And,
+    Arithmetic,
     Comparison,
     Expression,
+    Glob,
     Identifier,
     Item,
     Literal,
@@ -63,6 +65,7 @@ exposures = st.builds(
 BY_KIND: dict[FieldKind, list[str]] = {
     kind: [name for name, field in KNOWN_FIELDS.items() if field.kind is kind and field.column != "detector"]
     for kind in FieldKind
+    if kind is not FieldKind.ID
 }
 signs = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 numbers = st.builds(Number, integers | reals)
@@ -83,6 +86,16 @@ def _leaf(kind: FieldKind) -> st.SearchStrategy[Expression]:
     item: st.SearchStrategy[Item] = literal | ranges if kind is FieldKind.INTEGER else literal
     items = st.lists(item, min_size=1, max_size=4).map(tuple)
     compared = st.builds(Comparison, name, signs, literal | name) | st.builds(Comparison, literal, signs, name)
+    if kind is FieldKind.TEXT:
+        compared |= st.builds(
+            Glob, name, st.sampled_from(["*", "b*s", "?", "SDSS?~*", "[b]*", "*%", "_*", "*\\\\*", "BIAS"])
+        )
+    if kind is FieldKind.INTEGER:
+        small = st.builds(Identifier, st.sampled_from(["exposure.seq_num", "exposure.day_obs"]))
+        value = st.builds(Number, st.integers(-3, 9))
+        inner = st.builds(Arithmetic, small | value, st.sampled_from("+-*%"), small | value)
+        whole = st.builds(Arithmetic, inner | small, st.sampled_from("+-*/%"), inner | small | value)
+        compared |= st.builds(Comparison, whole, signs, value | small)
     return compared | st.builds(Membership, name, items, st.booleans())
 
 
@@ -91,7 +104,7 @@ def _joined(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expres
     return st.builds(Not, children) | st.builds(And, several) | st.builds(Or, several)
 
 
-expressions = st.recursive(st.sampled_from(list(FieldKind)).flatmap(_leaf), _joined, max_leaves=6)
+expressions = st.recursive(st.sampled_from(list(BY_KIND)).flatmap(_leaf), _joined, max_leaves=6)
 
 
 @pytest.fixture(scope="module")
