@@ -105,7 +105,8 @@ class Writer:
             kind = self.random.choice(["and", "or", "not"])
             if kind == "not":
                 return f"NOT ({self.expression(depth - 1)})"
-            return f"({self.expression(depth - 1)}) {self.random.choice([kind, kind.upper()])} ({self.expression(depth - 1)})"
+            sides = [f"({self.expression(depth - 1)})" for _ in range(2)]
+            return f" {self.random.choice([kind, kind.upper()])} ".join(sides)
         return self.random.choice(
             [self.numbers, self.sums, self.texts, self.lists, self.globs, self.spans, self.times]
         )()
