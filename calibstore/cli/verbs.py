@@ -13,7 +13,9 @@ from calibstore.commands.fields import Asked, asked_fields
 
 _ORDER = (
     "init", "rehearse", "ingest", "exposures", "campaign", "generate", "jobs", "spot", "verify", "report",
-    "certify-calibrations", "decertify", "collection-chain", "hail", "decide", "deploy", "export-calibs", "import",
+    "certify-calibrations", "decertify", "collection-chain",
+    "associate", "disassociate", "register-collection", "register-dataset-type", "hail", "decide", "deploy",
+    "export-calibs", "import",
     "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor",
 )  # fmt: skip
 _HELP_WIDTH = 76

@@ -1,12 +1,13 @@
 """The declared actions and questions: one frozen dataclass a verb."""
 
-from calibstore.commands import campaigns, generation, raws, repository, sites, store, verification
+from calibstore.commands import campaigns, collections, generation, raws, repository, sites, store, verification
 from calibstore.commands.fields import Command, build, from_json, registered, to_argv, to_json, to_line
 
 __all__ = [
     "Command",
     "build",
     "campaigns",
+    "collections",
     "from_json",
     "generation",
     "raws",

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from calibstore.commands.fields import Command, argument, command, option
-
-MODES = ("prepend", "extend", "remove")
+from calibstore.model.chain_lists import MODES
 
 
 @command("certify-calibrations", writes=True)
@@ -42,12 +41,25 @@ class Decertify(Command):
 @command("collection-chain", writes=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionChain(Command):
-    """Change a chain's list: prepend, extend or remove members."""
+    """Change a chain's list: put members in, take them out, or replace it."""
 
     parent: str = argument("CHAINED collection, e.g. LATISS/calib")
-    children: tuple[str, ...] = argument("members, in search order", metavar="CHILDREN...")
-    mode: str = option("prepend, extend or remove; there is no default", default="", choices=("", *MODES))
+    children: tuple[str, ...] = argument(
+        "members in search order; with pop their places: 0 the first, behind -- also -1 the last",
+        default=(),
+        metavar="CHILDREN...",
+    )
+    mode: str = option(f"{', '.join(MODES)}; there is no default", default="", choices=("", *MODES))
+    drop: tuple[str, ...] = option(
+        "take this member out in the same state; repeat for more", default=(), metavar="NAME"
+    )
+    flatten: bool = option("instead of chains put in what they lead to", default=False)
+    empty: bool = option("yes, redefine it to list nothing", default=False)
     create: bool = option("the parent is new: make it", default=False)
+    doc: str = option("what a new parent is for", default="", metavar="TEXT")
+    base_state: int | None = option(
+        "refuse if the list changed after this state, the one that was looked at", default=None, metavar="N"
+    )
     override: str = option(
         "act against the workflow gate: type the ticket's name; needs --reason and the deployer's role",
         default="",

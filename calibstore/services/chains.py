@@ -1,23 +1,24 @@
-"""Changing a chain's list: prepend, extend or remove, with what it does to every look-up said first."""
+"""Changing a chain's list, with what it does to every look-up said first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.store import CollectionChain
 from calibstore.datastore.atomic_files import write_atomically
-from calibstore.errors import ConflictError, NotFoundError, UserInputError, WorkflowError
-from calibstore.model.collections import CollectionType, did_you_mean, validate_collection_name
-from calibstore.model.names import find_name, top_chain_of
-from calibstore.model.records import CollectionRecord
+from calibstore.errors import UserInputError, WorkflowError
+from calibstore.model.chain_lists import change_between
+from calibstore.model.collections import CollectionType
+from calibstore.model.names import find_name
 from calibstore.services.actions import Effect, Handler, Plan
+from calibstore.services.chain_change import ChainChange, read_change
 from calibstore.services.context import Context
 from calibstore.services.gates import require_adopted
-from calibstore.services.native import butler
+from calibstore.services.native import butler, butler_python
 from calibstore.services.previews import Preview, preview_everywhere
-from calibstore.services.segments import View, load_view
+from calibstore.services.registering import register_native
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -26,61 +27,17 @@ SAVED_CHAINS = "saved-chains"
 """Folder of the repository that keeps earlier lists of top chains outside the database."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Change:
-    """One change of a list, read and checked."""
-
-    command: CollectionChain
-    parent: CollectionRecord | None
-    """None: it is created."""
-    children: tuple[CollectionRecord, ...]
-    """As given, duplicates dropped."""
-    old: tuple[str, ...]
-    new: tuple[str, ...]
-    is_strict: bool
-    before: View
-    after: View
-    tops: tuple[str, ...]
-    """Top chains of the instruments."""
-
-    @property
-    def is_top(self) -> bool:
-        """Whether the list itself is a top chain."""
-        return self.command.parent in self.tops
-
-    @property
-    def is_live(self) -> bool:
-        """Whether a top chain leads to the list, or a chain that leads to a top chain."""
-        return bool(self.after.tree.live_through(self.command.parent, self.tops))
-
-    @property
-    def is_above_top(self) -> bool:
-        """Whether the list leads to a top chain."""
-        return any(self.command.parent in self.after.tree.chains_above(top) for top in self.tops)
-
-    @property
-    def gaining(self) -> tuple[str, ...]:
-        """Members that come in, or before one that stood before them: what needs a decision in an official chain."""
-        was_above = any(self.command.parent in self.before.tree.chains_above(top) for top in self.tops)
-        old = self.old if self.is_top or was_above else ()
-        later = {name: set(old[place:]) for place, name in enumerate(old)}
-        return tuple(
-            name
-            for place, name in enumerate(self.new)
-            if name not in old or (name in self.command.children and set(self.new[place:]) & set(old) - later[name])
-        )
-
-
 def plan_collection_chain(
     command: CollectionChain, context: Context, uow: "UnitOfWork", _prepared: object = None
 ) -> Plan:
     """Plan a change of a chain; see `calibstore.services.actions.Handler`."""
-    change = _read(command, uow)
+    change = read_change(command, uow)
     if change.parent is not None and change.new == change.old:
         same = f"nothing to do: {command.parent} lists {', '.join(change.old) or 'nothing'} already in that order"
-        return Plan(effect=Effect(summary=same, data={"chain": list(change.old), "is_same": True}))
+        data = {"chain": list(change.old), "is_same": True, "base_state": change.version}
+        return Plan(effect=Effect(summary=same, warnings=change.notes, data=data))
     change.after.tree.refuse_cycle(command.parent)
-    warnings = _member_rules(change, context, uow)
+    warnings = [*change.notes, *_member_rules(change, context, uow), *_emptiness(change, uow)]
     previews = preview_everywhere(uow, change.before, change.after, changed=command.parent, now_tai_ns=context.clock())
     effect = _effect(change, context, warnings, previews)
 
@@ -88,7 +45,7 @@ def plan_collection_chain(
         if change.is_top:
             # Before the change is durable: what cannot be saved is not changed.
             _save_list(change, context, state)
-        chain = uow.collections.register(command.parent, CollectionType.CHAINED, state=state)
+        chain = uow.collections.register(command.parent, CollectionType.CHAINED, state=state, doc=command.doc)
         uow.collections.set_children(chain, tuple(uow.collections.get(name) for name in change.new), state=state)
 
     def after(done: Effect) -> Effect:
@@ -98,98 +55,27 @@ def plan_collection_chain(
     return Plan(effect=effect, apply=apply, after=after if change.is_top else None)
 
 
-def _read(command: CollectionChain, uow: "UnitOfWork") -> _Change:
-    _check_words(command)
-    parent = uow.collections.find(command.parent)
-    if parent is None:
-        _check_missing_parent(command, uow)
-    elif parent.type is not CollectionType.CHAINED:
-        raise ConflictError(
-            f"{command.parent} is a {parent.type} collection; only CHAINED ones list others",
-            hint="cabstand query-collections --collection-type chained",
-            code="E-COLLECTIONTYPE",
-        )
-    children = tuple(uow.collections.get(name) for name in dict.fromkeys(command.children))
-    tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
-    listing = [chain.name for chain in uow.collections.parents(parent)] if parent else []
-    before = load_view(uow, [*tops, *listing, command.parent, *(child.name for child in children)])
-    old = before.tree.children.get(command.parent, ())
-    new = _new_list(command, old, tuple(child.name for child in children))
-    return _Change(
-        command=command,
-        parent=parent,
-        children=children,
-        old=old,
-        new=new,
-        is_strict=uow.repository.record().is_strict,
-        before=before,
-        after=before.with_children(command.parent, new),
-        tops=tops,
-    )
-
-
-def _check_words(command: CollectionChain) -> None:
-    if not command.mode:
-        shown = to_line(replace(command, mode="prepend"))
-        raise UserInputError(
-            "collection-chain has no default mode: the Butler's replaces the whole list",
-            hint=f"to put the members first: {shown}",
-            code="E-NOMODE",
-        )
-    with_comma = [name for name in command.children if "," in name]
-    if with_comma:
-        apart = " ".join(part for name in command.children for part in name.split(",") if part)
-        raise UserInputError(
-            f"{with_comma[0]!r} contains a comma; members are separated by blanks", hint=f"give them as: {apart}"
-        )
-
-
-def _check_missing_parent(command: CollectionChain, uow: "UnitOfWork") -> None:
-    if command.create and command.mode != "remove":
-        validate_collection_name(command.parent)
-        return
-    near = did_you_mean(command.parent, [one.name for one in uow.collections.list(types=(CollectionType.CHAINED,))])
-    create = "" if command.mode == "remove" else "if it is really new, add --create"
-    guess = f"did you mean {near}?" if near else ""
-    raise NotFoundError(
-        f"no chain {command.parent!r}",
-        hint="; ".join(part for part in (guess, create) if part)
-        or "cabstand query-collections --collection-type chained",
-        code="E-NOPARENT",
-    )
-
-
-def _new_list(command: CollectionChain, old: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
-    rest = tuple(name for name in old if name not in given)
-    if command.mode == "prepend":
-        return (*given, *rest)
-    if command.mode == "extend":
-        return (*rest, *given)
-    strangers = [name for name in given if name not in old]
-    if strangers:
-        raise NotFoundError(
-            f"{', '.join(strangers)} is not in {command.parent}",
-            hint=f"its members: {', '.join(old) or 'none'}",
-            code="E-NOTMEMBER",
-        )
-    return rest
-
-
-def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[str]:
-    """Hold the added members against the rules of official chains; return warnings."""
-    command = change.command
-    added = [child for child in change.children if child.name not in change.old]
+def _member_rules(change: ChainChange, context: Context, uow: "UnitOfWork") -> list[str]:
+    """Hold the change against the rules of official chains; return warnings."""
+    command, added, types = change.command, change.added, change.after.tree.types
     warnings: list[str] = []
-    if command.mode == "remove":
+    if command.mode == "redefine" and change.is_strict and change.is_live:
+        wanted = change_between(change.old, change.new)
+        raise WorkflowError(
+            f"{command.parent} is live: its list is not replaced as a whole",
+            hint=f"the same, member by member: {change.line(wanted, base_state=change.version)}" if wanted else "",
+            code="E-REDEFINE",
+        )
+    if change.is_taking_out_only:
         return warnings
-    inside = [child.name for child in added if child.name in change.tops]
+    inside = [name for name in added if name in change.tops]
     if inside and "/calib" in command.parent:
         told = f"{inside[0]} is a top chain; in {command.parent} everything that is live would apply twice"
         if change.is_strict:
             hint = f"name the members instead: cabstand query-collections {inside[0]}"
             raise UserInputError(told, hint=hint, code="E-TOPCHAIN")
         warnings.append(f"W-TOPCHAIN {told}")
-    private = [child.name for child in added if child.name.startswith("u/")]
+    private = [name for name in added if name.startswith("u/")]
     if private and not command.parent.startswith("u/"):
         told = f"{', '.join(private)} is somebody's own collection, {command.parent} an official chain"
         if change.is_strict:
@@ -197,11 +83,18 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
             raise UserInputError(told, hint=hint, code="E-USERCOL")
         warnings.append(f"W-USERCOL {told}")
     if change.is_top:
-        direct = [child for child in added if child.type is not CollectionType.CHAINED]
         warnings += [
-            f"W-DIRECT {child.name} is a {child.type} collection, listed directly: a ticket chain can be taken out in "
+            f"W-DIRECT {name} is a {types[name]} collection, listed directly: a ticket chain can be taken out in "
             "one piece"
-            for child in direct
+            for name in added
+            if types[name] is not CollectionType.CHAINED
+        ]
+    if change.is_live:
+        tagged = [one.name for one in change.after.tree.walk(added) if one.type is CollectionType.TAGGED]
+        warnings += [
+            f"W-TAGGED {name} is a TAGGED collection: it has no ranges, so it applies to every exposure; "
+            f"{command.parent} is searched by processing"
+            for name in tagged
         ]
     if change.is_strict and (change.is_top or change.is_above_top):
         warnings += _require_adopted(change, context, uow)
@@ -215,7 +108,19 @@ def _member_rules(change: _Change, context: Context, uow: "UnitOfWork") -> list[
     return warnings
 
 
-def _require_adopted(change: _Change, context: Context, uow: "UnitOfWork") -> list[str]:
+def _emptiness(change: ChainChange, uow: "UnitOfWork") -> list[str]:
+    """Return warnings about a list that leads nowhere, and about new members that hold nothing."""
+    tree = change.after.tree
+    below = {name: [member.name for member in tree.walk([name])] for name in change.added}
+    holding = uow.collections.holding(leaf for leaves in below.values() for leaf in leaves)
+    hollow = [name for name, leaves in below.items() if not holding.intersection(leaves)]
+    warnings = [f"W-EMPTYMEMBER {name} holds nothing yet: a search passes it by" for name in hollow]
+    if not change.new:
+        warnings.append(f"W-EMPTYCHAIN {change.command.parent} lists nothing then: a search through it finds nothing")
+    return warnings
+
+
+def _require_adopted(change: ChainChange, context: Context, uow: "UnitOfWork") -> list[str]:
     warnings = []
     for name in change.gaining:
         if not change.is_top and (name in change.tops or not _holds_calibrations(change, name)):
@@ -226,7 +131,7 @@ def _require_adopted(change: _Change, context: Context, uow: "UnitOfWork") -> li
     return warnings
 
 
-def _holds_calibrations(change: _Change, name: str) -> bool:
+def _holds_calibrations(change: ChainChange, name: str) -> bool:
     """Tell raw frames, sky maps and the like, which no board decides on, from calibrations and empty ticket chains."""
     parsed = find_name(name)
     members = change.after.tree.walk([name])
@@ -235,42 +140,46 @@ def _holds_calibrations(change: _Change, name: str) -> bool:
     )
 
 
-def _live_tops(change: _Change) -> list[str]:
+def _live_tops(change: ChainChange) -> list[str]:
     """Return the chains through which the list is live, those first that list it themselves."""
     tree, parent = change.after.tree, change.command.parent
     return sorted(tree.live_through(parent, change.tops), key=lambda name: parent not in tree.children.get(name, ()))
 
 
-def _effect(change: _Change, context: Context, warnings: Sequence[str], previews: Sequence[Preview]) -> Effect:
+def _effect(change: ChainChange, context: Context, warnings: Sequence[str], previews: Sequence[Preview]) -> Effect:
     command = change.command
     live_taken = sum(preview.counts.taken for preview in previews if preview.is_live)
-    given = tuple(child.name for child in change.children)
-    told = {"prepend": "put first in", "extend": "put last in", "remove": "take out of"}[command.mode]
+    any_taken = any(preview.counts.taken for preview in previews)
     lines = [
         *(line for preview in previews for line in preview.lines()),
         f"{command.parent} would list, in search order:" if change.new else f"{command.parent} would be empty",
         *(f"  {place:>2}  {name}{'' if name in change.old else '  (new)'}" for place, name in enumerate(change.new, 1)),
+        *(f"   -  {name}  (out)" for name in change.gone),
     ]
     if change.parent is None:
         lines.insert(0, f"{command.parent} is new")
     all_warnings = [*warnings, *(one for preview in previews for one in preview.warnings())]
     if live_taken:
         all_warnings.append(f"W-PAST {live_taken} exposures already taken get another answer")
-    tickets = {parsed.ticket for name in (command.parent, *given) if (parsed := find_name(name)) and parsed.ticket}
+    named = (command.parent, *change.asked.children, *change.asked.drop)
+    tickets = {parsed.ticket for name in named if (parsed := find_name(name)) and parsed.ticket}
+    is_confirmed_by_name = (live_taken and change.is_strict) or (any_taken and command.mode == "redefine")
+    back = change_between(change.new, change.old)
     return Effect(
-        summary=f"{told} {command.parent}: {', '.join(given)}"
-        + (f" ({live_taken} past exposures get another answer)" if live_taken else ""),
+        summary=_summary(change) + (f" ({live_taken} past exposures get another answer)" if live_taken else ""),
         lines=tuple(lines),
         warnings=tuple(all_warnings),
-        native=(butler("collection-chain", context.root, "--mode", command.mode, command.parent, *given),),
-        inverse=_inverse(change, given),
+        native=_native(change, context),
+        # Where the list was changed by somebody else meanwhile, this touches no more than the change did.
+        inverse=(change.line(back),) if back else (),
         next=(f"cabstand fingerprint {command.parent}",),
-        confirm=command.parent if live_taken and change.is_strict else "",
+        confirm=command.parent if is_confirmed_by_name else "",
         ask=True,
         data={
             "chain": list(change.new),
             "is_same": False,
             "is_live": change.is_live,
+            "base_state": change.version,
             "past_exposures_changed": live_taken,
             "previews": [preview.data for preview in previews],
         },
@@ -280,20 +189,39 @@ def _effect(change: _Change, context: Context, warnings: Sequence[str], previews
     )
 
 
-def _inverse(change: _Change, given: tuple[str, ...]) -> tuple[str, ...]:
-    if change.command.mode != "remove" and not set(given) & set(change.old):
-        return (to_line(CollectionChain(parent=change.command.parent, children=given, mode="remove")),)
-    if not change.old:
-        return ()
-    # Prepending the whole former list gives its order again, whatever moved or went.
-    return (to_line(CollectionChain(parent=change.command.parent, children=change.old, mode="prepend")),)
+def _summary(change: ChainChange) -> str:
+    parent, asked = change.command.parent, change.asked
+    out = f"take out of {parent}: {', '.join(asked.drop or asked.children)}"
+    if asked.mode == "remove" or not (asked.children or change.command.empty):
+        return out
+    if asked.mode == "redefine":
+        return f"replace the list of {parent} by: {', '.join(asked.children) or 'nothing'}"
+    told = "put first in" if asked.mode == "prepend" else "put last in"
+    also = f"; take out: {', '.join(asked.drop)}" if asked.drop else ""
+    return f"{told} {parent}: {', '.join(asked.children)}{also}"
 
 
-def _saved_path(change: _Change, context: Context, state: int) -> Path:
+def _native(change: ChainChange, context: Context) -> tuple[str, ...]:
+    """Return lines that name what is put in and taken out: places and flattening may mean something else elsewhere."""
+    parent, asked = change.command.parent, change.asked
+    if change.parent is None and not asked.children:
+        return (register_native(context, parent, CollectionType.CHAINED, change.command.doc),)
+    if asked.mode == "redefine" and not asked.children:
+        return (butler_python(context.root, f"collections.redefine_chain({parent!r}, [])"),)
+    doc = ("--doc", change.command.doc) if change.parent is None and change.command.doc else ()
+    steps = [(asked.mode, asked.children), ("remove", asked.drop)]
+    return tuple(
+        butler("collection-chain", context.root, "--mode", mode, *(doc if mode != "remove" else ()), parent, *names)
+        for mode, names in steps
+        if names
+    )
+
+
+def _saved_path(change: ChainChange, context: Context, state: int) -> Path:
     return context.root / SAVED_CHAINS / f"{state}-{change.command.parent.replace('/', '_')}.txt"
 
 
-def _save_list(change: _Change, context: Context, state: int) -> None:
+def _save_list(change: ChainChange, context: Context, state: int) -> None:
     """Write the former list of a top chain beside the database, so that no fault of the store can lose it."""
     command = change.command
     head = [

@@ -1,8 +1,15 @@
 """Lines of the observatory's own tools, quoted for a shell: every change can be done without Cabstand."""
 
+import shlex
 from pathlib import Path
 
 from calibstore.commands.fields import quoted
+from calibstore.config import load_repository_file
+
+
+def place(repository: Path | str) -> str:
+    """Return what native lines call a repository: of a companion, the Butler repository it belongs to."""
+    return load_repository_file(Path(repository)).butler or str(repository)
 
 
 def butler(subcommand: str, repository: Path | str, *words: str) -> str:
@@ -17,4 +24,24 @@ def butler(subcommand: str, repository: Path | str, *words: str) -> str:
     *words : str
         Options and arguments after it.
     """
-    return " ".join(quoted(word) for word in ("butler", subcommand, str(repository), *words))
+    return " ".join(quoted(word) for word in ("butler", subcommand, place(repository), *words))
+
+
+def butler_python(repository: Path | str, call: str, *, imports: str = "Butler", before: str = "") -> str:
+    """Return a line that calls the Butler's Python interface, for what its command line cannot do.
+
+    Parameters
+    ----------
+    repository : Path or str
+        The repository.
+    call : str
+        What is called on the Butler, e.g. ``collections.redefine_chain('a', [])``.
+    imports : str
+        Names from ``lsst.daf.butler``.
+    before : str
+        Statements that stand first, each with its semicolon.
+    """
+    script = (
+        f"{before}from lsst.daf.butler import {imports}; Butler.from_config({place(repository)!r}, writeable=True).{call}"
+    )
+    return shlex.join(["python", "-c", script])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands import to_line
+from calibstore.commands.lines import read_line
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.config import Config
 from calibstore.errors import CabstandError, ConflictError, NotFoundError, UserInputError, WorkflowError
@@ -65,16 +66,24 @@ def test_modes_keep_the_given_order_and_move(repo: Any, mode: str, given: list[s
 
 
 @pytest.mark.parametrize(
-    ("mode", "given"), [("prepend", ["c"]), ("prepend", ["b"]), ("extend", ["a"]), ("remove", ["a"])]
+    ("mode", "given", "told", "back"),
+    [
+        ("prepend", ["c"], {}, "c --mode remove"),
+        ("prepend", ["b"], {}, "a --mode prepend"),
+        ("extend", ["a"], {}, "a --mode prepend"),
+        ("remove", ["a"], {}, "a --mode prepend"),
+        ("pop", ["-1"], {}, "a b --mode prepend"),
+        ("prepend", ["c"], {"drop": ("a",)}, "a --mode prepend --drop c"),
+        ("redefine", ["c", "b"], {}, "a --mode prepend --drop c"),
+        ("redefine", [], {"empty": True}, "a b --mode prepend"),
+    ],
 )
-def test_inverse_line_gives_the_former_order(repo: Any, mode: str, given: list[str]) -> None:
-    effect = repo.do(chain("some/chain", *given, mode=mode))
-    undo = next(
-        one
-        for one in (chain("some/chain", *given, mode="remove"), chain("some/chain", "a", "b"))
-        if to_line(one) == effect.inverse[0]
-    )
-    repo.do(undo)
+def test_inverse_line_gives_the_former_order(
+    repo: Any, mode: str, given: list[str], told: dict[str, Any], back: str
+) -> None:
+    effect = repo.do(chain("some/chain", *given, mode=mode, **told))
+    assert effect.inverse == (f"cabstand collection-chain some/chain {back}",)
+    repo.do(read_line(effect.inverse[0]).build())
     assert members(repo, "some/chain") == ["a", "b"]
 
 
