@@ -1,6 +1,6 @@
 """The declared actions and questions: one frozen dataclass a verb."""
 
-from calibstore.commands import campaigns, collections, generation, raws, repository, sites, store, verification
+from calibstore.commands import campaigns, collections, generation, ranges, raws, repository, sites, store, verification
 from calibstore.commands.fields import Command, build, from_json, registered, to_argv, to_json, to_line
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "collections",
     "from_json",
     "generation",
+    "ranges",
     "raws",
     "registered",
     "repository",

@@ -24,6 +24,7 @@ class CertifyCalibrations(Command):
     )
     unbounded_begin: bool = option("yes, valid for all the past", default=False)
     allow_missing: str = option("why some detectors are missing", default="", metavar="REASON")
+    detector: tuple[int, ...] = option("only this detector; repeat for more", default=(), metavar="N")
 
 
 @command("decertify", writes=True)

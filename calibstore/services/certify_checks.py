@@ -1,10 +1,12 @@
 """What a certification must fulfil: source, name, unit, no overlap, every detector, the campaign's own terms."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from calibstore.errors import ConflictError, NotFoundError, UserInputError
+from calibstore.commands.fields import to_line
+from calibstore.commands.ranges import Recertify
+from calibstore.errors import ConflictError, NotFoundError, UserInputError, WorkflowError
 from calibstore.model.calib_types import CALIB_NAMES, DATASET_TYPES
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType, did_you_mean, validate_collection_name
@@ -13,11 +15,13 @@ from calibstore.model.names import CollectionName, NameKind, find_name
 from calibstore.model.records import CertificationRecord, CollectionRecord, DatasetRecord
 from calibstore.model.times import ns_to_iso, timespan_text
 from calibstore.model.timespan import Timespan
+from calibstore.services.certified_rows import SHOWN, overlap, place
+from calibstore.services.ranges import explicit_dates
+from calibstore.services.rejections import rejected_datasets
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-SHOWN: Final = 6
 FINAL_UNITS: Final = {one.name: one.unit for one in DATASET_TYPES if one.is_calibration and one.unit}
 """Pixel unit of each final type; a product in another one is no such calibration."""
 
@@ -181,13 +185,64 @@ def find_certifiable(uow: "UnitOfWork", run: CollectionRecord, dataset_type: str
     wanted = FINAL_UNITS.get(dataset_type, "")
     wrong = [one for one in found if wanted and one.unit != wanted]
     if wrong:
-        listed = ", ".join(f"{_place(one.data_key)} [{one.unit or 'no unit'}]" for one in wrong[:SHOWN])
+        listed = ", ".join(f"{place(one.data_key)} [{one.unit or 'no unit'}]" for one in wrong[:SHOWN])
         raise ConflictError(
             f"a final {dataset_type} is in {wanted}; in {run.name} are: {listed}",
             hint=f"build it as {dataset_type} (with gains), not as a bootstrap",
             code="E-UNITS",
         )
     return found
+
+
+def of_some_detectors(
+    batch: tuple[DatasetRecord, ...], detectors: Collection[int], run: str
+) -> tuple[DatasetRecord, ...]:
+    """Return the datasets of some detectors; all when none is named.
+
+    Raises
+    ------
+    NotFoundError
+        E-NODATASETS: a detector named has none in the RUN.
+    """
+    if not detectors:
+        return batch
+    held = {one.detector for one in batch}
+    lacking = sorted(set(detectors) - held)
+    if lacking:
+        told = ", ".join(str(one) for one in sorted(one for one in held if one is not None)[:12])
+        raise NotFoundError(
+            f"{run} holds no {batch[0].dataset_type} of detector {', '.join(str(one) for one in lacking)}",
+            hint=f"it holds detector {told}" + (" ..." if len(held) > 12 else ""),
+            code="E-NODATASETS",
+        )
+    return tuple(one for one in batch if one.detector in detectors)
+
+
+def check_not_rejected(uow: "UnitOfWork", batch: Iterable[DatasetRecord], *, is_strict: bool) -> tuple[str, ...]:
+    """Hold products against what the board rejected; return warnings.
+
+    Raises
+    ------
+    WorkflowError
+        E-REJECTED, on a strict repository.
+    """
+    rejected = rejected_datasets(uow)
+    tickets: dict[str, list[DatasetRecord]] = {}
+    for one in batch:
+        if one.id in rejected:
+            tickets.setdefault(rejected[one.id], []).append(one)
+    warnings = []
+    for ticket, found in sorted(tickets.items()):
+        told = f"the board Rejected {found[0].dataset_type} of {found[0].run} ({ticket}, {place(found[0].data_key)}"
+        told += f" and {len(found) - 1} more)" if len(found) > 1 else ")"
+        if is_strict:
+            raise WorkflowError(
+                f"{told}: it gets no further validity",
+                hint=f"build it again under the next rerun letter: cabstand campaign show {ticket}",
+                code="E-REJECTED",
+            )
+        warnings.append(f"W-REJECTED {told}")
+    return tuple(warnings)
 
 
 def split_batch(
@@ -215,10 +270,12 @@ def split_batch(
     rows: list[str] = []
     for one in batch:
         if one.data_key in seen:
-            rows.append(f"{_place(one.data_key)}: {seen[one.data_key].id[:8]} and {one.id[:8]} are both in this batch")
+            rows.append(f"{place(one.data_key)}: {seen[one.data_key].id[:8]} and {one.id[:8]} are both in this batch")
         seen.setdefault(one.data_key, one)
     same: set[str] = set()
     in_the_way = {one.data_key for one in batch if seen[one.data_key] is not one}
+    is_of_itself = not in_the_way  # all that overlaps is the same dataset, once: it wants another range
+    old: set[Timespan] = set()
     for row in existing:
         new = seen.get(row.data_key)
         if new is None:
@@ -226,21 +283,30 @@ def split_batch(
         if row.dataset_id == new.id and row.timespan == timespan:
             same.add(new.data_key)
             continue
+        is_of_itself = is_of_itself and row.dataset_id == new.id and row.data_key not in in_the_way
         in_the_way.add(row.data_key)
+        old.add(row.timespan)
         rows.append(
-            f"{_place(row.data_key)}: {row.dataset_id[:8]} is certified for {timespan_text(row.timespan)}, "
+            f"{place(row.data_key)}: {row.dataset_id[:8]} is certified for {timespan_text(row.timespan)}, "
             f"{new.id[:8]} would be for {timespan_text(timespan)}"
         )
     if rows:
-        shown = "\n  ".join(rows[:SHOWN])
-        more = f"\n  and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
         began = f" --begin-date {ns_to_iso(timespan.begin_tai_ns)}" if timespan.is_bounded_begin else ""
-        raise ConflictError(
-            f"{into}: {len(in_the_way)} of {len(seen)} data IDs would overlap what is certified there\n  {shown}{more}",
-            hint=f"end the old range first: cabstand decertify {into} {batch[0].dataset_type}{began}; or certify "
-            "into a collection of its own, which is then searched first",
-            code="E-VALIDITY",
+        hint = (
+            f"end the old range first: cabstand decertify {into} {batch[0].dataset_type}{began}; or certify "
+            "into a collection of its own, which is then searched first"
         )
+        if is_of_itself:
+            begin, end = explicit_dates(timespan)
+            line = Recertify(
+                collection=into,
+                dataset_type=batch[0].dataset_type,
+                begin_date=begin,
+                end_date=end,
+                of_begin=explicit_dates(old.pop())[0] if len(old) == 1 else "",
+            )
+            hint = f"they are the same datasets, which want another range: {to_line(line)}"
+        raise overlap(rows, into=into, n_in_the_way=len(in_the_way), n_asked=len(seen), hint=hint)
     return tuple(one for one in batch if one.data_key not in same), tuple(one for one in batch if one.data_key in same)
 
 
@@ -287,8 +353,3 @@ def check_campaign(uow: "UnitOfWork", ticket: str, timespan: Timespan, instrumen
         told = f"; the nearest is --begin-date {ns_to_iso(near)}" if near is not None else "; none is known here"
         warnings.append(f"W-NOEVENT campaign {ticket} follows a camera change, but the begin is at no such event{told}")
     return tuple(warnings)
-
-
-def _place(data_key: str) -> str:
-    detector = DataId.parse(data_key).get("detector")
-    return f"detector {detector}" if detector is not None else data_key

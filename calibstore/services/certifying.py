@@ -1,6 +1,6 @@
 """Certifying and decertifying: validity ranges open and close, never changed, and never live by themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from calibstore.commands.fields import to_line
@@ -19,11 +19,13 @@ from calibstore.services.certify_checks import (
     Target,
     check_campaign,
     check_dataset_type,
+    check_not_rejected,
     check_same_ticket,
     check_target,
     find_certifiable,
     find_source,
     missing_detectors,
+    of_some_detectors,
     split_batch,
 )
 from calibstore.services.certify_difference import Differences, measure_differences, what_goes_stale
@@ -39,6 +41,7 @@ from calibstore.services.certify_facts import (
 from calibstore.services.context import Context
 from calibstore.services.decertifying import plan_decertify
 from calibstore.services.native import butler
+from calibstore.services.native_ranges import certify_call
 from calibstore.services.previews import preview_change, shadows
 from calibstore.services.ranges import begin_option, date_words, end_option, read_range, view_range
 from calibstore.services.segments import View, load_view
@@ -109,7 +112,8 @@ def _read(command: CertifyCalibrations, uow: "UnitOfWork") -> _Certifying:
     run = find_source(uow, command.run)
     check_dataset_type(uow, command.dataset_type)
     target = check_target(uow, command.collection, command.dataset_type, is_strict=is_strict)
-    batch = find_certifiable(uow, run, command.dataset_type)
+    batch = of_some_detectors(find_certifiable(uow, run, command.dataset_type), command.detector, run.name)
+    target = replace(target, warnings=(*target.warnings, *check_not_rejected(uow, batch, is_strict=is_strict)))
     target = check_same_ticket(target, run.name, is_strict=is_strict)
     camera = uow.repository.camera(batch[0].instrument)
     if target.parsed is not None and target.parsed.instrument != camera.instrument:
@@ -331,6 +335,17 @@ def _native(made: _Certifying, context: Context) -> tuple[str, ...]:
     dates = date_words(made.timespan)
     words = [*dates, made.run.name, made.target.name, made.command.dataset_type]
     lines = [butler("certify-calibrations", context.root, *words)] if made.fresh else []
+    if made.command.detector and made.fresh:
+        lines = [
+            certify_call(
+                context.root,
+                run=made.run.name,
+                collection=made.target.name,
+                dataset_type=made.command.dataset_type,
+                timespan=made.timespan,
+                data_keys=[one.data_key for one in made.fresh],
+            )
+        ]
     if made.target.ticket_chain and not made.is_chained:
         chain = (made.target.ticket_chain, made.target.name)
         lines.append(butler("collection-chain", context.root, "--mode", "prepend", *chain))
@@ -347,6 +362,7 @@ def _inverse(made: _Certifying) -> tuple[str, ...]:
                     dataset_type=made.command.dataset_type,
                     begin_date=begin_option(made.timespan),
                     end_date=end_option(made.timespan),
+                    detector=made.command.detector,
                 )
             )
         )

@@ -31,6 +31,7 @@ _MODULES: Final = {
     "report": "reporting",
     "certify-calibrations": "certifying",
     "decertify": "certifying",
+    "recertify": "recertifying",
     "collection-chain": "chains",
     "register-collection": "registering",
     "register-dataset-type": "registering",

@@ -35,7 +35,7 @@ class RangeView:
     data: dict[str, object] = field(default_factory=dict)
 
 
-def read_range(begin_date: str, end_date: str, camera: Camera) -> Timespan:
+def read_range(begin_date: str, end_date: str, camera: Camera, *, kept: Timespan | None = None) -> Timespan:
     """Read a begin and an end.
 
     Parameters
@@ -44,6 +44,8 @@ def read_range(begin_date: str, end_date: str, camera: Camera) -> Timespan:
         As typed; empty for unbounded. A day_obs means its start as a begin, and through that day as an end.
     camera : Camera
         Tells when its observing day begins.
+    kept : Timespan, optional
+        A range that is changed: it gives the side that is left out.
 
     Raises
     ------
@@ -51,13 +53,17 @@ def read_range(begin_date: str, end_date: str, camera: Camera) -> Timespan:
         If one is no time, outside 1970..2100, or the begin is not before the end.
     """
     offset_h = camera.day_obs_offset_h
+    begin_label, end_label = f"--begin-date {begin_date or UNBOUNDED}", f"--end-date {end_date or UNBOUNDED}"
+    if kept is not None and not begin_date:
+        begin_date, begin_label = begin_option(kept), "the begin that is kept"
+    if kept is not None and not end_date:
+        end_date, end_label = end_option(kept), "the end that is kept"
     begin = parse_time(begin_date or UNBOUNDED, role="begin", day_obs_offset_h=offset_h)
     end = parse_time(end_date or UNBOUNDED, role="end", day_obs_offset_h=offset_h)
     if begin.tai_ns >= end.tai_ns:
         relation = "is the same instant as" if begin.tai_ns == end.tai_ns else "is after"
         raise UserInputError(
-            f"--begin-date {begin_date or UNBOUNDED} ({begin.understood_as}) {relation} --end-date "
-            f"{end_date or UNBOUNDED} ({end.understood_as})",
+            f"{begin_label} ({begin.understood_as}) {relation} {end_label} ({end.understood_as})",
             hint="the begin is inside the range, the end is the first instant after it; leave the end out to keep it "
             "open",
             code="E-TIMEORDER",
@@ -109,6 +115,11 @@ def begin_option(timespan: Timespan) -> str:
 def end_option(timespan: Timespan) -> str:
     """Return an end as `--end-date` takes it; empty for open."""
     return ns_to_iso(timespan.end_tai_ns) if timespan.is_bounded_end else ""
+
+
+def explicit_dates(timespan: Timespan) -> tuple[str, str]:
+    """Return begin and end for a command that keeps what is left out."""
+    return begin_option(timespan) or UNBOUNDED, end_option(timespan) or UNBOUNDED
 
 
 def date_words(timespan: Timespan) -> list[str]:

@@ -24,6 +24,7 @@ from calibstore.model.site_records import SiteState
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.services.destinations import DestinationView, destination_views
 from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.rejections import rejected_of
 from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
@@ -248,14 +249,7 @@ def _unseen(
     uow: "UnitOfWork", ticket: str, chain: str, newest: set[str], decisions: Sequence[DecisionRecord]
 ) -> tuple[tuple[str, str], ...]:
     verified = {found for one in uow.verifications.list(ticket) for found in one.candidates.values()}
-    rejected: set[str] = set()
-    for decision in decisions:
-        listed = decision.subject.get("dataset_ids")
-        about = {str(one) for one in listed} if isinstance(listed, list) else set()
-        if decision.is_rejected:
-            rejected |= about
-        elif decision.is_adopted:
-            rejected -= about
+    rejected = rejected_of(decisions)
     found = load_view(uow, [chain]).segments([chain])
     rows = [owner.row for key in found.by_key.values() for _, owner in key.stretches()]
     return tuple(
