@@ -24,6 +24,9 @@ class Import(Command):
     transfer: str = option(
         "copy files in, or record them in place", default="copy", choices=("copy", "direct"), short="-t"
     )
+    redefine_chain: tuple[str, ...] = option(
+        "let the bundle's list replace the list of this chain here; repeat for more", default=(), metavar="CHAIN"
+    )
     skip_dimensions: tuple[str, ...] = option(
         "accepted as the Butler's option: dimension rows here are never changed",
         default=(),

@@ -3,7 +3,6 @@
 A file enters or leaves a bundle only with the checksum the store knows it by.
 """
 
-import glob
 import hashlib
 import os
 import shutil
@@ -16,11 +15,13 @@ from typing import Final
 from calibstore.datastore.atomic_files import (
     FILE_MODE,
     TEMPORARY_MARK,
+    make_folder,
     sync_directory,
     temporary_path,
     write_atomically,
 )
 from calibstore.datastore.checksums import sha256_of_file, unreadable
+from calibstore.datastore.threads import in_threads
 from calibstore.errors import StoreError
 
 EXPORT_FILE: Final = "export.yaml"
@@ -69,12 +70,11 @@ def write_bundle(folder: Path, copies: Sequence[FileCopy], texts: Mapping[str, s
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        manifest = []
-        for one in copies:
-            target = unfinished / one.path
-            sha256 = copy_file(one, target)
+        targets = [unfinished / one.path for one in copies]
+        sums = copy_files(copies, targets)
+        for target in targets:
             os.replace(temporary_path(target), target)  # noqa: PTH105  as in atomic_files
-            manifest.append((one.path, sha256))
+        manifest = [(one.path, sha256) for one, sha256 in zip(copies, sums, strict=True)]
         for name, text in texts.items():
             content = text.encode()
             write_atomically(unfinished / name, content)
@@ -108,6 +108,22 @@ def publish(unfinished: Path, folder: Path) -> None:
         sync_directory(folder.parent)
     except OSError as fault:
         raise _unwritable(folder, fault) from fault
+
+
+def copy_files(copies: Sequence[FileCopy], targets: Sequence[Path]) -> tuple[str, ...]:
+    """Copy files to the unfinished names of their targets, several at a time; return their SHA-256 in order.
+
+    Raises
+    ------
+    StoreError
+        As `copy_file`; copies that were complete by then stay under their unfinished names.
+    """
+    for folder in dict.fromkeys(target.parent for target in targets):
+        try:
+            make_folder(folder)
+        except OSError as fault:
+            raise _unwritable(folder, fault) from fault
+    return in_threads(lambda pair: copy_file(*pair), zip(copies, targets, strict=True))
 
 
 def copy_file(one: FileCopy, target: Path) -> str:
@@ -175,12 +191,16 @@ def finish_copies(targets: Sequence[Path]) -> None:
             raise _unwritable(folder, fault) from fault
 
 
-def remove_stale(target: Path) -> None:
-    """Remove the unfinished copies that dead processes left of a file."""
-    for path in target.parent.glob(f"{glob.escape(target.name)}{TEMPORARY_MARK}*"):
-        pid = path.name.rpartition("-")[2]
-        if not pid.isdecimal() or not _is_alive(int(pid)):
-            path.unlink(missing_ok=True)
+def remove_stale(targets: Sequence[Path]) -> None:
+    """Remove the unfinished copies that dead processes left of some files."""
+    names: dict[Path, set[str]] = {}
+    for target in targets:
+        names.setdefault(target.parent, set()).add(target.name)
+    for folder, wanted in names.items():
+        for path in folder.glob(f"*{TEMPORARY_MARK}*"):
+            name, _, pid = path.name.rpartition(TEMPORARY_MARK)
+            if name in wanted and (not pid.isdecimal() or not _is_alive(int(pid))):
+                path.unlink(missing_ok=True)
 
 
 def _is_alive(pid: int) -> bool:
@@ -223,8 +243,8 @@ def place_inside(folder: Path, relative: str) -> Path | None:
     """Return a file's place in a folder, or None when a link leads out of it."""
     place = folder / relative
     # realpath, unlike resolve, takes a loop of links for a name of its own.
-    real = Path(os.path.realpath(place))
-    return place if real.is_relative_to(os.path.realpath(folder)) else None
+    inside = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118  the trailing separator is the point
+    return place if os.path.realpath(place).startswith(inside) else None
 
 
 def file_problem(folder: Path, relative: str, *, size_bytes: int | None, sha256: str) -> str:

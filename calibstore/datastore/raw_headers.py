@@ -8,7 +8,7 @@ from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.fits_headers import HduFacts, RawHeaders, read_headers
 from calibstore.errors import UserInputError
 from calibstore.model import lsst_cameras
-from calibstore.model.camera import Camera
+from calibstore.model.camera import NO_RAWS, Camera
 from calibstore.model.exposure import Exposure
 
 __all__ = ["OBSERVATION_TYPES", "HduFacts", "RawHeaders", "read_headers", "translate", "translate_header"]
@@ -79,6 +79,12 @@ def translate_header(
         As for `translate`.
     """
     check_observation_type(observation_type)
+    if camera is not None and camera.translator == NO_RAWS:
+        raise UserInputError(
+            f"{name}: {camera.instrument} is known here by the rows of an export alone, so no raw frame can be read",
+            hint="make a repository with its camera file: cabstand init PATH --camera FILE",
+            code="E-RAW-WRONGCAMERA",
+        )
     if camera is None:
         camera = lsst_cameras.camera(lsst_translator.identify(cards, name=name))
     if camera.translator == "lsst":

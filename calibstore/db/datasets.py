@@ -93,6 +93,17 @@ class Datasets:
             found.update((row.id, _record(row)) for row in rows)
         return found
 
+    def removed(self, ids: Iterable[str]) -> dict[str, int]:
+        """Return those ids that were here once, with the state that removed them."""
+        wanted = sorted(set(ids))
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), 500):
+            query = sa.select(dataset.c.id, dataset.c.closed_state).where(
+                dataset.c.id.in_(wanted[start : start + 500]), dataset.c.closed_state.is_not(None)
+            )
+            found.update((row.id, row.closed_state) for row in self._connection.execute(query))
+        return found
+
     def in_run(self, run: CollectionRecord, *, dataset_type: str = "") -> tuple[DatasetRecord, ...]:
         """Return a RUN's datasets, of one type or all."""
         query = _OPEN.where(dataset.c.run_id == run.id).order_by(*_ORDER)

@@ -142,15 +142,13 @@ def _members(uow: "UnitOfWork", collections: Sequence[CollectionRecord]) -> _Mem
     born: list[DatasetRecord] = []
     tagged: dict[str, tuple[str, ...]] = {}
     left_out: dict[str, tuple[str, ...]] = {}
-    tags = [one.name for one in collections if one.type is CollectionType.TAGGED]
-    links = uow.associations.rows(tags, uow.associations.tree(), dataset_types=kinds) if tags else {}
     for one in collections:
         if one.type is CollectionType.RUN:
             inside = uow.datasets.in_run(one)
             born += [record for record in inside if kinds[record.dataset_type].is_calibration]
             present = {record.dataset_type for record in inside}
         elif one.type is CollectionType.TAGGED:
-            rows = links.get(one.name, ())
+            rows = uow.tags.in_collection(one)
             tagged[one.name] = tuple(sorted(row.dataset_id for row in rows if kinds[row.dataset_type].is_calibration))
             present = {row.dataset_type for row in rows}
         else:
@@ -238,7 +236,7 @@ def _exchange(
         ),
         detectors=tuple(detectors[key] for key in sorted(detectors)),
         filters=tuple(filters[key] for key in sorted(filters)),
-        collections=_collections(found, datasets),
+        collections=_collections(uow, found, datasets),
         dataset_types=tuple(types[name] for name in sorted({one.dataset_type for one in datasets})),
         datasets=tuple(exported),
         ranges=grouped_ranges(tuple((row.collection, row.timespan, row.dataset_id) for row in rows)),
@@ -248,14 +246,17 @@ def _exchange(
 
 
 def _collections(
-    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]], datasets: Sequence[DatasetRecord]
+    uow: "UnitOfWork",
+    found: dict[str, tuple[CollectionRecord, tuple[str, ...]]],
+    datasets: Sequence[DatasetRecord],
 ) -> tuple[ExchangeCollection, ...]:
     described = {
         name: ExchangeCollection(name=name, type=record.type, children=children, doc=record.doc)
         for name, (record, children) in found.items()
     }
     for run in sorted({one.run for one in datasets}):
-        described.setdefault(run, ExchangeCollection(name=run, type=CollectionType.RUN))
+        doc = uow.collections.get(run).doc
+        described.setdefault(run, ExchangeCollection(name=run, type=CollectionType.RUN, doc=doc))
     return sorted_collections(tuple(described.values()))
 
 

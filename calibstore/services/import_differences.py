@@ -1,14 +1,16 @@
 """What an import would change: every part of a bundle held against the repository before anything is written."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from calibstore.datastore.bundle import EXPORT_FILE
 from calibstore.errors import CabstandError
 from calibstore.model.camera import Camera
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.codec import sha256_of, to_plain
 from calibstore.model.collections import CollectionType
+from calibstore.model.counting import counted
 from calibstore.model.records import CertificationRecord, DatasetRecord, DatasetTypeRecord
 from calibstore.model.times import timespan_text
 from calibstore.model.timespan import Timespan
@@ -34,13 +36,26 @@ class Differences:
     datasets: list[DatasetRecord] = field(default_factory=list)
     certified: list[tuple[str, Timespan, DatasetRecord]] = field(default_factory=list)
     """(collection, timespan, dataset)."""
+    tagged: list[tuple[str, DatasetRecord]] = field(default_factory=list)
+    """(TAGGED collection, dataset)."""
+    redefined: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
+    """Chain that is here to (its members here, its members in the bundle); only those that were asked for."""
     decisions: list[DecisionRecord] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is new."""
-        return not (
-            self.dataset_types or self.filters or self.collections or self.datasets or self.certified or self.decisions
+        return not any(
+            (
+                self.dataset_types,
+                self.filters,
+                self.collections,
+                self.datasets,
+                self.certified,
+                self.tagged,
+                self.redefined,
+                self.decisions,
+            )
         )
 
     def refuse(self, conflict: str, hint: str = "") -> None:
@@ -62,12 +77,21 @@ class Differences:
             f"new range         {collection} {timespan_text(timespan)}: {n} datasets"
             for (collection, timespan), n in ranges.items()
         ]
+        lines += [
+            f"new tags          {name}: {sum(other == name for other, _ in self.tagged)} datasets"
+            for name in dict.fromkeys(name for name, _ in self.tagged)
+        ]
+        for name, (ours, theirs) in self.redefined.items():
+            lines += [f"redefined chain   {name}", f"             here  {', '.join(ours) or 'nothing'}"]
+            lines += [f"             then  {', '.join(theirs) or 'nothing'}"]
         lines += [f"new decision      {one.ticket} {one.status} by {', '.join(one.people)}" for one in self.decisions]
         lines.append(f"same              {self.n_same} parts are here already")
         return tuple(lines)
 
 
-def compare(uow: "UnitOfWork", source: Source, *, transfer: str, now_tai_ns: int) -> Differences:
+def compare(
+    uow: "UnitOfWork", source: Source, *, transfer: str, now_tai_ns: int, redefine: Collection[str] = ()
+) -> Differences:
     """Hold a bundle against the repository.
 
     Parameters
@@ -80,18 +104,18 @@ def compare(uow: "UnitOfWork", source: Source, *, transfer: str, now_tai_ns: int
         copy or direct.
     now_tai_ns : int
         The present [TAI ns].
+    redefine : collection of str
+        Chains whose list here may be replaced.
     """
     found = Differences(warnings=list(source.exchange.warnings))
-    if source.problems:
-        # Contents that are not there cannot be compared.
-        return found
     cameras = _compare_cameras(uow, source, found)
-    _compare_dimensions(source.exchange, cameras, uow, found)
+    _compare_dimensions(source, cameras, uow, found)
     _compare_types(uow, source.exchange, found)
-    _compare_collections(uow, source.exchange, found)
+    _compare_collections(uow, source.exchange, found, redefine)
     if not found.conflicts:
         rows = _compare_datasets(uow, source, cameras, found, transfer=transfer, now_tai_ns=now_tai_ns)
         _compare_ranges(uow, source.exchange, rows, found)
+        _compare_tags(uow, source.exchange, rows, found)
         _compare_decisions(uow, source, found)
     return found
 
@@ -124,7 +148,8 @@ def _compare_cameras(uow: "UnitOfWork", source: Source, found: Differences) -> d
     return cameras
 
 
-def _compare_dimensions(exchange: Exchange, cameras: dict[str, Camera], uow: "UnitOfWork", found: Differences) -> None:
+def _compare_dimensions(source: Source, cameras: dict[str, Camera], uow: "UnitOfWork", found: Differences) -> None:
+    exchange = source.exchange
     theirs = {(one.instrument, one.id): one.full_name for one in exchange.detectors}
     used = {(str(one.data_id.get("instrument")), one.data_id.get("detector")) for one in exchange.datasets}
     for name, camera in cameras.items():
@@ -135,7 +160,8 @@ def _compare_dimensions(exchange: Exchange, cameras: dict[str, Camera], uow: "Un
             if number not in ours:
                 found.refuse(
                     f"{name} has no detector {number} ({theirs.get((name, number), 'unnamed')}) here",
-                    f"this repository's camera has {len(ours)} detectors: import into one of the whole camera",
+                    f"this repository's camera has {len(ours)} detectors; one for every detector of the bundle: "
+                    f"cabstand init PATH --camera {source.folder / EXPORT_FILE}",
                 )
             elif theirs.get((name, number), ours[number]) != ours[number]:
                 found.refuse(f"{name} detector {number} is {ours[number]} here, {theirs[name, number]} in the bundle")
@@ -168,23 +194,30 @@ def _compare_types(uow: "UnitOfWork", exchange: Exchange, found: Differences) ->
             found.n_same += 1
 
 
-def _compare_collections(uow: "UnitOfWork", exchange: Exchange, found: Differences) -> None:
+def _compare_collections(uow: "UnitOfWork", exchange: Exchange, found: Differences, redefine: Collection[str]) -> None:
     described = {one.name for one in exchange.collections}
     for one in exchange.collections:
         ours = uow.collections.find(one.name)
-        if one.type is CollectionType.TAGGED:
-            found.refuse(f"{one.name} is TAGGED: members of such are not imported", "leave it out of the export")
         strangers = [name for name in one.children if name not in described and uow.collections.find(name) is None]
         if strangers:
-            found.refuse(f"chain {one.name} lists {strangers[0]}, which is neither in the bundle nor here")
+            found.refuse(
+                f"chain {one.name} lists {strangers[0]}, which is neither in the bundle nor here",
+                "a Butler exports no RUN or TAGGED members: bring it here first, or export a chain without it",
+            )
         if ours is None:
             found.collections.append(one)
         elif ours.type is not one.type:
             found.refuse(f"{one.name} is {ours.type} here, {one.type} in the bundle")
         elif one.type is CollectionType.CHAINED:
-            _compare_chain(tuple(row.name for row in uow.collections.children(ours)), one, found)
+            members = tuple(row.name for row in uow.collections.children(ours))
+            if one.name in redefine and members != one.children:
+                found.redefined[one.name] = (members, one.children)
+            else:
+                _compare_chain(members, one, found)
         else:
             found.n_same += 1
+        if ours is not None and one.doc and ours.doc != one.doc:
+            found.warnings.append(f"W-DOC {one.name} keeps its text here; the bundle's is {one.doc.strip()!r}")
 
 
 def _compare_chain(ours: tuple[str, ...], one: ExchangeCollection, found: Differences) -> None:
@@ -198,7 +231,7 @@ def _compare_chain(ours: tuple[str, ...], one: ExchangeCollection, found: Differ
         how = f"import the new members alone (cabstand export-calibs DIR {' '.join(fresh)} there), then {how}"
     found.refuse(
         f"chain {one.name} lists {', '.join(ours) or 'nothing'} here, {', '.join(one.children) or 'nothing'} in the "
-        "bundle; a chain is never redefined",
+        "bundle; a chain is never redefined unasked",
         how,
     )
 
@@ -213,11 +246,15 @@ def _compare_datasets(
     now_tai_ns: int,
 ) -> dict[str, DatasetRecord]:
     known = uow.datasets.by_ids(one.id for one in source.exchange.datasets)
+    removed = uow.datasets.removed(one.id for one in source.exchange.datasets if one.id not in known)
     bands = {(one.instrument, one.name): one.band for one in source.exchange.filters}
     in_runs: dict[str, dict[tuple[str, str], str]] = {}
     rows: dict[str, DatasetRecord] = {}
     places: dict[str, str] = {}
     for one in source.exchange.datasets:
+        if one.id not in source.datasets:
+            # Its file is not as it should be, which stands against the import by itself.
+            continue
         instrument = str(one.data_id.get("instrument", ""))
         band = bands.get((instrument, str(one.data_id.get("physical_filter", ""))), "")
         record = dataset_record(one, source, cameras[instrument], band, transfer=transfer, now_tai_ns=now_tai_ns)
@@ -231,6 +268,13 @@ def _compare_datasets(
                 found.n_same += 1
             else:
                 found.refuse(f"dataset {one.id} is {ours.dataset_type} {ours.data_key} of {ours.run} here, and differs")
+            continue
+        if one.id in removed:
+            found.refuse(
+                f"dataset {one.id} ({record.dataset_type} {record.data_key} of {one.run}) was removed here in state "
+                f"{removed[one.id]}",
+                "bring it back where it was removed: cabstand undo; an id is not given twice",
+            )
             continue
         if one.run not in in_runs:
             run = uow.collections.find(one.run)
@@ -254,6 +298,8 @@ def _compare_ranges(uow: "UnitOfWork", exchange: Exchange, rows: dict[str, Datas
                 key = (row.collection, row.dataset_type, row.data_key)
                 placed.setdefault(key, []).append((row.timespan, row.dataset_id))
         for dataset_id in one.dataset_ids:
+            if dataset_id not in rows:
+                continue
             record = rows[dataset_id]
             there = placed.setdefault((one.collection, record.dataset_type, record.data_key), [])
             if (one.timespan, dataset_id) in there:
@@ -268,6 +314,29 @@ def _compare_ranges(uow: "UnitOfWork", exchange: Exchange, rows: dict[str, Datas
                 )
             there.append((one.timespan, dataset_id))
             found.certified.append((one.collection, one.timespan, record))
+
+
+def _compare_tags(uow: "UnitOfWork", exchange: Exchange, rows: dict[str, DatasetRecord], found: Differences) -> None:
+    for one in exchange.tags:
+        collection = uow.collections.find(one.collection)
+        present = uow.tags.in_collection(collection) if collection is not None else ()
+        placed = {(row.dataset_type, row.data_key): row.dataset_id for row in present}
+        for dataset_id in dict.fromkeys(one.dataset_ids):
+            if dataset_id not in rows:
+                continue
+            record = rows[dataset_id]
+            other = placed.setdefault((record.dataset_type, record.data_key), "")
+            if other == dataset_id:
+                found.n_same += 1
+            elif other:
+                found.refuse(
+                    f"{one.collection}: {record.dataset_type} {record.data_key} is dataset {other} already, not "
+                    f"{dataset_id}",
+                    "a TAGGED collection holds one dataset of a data ID: disassociate one of them",
+                )
+            else:
+                placed[record.dataset_type, record.data_key] = dataset_id
+                found.tagged.append((one.collection, record))
 
 
 def _compare_decisions(uow: "UnitOfWork", source: Source, found: Differences) -> None:
@@ -289,11 +358,25 @@ def _bare(decision: DecisionRecord) -> object:
     return to_plain(replace(decision, id=0, origin="", opened_state=0))
 
 
-def told(problems: Sequence[str], conflicts: Sequence[str], limit: int = 50) -> str:
-    """Return a refusal: how many things stand against an import, and each of them on a line."""
-    every = [*problems, *conflicts]
-    head = f"{len(every)} thing{'s' if len(every) > 1 else ''} stand{'' if len(every) > 1 else 's'} against the import"
-    more = [f"... and {len(every) - limit} more"] if len(every) > limit else []
-    return (
-        f"{head}: {every[0]}" if len(every) == 1 else "\n".join([head, *(f"  {one}" for one in every[:limit]), *more])
+def told(problems: Sequence[str], found: Differences, *, limit: int | None = 50) -> str:
+    """Return a refusal: how many things stand against an import, each of them on a line, and what else there is.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        Files that are not as they should be.
+    found : Differences
+        Everything else.
+    limit : int or None
+        Most lines; None for all.
+    """
+    every = [*problems, *found.conflicts]
+    if len(every) == 1:
+        return f"1 thing stands against the import: {every[0]}"
+    more = [f"  ... and {len(every) - limit} more; --dry-run lists all"] if limit and len(every) > limit else []
+    rest = (
+        f"  otherwise {counted(len(found.datasets), 'new dataset')}, {counted(len(found.certified), 'new range')} and "
+        f"{counted(len(found.collections), 'new collection')}; {counted(found.n_same, 'part')} here already"
     )
+    head = f"{len(every)} things stand against the import"
+    return "\n".join([head, *(f"  {one}" for one in every[:limit]), *more, rest])

@@ -1,6 +1,5 @@
 """A bundle as it is found: read, checked file by file, and turned into the rows it would become here."""
 
-import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Final
 from calibstore.datastore.bundle import EXPORT_FILE, FACTS_FILE, FileCopy, file_problem, read_manifest
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.product_fits import product_checksums
+from calibstore.datastore.threads import in_threads
 from calibstore.datastore.yaml_guard import read_text
 from calibstore.errors import CabstandError, NotFoundError, UserInputError
 from calibstore.model.camera import Camera
@@ -49,14 +49,18 @@ class Source:
     exchange: Exchange
     repository: str
     """Name of the repository it comes from."""
+    is_own: bool
+    """Whether Cabstand wrote it and tells more than a Butler's export."""
     datasets: dict[str, DatasetFacts]
-    """By id; empty for an export that is not ours."""
+    """By id; of an export that is not ours, what its files tell. Not for files that are not as they should be."""
     decisions: tuple[DecisionRecord, ...]
     cameras: dict[str, dict[str, object]]
     fingerprints: dict[str, str]
     """Effective fingerprint by collection, as at the source."""
     problems: tuple[str, ...]
     """Files that are missing or not what they should be."""
+    partial: frozenset[str] | None
+    """RUN and TAGGED collections that hold more there than the bundle brings; None where it does not tell."""
 
 
 def read_source(folder: Path, export_file: str) -> Source:
@@ -84,16 +88,19 @@ def read_source(folder: Path, export_file: str) -> Source:
     exchange = read_export(yaml_path)
     manifest = read_manifest(folder)
     facts = _read_facts(folder)
-    known = {one.id: one for one in facts.datasets}
+    told = {one.id: one for one in facts.datasets}
+    found, problems = _check_files(folder, exchange, told, manifest, is_own=facts.is_own, is_own_yaml=not export_file)
     return Source(
         folder=folder,
         exchange=exchange,
         repository=facts.repository or "a Butler",
-        datasets=known,
+        is_own=facts.is_own,
+        datasets=found,
         decisions=facts.decisions,
         cameras=facts.cameras,
         fingerprints=facts.fingerprints,
-        problems=_problems(folder, exchange, known, manifest, is_own_yaml=not export_file),
+        problems=problems,
+        partial=facts.partial,
     )
 
 
@@ -107,7 +114,7 @@ def dataset_record(
     one : ExchangeDataset
         The dataset.
     source : Source
-        Its bundle, whose files were found whole.
+        Its bundle, which has facts of it.
     camera : Camera
         Its instrument here.
     band : str
@@ -117,10 +124,10 @@ def dataset_record(
     now_tai_ns : int
         Creation time of what does not tell its own [TAI ns].
     """
-    detector = one.data_id.get("detector")
+    detector, exposure = one.data_id.get("detector"), one.data_id.get("exposure")
     physical_filter = one.data_id.get("physical_filter")
     place = source.folder / one.path
-    facts = source.datasets.get(one.id) or _facts_of(one.id, place, now_tai_ns)
+    facts = source.datasets[one.id]
     stored = template_path(
         run=one.run,
         dataset_type=one.dataset_type,
@@ -137,12 +144,13 @@ def dataset_record(
         data_key=str(one.data_id),
         instrument=camera.instrument,
         detector=None if detector is None else int(detector),
+        exposure=None if exposure is None else int(exposure),
         physical_filter=None if physical_filter is None else str(physical_filter),
         unit=facts.unit,
         origin=IMPORTED,
         content_sha256=facts.content_sha256,
         provenance={**facts.provenance, "imported_from": source.repository},
-        created_tai_ns=facts.created_tai_ns,
+        created_tai_ns=facts.created_tai_ns if source.is_own else now_tai_ns,
         path=str(place) if transfer == "direct" else f"{DATA_FOLDER}/{stored}",
         transfer=transfer,
         size_bytes=facts.size_bytes,
@@ -158,29 +166,34 @@ def file_copy(record: DatasetRecord, one: ExchangeDataset, source: Source) -> Fi
     )
 
 
-def _facts_of(dataset_id: str, place: Path, now_tai_ns: int) -> DatasetFacts:
-    """Return what a file of somebody else's export tells of itself."""
-    content = ""
-    # A file that is no FITS image has no checksum of pixels; it still has one of its own.
-    with contextlib.suppress(CabstandError):
-        content = product_checksums(place).content_sha256
+def _facts_of(dataset_id: str, place: Path) -> DatasetFacts:
+    """Return what a file of somebody else's export tells of itself.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be read.
+    """
+    try:
+        sums = product_checksums(place)
+        size, sha256, content = sums.size_bytes, sums.sha256, sums.content_sha256
+    except CabstandError:
+        # A file that is no FITS image has no checksum of pixels; it still has one of its own.
+        size, sha256, content = place.stat().st_size, sha256_of_file(place), ""
     return DatasetFacts(
-        id=dataset_id,
-        sha256=sha256_of_file(place),
-        size_bytes=place.stat().st_size,
-        content_sha256=content,
-        unit="",
-        created_tai_ns=now_tai_ns,
+        id=dataset_id, sha256=sha256, size_bytes=size, content_sha256=content, unit="", created_tai_ns=0
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
+    is_own: bool = False
     repository: str = ""
     datasets: tuple[DatasetFacts, ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
     cameras: dict[str, dict[str, object]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    partial: frozenset[str] | None = None
 
 
 def _read_facts(folder: Path) -> _Facts:
@@ -191,12 +204,15 @@ def _read_facts(folder: Path) -> _Facts:
         plain = json.loads(read_text(path))
         if not isinstance(plain, dict) or plain.get("format") != FACTS_FORMAT:
             raise ValueError(f"format {plain.get('format') if isinstance(plain, dict) else plain!r} is not known")
+        partial = plain.get("partial")
         return _Facts(
+            is_own=True,
             repository=str(plain["repository"]["name"]),
             datasets=tuple(from_plain(DatasetFacts, one) for one in plain["datasets"]),
             decisions=tuple(from_plain(DecisionRecord, one) for one in plain["decisions"]),
             cameras={str(name): dict(one) for name, one in plain["cameras"].items()},
             fingerprints={str(name): str(one["effective"]) for name, one in plain["fingerprints"].items()},
+            partial=None if partial is None else frozenset(map(str, partial)),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
         raise UserInputError(
@@ -206,32 +222,53 @@ def _read_facts(folder: Path) -> _Facts:
         ) from fault
 
 
-def _problems(
+def _check_files(
     folder: Path,
     exchange: Exchange,
-    known: Mapping[str, DatasetFacts],
+    told: Mapping[str, DatasetFacts],
     manifest: Mapping[str, str],
     *,
+    is_own: bool,
     is_own_yaml: bool,
-) -> tuple[str, ...]:
-    found = [
+) -> tuple[dict[str, DatasetFacts], tuple[str, ...]]:
+    """Return what is known of every file that is as it should be, and what is wrong with the others."""
+
+    def look(one: ExchangeDataset) -> DatasetFacts | str:
+        facts, listed = told.get(one.id), manifest.get(one.path, "")
+        if facts is None:
+            if is_own:
+                return f"{one.path}: dataset {one.id} is in export.yaml and not in {FACTS_FILE}"
+            return _facts_of_stranger(folder, one, listed)
+        if not _SHA256.fullmatch(facts.sha256):
+            return f"{one.path}: {FACTS_FILE} gives it no sha256"
+        if listed and listed != facts.sha256:
+            return f"{one.path}: manifest and {FACTS_FILE} disagree on its sha256"
+        return file_problem(folder, one.path, size_bytes=facts.size_bytes, sha256=facts.sha256) or facts
+
+    problems = [
         file_problem(folder, name, size_bytes=None, sha256=manifest[name])
         for name in (EXPORT_FILE, FACTS_FILE)
         if name in manifest and (is_own_yaml or name != EXPORT_FILE)
     ]
-    for one in exchange.datasets:
-        facts = known.get(one.id)
-        if facts is None and known:
-            found.append(f"{one.path}: dataset {one.id} is in export.yaml and not in {FACTS_FILE}")
-            continue
-        if facts is not None and not _SHA256.fullmatch(facts.sha256):
-            found.append(f"{one.path}: {FACTS_FILE} gives it no sha256")
-            continue
-        listed = manifest.get(one.path, "")
-        if facts is not None and listed and listed != facts.sha256:
-            found.append(f"{one.path}: manifest and {FACTS_FILE} disagree on its sha256")
-            continue
-        sha256 = facts.sha256 if facts is not None else listed
-        size = facts.size_bytes if facts is not None else None
-        found.append(file_problem(folder, one.path, size_bytes=size, sha256=sha256))
-    return tuple(one for one in found if one)
+    found: dict[str, DatasetFacts] = {}
+    for one, seen in zip(exchange.datasets, in_threads(look, exchange.datasets), strict=True):
+        if isinstance(seen, str):
+            problems.append(seen)
+        else:
+            found[one.id] = seen
+    return found, tuple(one for one in problems if one)
+
+
+def _facts_of_stranger(folder: Path, one: ExchangeDataset, listed: str) -> DatasetFacts | str:
+    problem = file_problem(folder, one.path, size_bytes=None, sha256="")
+    if problem:
+        return problem
+    try:
+        facts = _facts_of(one.id, folder / one.path)
+    except CabstandError as fault:
+        return f"{one.path}: {fault.message}"
+    except OSError as fault:
+        return f"{one.path}: {fault.strerror or fault}"
+    if listed and listed != facts.sha256:
+        return f"{one.path}: has sha256 {facts.sha256[:12]}, should have {listed[:12]}"
+    return facts

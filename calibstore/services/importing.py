@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from calibstore.commands.sites import Import
 from calibstore.datastore.atomic_files import temporary_path
-from calibstore.datastore.bundle import copy_file, finish_copies, remove_stale
-from calibstore.errors import ConflictError, StoreError, WorkflowError
-from calibstore.model.collections import CollectionType
+from calibstore.datastore.bundle import copy_files, finish_copies, remove_stale
+from calibstore.errors import ConflictError, StoreError, UserInputError, WorkflowError
+from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.counting import counted
 from calibstore.model.names import NameKind, find_name, top_chain_of
 from calibstore.model.records import CertificationRecord, DatasetRecord
+from calibstore.model.timespan import Timespan
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
 from calibstore.services.fingerprinting import fingerprint
@@ -43,11 +44,10 @@ class _Staged:
     def copy(self, found: Differences) -> None:
         """Copy the files of new datasets."""
         by_id = {one.id: one for one in self.source.exchange.datasets}
-        for record in found.datasets:
-            target = self._context.absolute(record.path)
-            self._waiting[target] = record.id
-            remove_stale(target)
-            copy_file(file_copy(record, by_id[record.id], self.source), target)
+        self._waiting = {self._context.absolute(record.path): record.id for record in found.datasets}
+        remove_stale(tuple(self._waiting))
+        copies = [file_copy(record, by_id[record.id], self.source) for record in found.datasets]
+        copy_files(copies, tuple(self._waiting))
 
     def covers(self, records: Sequence[DatasetRecord]) -> bool:
         """Tell whether exactly these datasets were copied."""
@@ -86,7 +86,7 @@ def _prepare(command: Import, context: Context, dry_run: bool) -> _Staged:
     if dry_run or command.transfer == "direct":
         return staged
     with context.unit_of_work() as uow:
-        found = compare(uow, staged.source, transfer=command.transfer, now_tai_ns=context.clock())
+        found = _compare(command, context, uow, staged.source)
     if found.conflicts or staged.source.problems:
         return staged
     try:
@@ -97,12 +97,32 @@ def _prepare(command: Import, context: Context, dry_run: bool) -> _Staged:
     return staged
 
 
+def _compare(command: Import, context: Context, uow: "UnitOfWork", source: Source) -> Differences:
+    chains = [one.name for one in source.exchange.collections if one.type is CollectionType.CHAINED]
+    for name in command.redefine_chain:
+        if name not in chains:
+            near = did_you_mean(name, chains)
+            raise UserInputError(
+                f"--redefine-chain {name}: the bundle has no such chain",
+                hint=f"did you mean {near}?" if near else f"chains of the bundle: {', '.join(chains) or 'none'}",
+                code="E-COLLECTION",
+            )
+    return compare(
+        uow,
+        source,
+        transfer=command.transfer,
+        now_tai_ns=context.clock(),
+        redefine=command.redefine_chain,
+    )
+
+
 def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged) -> Plan:
     source = staged.source
-    found = compare(uow, source, transfer=command.transfer, now_tai_ns=context.clock())
-    _refuse(source, found)
+    found = _compare(command, context, uow, source)
+    _refuse(source, found, limit=50 if uow.is_write else None)
     live = _live_tickets(uow, found)
     _refuse_live(source, live)
+    _refuse_redefining(uow, found)
     effect = _effect(command, context, source, found)
     if found.is_empty:
         return Plan(effect=effect)
@@ -121,16 +141,16 @@ def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged)
     return Plan(effect=effect, apply=apply)
 
 
-def _refuse(source: Source, found: Differences) -> None:
+def _refuse(source: Source, found: Differences, *, limit: int | None) -> None:
     if source.problems:
         raise StoreError(
-            told(source.problems, found.conflicts),
+            told(source.problems, found, limit=limit),
             hint="fetch the bundle again; nothing was imported",
             code="E-BUNDLE",
         )
     if found.conflicts:
         raise ConflictError(
-            told((), found.conflicts), hint="; ".join(found.hints) or "nothing was imported", code="E-IMPORT"
+            told((), found, limit=limit), hint="; ".join(found.hints) or "nothing was imported", code="E-IMPORT"
         )
 
 
@@ -141,6 +161,7 @@ def _live_tickets(uow: "UnitOfWork", found: Differences) -> tuple[str, ...]:
     tree = uow.associations.tree()
     tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
     changed = {name for name, _, _ in found.certified} | {record.run for record in found.datasets}
+    changed |= {name for name, _ in found.tagged}
     live = []
     for name in sorted(changed):
         if tree.live_through(name, tops):
@@ -168,6 +189,21 @@ def _refuse_live(source: Source, live: Sequence[str]) -> None:
             )
 
 
+def _refuse_redefining(uow: "UnitOfWork", found: Differences) -> None:
+    """Refuse to replace the list of a top chain, or on strict repositories of any chain in use."""
+    tree = uow.associations.tree()
+    tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
+    for name, (ours, theirs) in found.redefined.items():
+        if name in tops or (uow.repository.record().is_strict and tree.live_through(name, tops)):
+            fresh = [member for member in theirs if member not in ours]
+            raise WorkflowError(
+                f"{name} is {'the top chain' if name in tops else 'in use'} here: an import does not replace its list",
+                hint=f"look at it first: cabstand collection-chain {name} {' '.join(fresh or theirs)} --mode prepend "
+                "--dry-run",
+                code="E-LIVE",
+            )
+
+
 def _effect(command: Import, context: Context, source: Source, found: Differences) -> Effect:
     chains = [one.name for one in source.exchange.collections if one.type is CollectionType.CHAINED]
     tickets = {
@@ -181,6 +217,8 @@ def _effect(command: Import, context: Context, source: Source, found: Difference
         "new_datasets": len(found.datasets),
         "new_collections": [one.name for one in found.collections],
         "new_ranges": len(found.certified),
+        "new_tags": len(found.tagged),
+        "redefined_chains": sorted(found.redefined),
         "new_decisions": len(found.decisions),
         "same": found.n_same,
         "is_same": found.is_empty,
@@ -206,6 +244,7 @@ def _effect(command: Import, context: Context, source: Source, found: Difference
         ),
         data=data,
         ticket=tickets.pop() if len(tickets) == 1 else "",
+        before={"chains": {name: list(ours) for name, (ours, _) in found.redefined.items()}} if found.redefined else {},
         after=data,
     )
 
@@ -217,22 +256,25 @@ def _write(uow: "UnitOfWork", source: Source, found: Differences, *, state: int)
         uow.repository.register_filter(one.instrument, one.name, one.band)
     for described in found.collections:
         uow.collections.register(described.name, described.type, state=state, doc=described.doc, origin=IMPORTED)
-    for run in sorted({record.run for record in found.datasets}):
-        own = [record for record in found.datasets if record.run == run]
-        uow.datasets.insert(uow.collections.get(run), own, state=state)
-    for described in found.collections:
-        if described.type is CollectionType.CHAINED:
-            members = tuple(uow.collections.get(name) for name in described.children)
-            uow.collections.set_children(uow.collections.get(described.name), members, state=state)
-    for collection in sorted({name for name, _, _ in found.certified}):
-        into = uow.collections.get(collection)
-        for timespan in sorted({span for name, span, _ in found.certified if name == collection}):
-            rows = [
-                (record.dataset_type, record.data_key, record.id)
-                for name, span, record in found.certified
-                if (name, span) == (collection, timespan)
-            ]
-            uow.certifications.insert(into, rows, timespan, state=state)
+    by_run: dict[str, list[DatasetRecord]] = {}
+    for record in found.datasets:
+        by_run.setdefault(record.run, []).append(record)
+    for run, records in sorted(by_run.items()):
+        uow.datasets.insert(uow.collections.get(run), records, state=state)
+    lists = {one.name: one.children for one in found.collections if one.type is CollectionType.CHAINED}
+    for chain, children in (*lists.items(), *((name, theirs) for name, (_, theirs) in found.redefined.items())):
+        members = tuple(uow.collections.get(name) for name in children)
+        uow.collections.set_children(uow.collections.get(chain), members, state=state)
+    certified: dict[tuple[str, Timespan], list[tuple[str, str, str]]] = {}
+    for collection, timespan, record in found.certified:
+        certified.setdefault((collection, timespan), []).append((record.dataset_type, record.data_key, record.id))
+    for (collection, timespan), rows in sorted(certified.items()):
+        uow.certifications.insert(uow.collections.get(collection), rows, timespan, state=state)
+    tagged: dict[str, list[tuple[str, str, str]]] = {}
+    for collection, record in found.tagged:
+        tagged.setdefault(collection, []).append((record.dataset_type, record.data_key, record.id))
+    for collection, rows in sorted(tagged.items()):
+        uow.tags.insert(uow.collections.get(collection), rows, state=state)
     for decision in found.decisions:
         uow.campaigns.insert_decision(decision, state=state, origin=f"imported from {source.repository}")
 
@@ -254,13 +296,15 @@ def _check_result(uow: "UnitOfWork", source: Source) -> None:
 
 
 def _has_other_members(source: Source, name: str) -> bool:
-    """Tell whether uncertified datasets of RUN members count there, which no bundle brings."""
+    """Tell whether something else counts there in RUN or TAGGED members, which the bundle does not bring."""
     collection = source.exchange.collection(name)
     if collection is None:
         return True
     if collection.type is CollectionType.CHAINED:
         return any(_has_other_members(source, child) for child in collection.children)
-    return collection.type is not CollectionType.CALIBRATION
+    if collection.type is CollectionType.CALIBRATION:
+        return False
+    return source.partial is None or name in source.partial
 
 
 def _hint_of_extra(uow: "UnitOfWork", source: Source, name: str) -> str:

@@ -3,6 +3,8 @@
 The same content stands behind our own bundles and those of a real Butler. Nothing here reads a file or a row.
 """
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
@@ -137,30 +139,60 @@ def check_exchange(exchange: Exchange) -> None:
     UserInputError
         Naming the first id, RUN, type or member that is missing, or occurs twice with another meaning.
     """
+    _check_dimensions(exchange)
     collections = {one.name: one for one in exchange.collections}
     if len(collections) < len(exchange.collections):
         names = [one.name for one in exchange.collections]
-        raise _unfit(f"collection {next(name for name in names if names.count(name) > 1)} is described twice")
-    types = {one.name for one in exchange.dataset_types}
-    ids: set[str] = set()
-    for one in exchange.datasets:
-        if one.id in ids:
-            raise _unfit(f"dataset {one.id} is listed twice")
-        ids.add(one.id)
-        run = collections.get(one.run)
-        if run is None or run.type is not CollectionType.RUN:
-            raise _unfit(f"dataset {one.id} is in RUN {one.run}, which the export does not describe")
-        if one.dataset_type not in types:
-            raise _unfit(f"dataset {one.id} is a {one.dataset_type}, a type the export does not describe")
+        raise _unfit(f"collection {_first_repeated(names)} is described twice")
+    ids = _check_datasets(exchange, collections)
     linked: tuple[ExchangeRange | ExchangeTags, ...] = (*exchange.ranges, *exchange.tags)
+    calibrations = {one.name for one in exchange.dataset_types if one.is_calibration}
     for links in linked:
         expected = CollectionType.CALIBRATION if isinstance(links, ExchangeRange) else CollectionType.TAGGED
         holder = collections.get(links.collection)
         if holder is None or holder.type is not expected:
             raise _unfit(f"associations name {links.collection}, which is no {expected} collection of the export")
-        strange = [one for one in links.dataset_ids if one not in ids]
-        if strange:
-            raise _unfit(f"{links.collection} refers to dataset {strange[0]}, which the export does not list")
+        for one in links.dataset_ids:
+            if one not in ids:
+                raise _unfit(f"{links.collection} refers to dataset {one}, which the export does not list")
+            if expected is CollectionType.CALIBRATION and ids[one] not in calibrations:
+                raise _unfit(f"{links.collection} certifies dataset {one}, but {ids[one]} is no calibration type")
+
+
+def _check_dimensions(exchange: Exchange) -> None:
+    for what, keys in (
+        ("instrument", [one.name for one in exchange.instruments]),
+        ("detector", [f"{one.instrument} {one.id}" for one in exchange.detectors]),
+        ("detector", [f"{one.instrument} {one.full_name}" for one in exchange.detectors]),
+        ("filter", [f"{one.instrument} {one.name}" for one in exchange.filters]),
+    ):
+        if len(set(keys)) < len(keys):
+            raise _unfit(f"{what} {_first_repeated(keys)} is described twice")
+
+
+def _check_datasets(exchange: Exchange, collections: Mapping[str, ExchangeCollection]) -> dict[str, str]:
+    """Return the dataset types by id."""
+    types = {one.name: set(one.dimensions) for one in exchange.dataset_types}
+    ids: dict[str, str] = {}
+    for one in exchange.datasets:
+        if one.id in ids:
+            raise _unfit(f"dataset {one.id} is listed twice")
+        ids[one.id] = one.dataset_type
+        run = collections.get(one.run)
+        if run is None or run.type is not CollectionType.RUN:
+            raise _unfit(f"dataset {one.id} is in RUN {one.run}, which the export does not describe")
+        if one.dataset_type not in types:
+            raise _unfit(f"dataset {one.id} is a {one.dataset_type}, a type the export does not describe")
+        if set(one.data_id) != types[one.dataset_type]:
+            raise _unfit(
+                f"dataset {one.id} has the dimensions {', '.join(one.data_id)}; {one.dataset_type} needs "
+                f"{', '.join(sorted(types[one.dataset_type]))}"
+            )
+    return ids
+
+
+def _first_repeated(names: Sequence[str]) -> str:
+    return next(name for name, n in Counter(names).items() if n > 1)
 
 
 def sorted_collections(collections: tuple[ExchangeCollection, ...]) -> tuple[ExchangeCollection, ...]:

@@ -12,6 +12,7 @@ from calibstore.sites.butler_exchange import Exchange, ordered_data_id, sorted_c
 
 VERSION: Final = "1.0.2"
 UNIVERSE_VERSION: Final = 8
+UNIVERSE_NAMESPACE: Final = "daf_butler"
 UUID_TAG: Final = "!uuid"
 TIMESPAN_TAG: Final = "!lsst.daf.butler.Timespan"
 TIME_TAG: Final = "!butler_time/tai/iso"
@@ -69,7 +70,7 @@ def export_text(exchange: Exchange) -> str:
         "description": "Butler Data Repository Export",
         "version": VERSION,
         "universe_version": UNIVERSE_VERSION,
-        "universe_namespace": "daf_butler",
+        "universe_namespace": UNIVERSE_NAMESPACE,
         "data": list(_blocks(exchange)),
     }
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

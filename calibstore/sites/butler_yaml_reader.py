@@ -31,11 +31,23 @@ from calibstore.sites.butler_exchange import (
     required_dimensions,
     sorted_collections,
 )
-from calibstore.sites.butler_yaml import TIME_TAG, TIMESPAN_TAG, UUID_TAG
+from calibstore.sites.butler_yaml import TIME_TAG, TIMESPAN_TAG, UNIVERSE_NAMESPACE, UUID_TAG
 
 _VERSION = re.compile(r"1\.0(\.\d+)?")
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _STORAGE_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
+_LONGEST_NAME: Final = 1024
+_LONGEST_PROSE: Final = 1 << 16
+_LONGEST_OF: Final = {
+    "instrument": 32,
+    "full_name": 32,
+    "raft": 32,
+    "name_in_raft": 32,
+    "purpose": 32,
+    "band": 32,
+}
+"""Longest values the Butler and the store take [characters]."""
+_LARGEST: Final = (1 << 63) - 1
 _HINT: Final = "write the file anew with butler export-calibs"
 
 
@@ -48,7 +60,7 @@ def _uuid_of(loader: Any, node: Any) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError as fault:
-        raise _wrong(f"line {node.start_mark.line + 1}", f"{text!r} is no UUID") from fault
+        raise _wrong(f"line {node.start_mark.line + 1}", f"{_short(text)} is no UUID") from fault
 
 
 def _time_of(loader: Any, node: Any) -> int:
@@ -58,7 +70,9 @@ def _time_of(loader: Any, node: Any) -> int:
 def _timespan_of(loader: Any, node: Any) -> Timespan:
     where = f"line {node.start_mark.line + 1}"
     if not isinstance(node, yaml.MappingNode):
-        raise _wrong(where, f"timespan {loader.construct_scalar(node)!r} holds no instant; nothing can be valid in it")
+        raise _wrong(
+            where, f"timespan {_short(loader.construct_scalar(node))} holds no instant; nothing can be valid in it"
+        )
     return _limits(loader.construct_mapping(node), where)
 
 
@@ -120,7 +134,7 @@ def check_path(path: str) -> str:
     elif ".." in parts or parts[:1] == (".",) or len(path) > 1024:
         why = "leaves the folder of the export" if ".." in parts else "is not a plain relative path"
     if why:
-        raise UserInputError(f"path {path!r} {why}", hint=_HINT, code="E-PATH")
+        raise UserInputError(f"path {_short(path)} {why}", hint=_HINT, code="E-PATH")
     return path
 
 
@@ -145,8 +159,16 @@ class _Reader:
         version = str(top.get("version", ""))
         if not _VERSION.fullmatch(version):
             raise UserInputError(
-                f"{self._name}: version {version or '(none)'} of the export format is not read; 1.0 is",
+                f"{self._name}: version {_short(version) if version else '(none)'} of the export format is not read; "
+                "1.0 is",
                 hint="export with a Butler that writes version 1.0",
+                code="E-EXPORTVERSION",
+            )
+        namespace = top.get("universe_namespace", UNIVERSE_NAMESPACE)
+        if namespace != UNIVERSE_NAMESPACE:
+            raise UserInputError(
+                f"{self._name}: dimensions of {_short(namespace)} are not read; those of {UNIVERSE_NAMESPACE} are",
+                hint="export from a Butler repository with the default dimensions",
                 code="E-EXPORTVERSION",
             )
         readers: dict[str, Callable[[dict[str, Any], str], None]] = {
@@ -161,7 +183,7 @@ class _Reader:
             block = _mapping(plain, f"data[{i}]")
             kind = _text(block, "type", f"data[{i}]")
             if kind not in readers:
-                raise _wrong(f"data[{i}]", f"block type {kind!r} is not known")
+                raise _wrong(f"data[{i}]", f"block type {_short(kind)} is not known")
             readers[kind](block, f"data[{i}] {kind}")
         exchange = Exchange(
             instruments=tuple(self._instruments),
@@ -219,7 +241,7 @@ class _Reader:
         validate_collection_name(name)
         kind = "RUN" if block["type"] == "run" else _text(block, "collection_type", where)
         if kind not in CollectionType.__members__:
-            raise _wrong(where, f"collection type {kind!r} is not known")
+            raise _wrong(where, f"collection type {_short(kind)} is not known")
         children = _sequence(block.get("children"), f"{where}: children") if kind == "CHAINED" else []
         for child in children:
             validate_collection_name(child if isinstance(child, str) else "")
@@ -230,14 +252,14 @@ class _Reader:
                 name=name,
                 type=CollectionType(kind),
                 children=tuple(children),
-                doc=_text(block, "doc", where, default=""),
+                doc=_text(block, "doc", where, default="", is_prose=True),
             )
         )
 
     def _dataset_type(self, block: dict[str, Any], where: str) -> None:
         name, storage_class = _text(block, "name", where), _text(block, "storage_class", where)
         if not _TYPE_NAME.fullmatch(name) or not _STORAGE_CLASS.fullmatch(storage_class):
-            raise _wrong(where, f"dataset type {name!r} with storage class {storage_class!r} is not plain")
+            raise _wrong(where, f"dataset type {_short(name)} with storage class {_short(storage_class)} is not plain")
         dimensions = _sequence(block.get("dimensions"), f"{where}: dimensions")
         if not all(isinstance(one, str) for one in dimensions):
             raise _wrong(where, "dimensions are names")
@@ -261,6 +283,8 @@ class _Reader:
             path = check_path(_text(record, "path", at))
             data_id = _mapping(data_ids[0], f"{at}: data_id")
             required = {str(name): value for name, value in data_id.items() if name != "band"}
+            if any(isinstance(value, int) and value > _LARGEST for value in required.values()):
+                raise _wrong(at, f"data ID {_short(required)} has a number that no detector or exposure has")
             self._datasets.append(
                 ExchangeDataset(
                     id=_id(ids[0], at),
@@ -284,7 +308,7 @@ class _Reader:
             entry = _mapping(plain, at)
             timespan = entry["timespan"] if "timespan" in entry else _limits(entry, at)
             if not isinstance(timespan, Timespan):
-                raise _wrong(at, f"timespan {timespan!r} has no tag {TIMESPAN_TAG}")
+                raise _wrong(at, f"timespan {_short(timespan)} has no tag {TIMESPAN_TAG}")
             if timespan in seen:
                 self._warnings.append(
                     f"W-REPEATEDRANGE {collection} lists one timespan twice; a Butler would keep the last entry only"
@@ -298,13 +322,13 @@ def _limits(plain: dict[Any, Any], where: str) -> Timespan:
     begin, end = plain.get("begin"), plain.get("end")
     for value in (begin, end):
         if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise _wrong(where, f"time {value!r} has no tag {TIME_TAG}")
+            raise _wrong(where, f"time {_short(value)} has no tag {TIME_TAG}")
     return Timespan(MIN_TAI_NS if begin is None else begin, MAX_TAI_NS if end is None else end)
 
 
 def _id(value: Any, where: str) -> str:
     if not isinstance(value, uuid.UUID):
-        raise _wrong(where, f"dataset id {value!r} has no tag {UUID_TAG}")
+        raise _wrong(where, f"dataset id {_short(value)} has no tag {UUID_TAG}")
     return str(value)
 
 
@@ -324,12 +348,19 @@ def _sequence(value: Any, where: str) -> list[Any]:
     return value
 
 
-def _text(plain: dict[str, Any], key: str, where: str, *, default: str | None = None) -> str:
+def _text(plain: dict[str, Any], key: str, where: str, *, default: str | None = None, is_prose: bool = False) -> str:
+    """Return a text of a mapping: one that cannot steer a terminal, and that a column holds."""
     value = plain.get(key)
     if value is None and default is not None:
         return default
     if not isinstance(value, str):
         raise _wrong(where, f"{key} is {_short(value)}, not text")
+    limit = _LONGEST_PROSE if is_prose else _LONGEST_OF.get(key, _LONGEST_NAME)
+    if len(value) > limit:
+        raise _wrong(where, f"{key} has {len(value)} characters, more than {limit}: {_short(value)}")
+    odd = {one for one in value if not one.isprintable()} - ({"\n", "\t"} if is_prose else set())
+    if odd:
+        raise _wrong(where, f"{key} {_short(value)} has the odd character {min(odd)!r}")
     return value
 
 
@@ -337,8 +368,8 @@ def _number(plain: dict[str, Any], key: str, where: str, *, default: int | None 
     value = plain.get(key)
     if value is None and default is not None:
         return default
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong(where, f"{key} is {_short(value)}, not a whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+        raise _wrong(where, f"{key} is {_short(value)}, not a whole number from 0 on")
     return value
 
 

@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from calibstore.db.schema import tag_member
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId, dataset_uuid
 from calibstore.model.records import DatasetRecord, DatasetTypeRecord
@@ -89,24 +87,14 @@ def make_tag(repo: Any, name: str, ids: Iterable[str]) -> None:
     def change(uow: Any, state: int) -> None:
         into = uow.collections.register(name, CollectionType.TAGGED, state=state, doc="best of the night")
         known = uow.datasets.by_ids(ids)
-        rows = [
-            {
-                "collection_id": into.id,
-                "dataset_type": one.dataset_type,
-                "data_key": one.data_key,
-                "dataset_id": one.id,
-                "opened_state": state,
-            }
-            for one in known.values()
-        ]
-        uow._connection.execute(sa.insert(tag_member), rows)
+        uow.tags.insert(into, [(one.dataset_type, one.data_key, one.id) for one in known.values()], state=state)
 
     repo.write(change)
 
 
 @pytest.fixture
 def fill_ticket() -> Callable[[Any], str]:
-    """Give a filler: nested chains, several ranges, open and bounded, flats, a RUN, a TAGGED, docs; the chain's name."""
+    """Give a filler: nested chains, ranges open and bounded, flats, a RUN, a TAGGED, docs; it returns the chain."""
 
     def fill(repo: Any) -> str:
         with repo.context.unit_of_work() as uow:
@@ -116,13 +104,13 @@ def fill_ticket() -> Callable[[Any], str]:
             for one in (FLAT, DEFECTS, PTC):
                 uow.repository.register_dataset_type(one, state=state)
             uow.repository.register_filter(repo.instrument, "r_03", "r")
-            uow.repository.register_filter(repo.instrument, "i_06", "i")
+            uow.repository.register_filter(repo.instrument, "N708", "narrow")
 
         repo.write(types)
         first = store_products(repo, f"{BASE}/t/biasGen.20240102a", "bias", detectors)
         second = store_products(repo, f"{BASE}/t/biasGen.20240102b", "bias", detectors)
         red = store_products(repo, f"{BASE}/t/flatGen-r.20240102a", "flat", detectors, physical_filter="r_03")
-        far = store_products(repo, f"{BASE}/t/flatGen-i.20240102a", "flat", detectors, physical_filter="i_06")
+        far = store_products(repo, f"{BASE}/t/flatGen-narrow.20240102a", "flat", detectors, physical_filter="N708")
         defects = store_products(repo, f"{BASE}/t/defectsGen.20240102a", "defects", detectors)
         ptc = store_products(repo, f"{BASE}/t/ptcGen.20240102a", "ptc", detectors)
         bias = f"{BASE}/t/bias.20240102a"

@@ -165,7 +165,7 @@ def export_calibs(folder: Path, into: Path, collections: Sequence[str], *, comma
 
 
 def holdings(folder: Path, collections: str | Sequence[str] = "*") -> Holdings:
-    """Return what a repository holds in some collections and everything below them."""
+    """Return what a repository holds in some collections, everything below them and the RUNs that it comes from."""
     from lsst.daf.butler import CollectionType
 
     with _open(folder, writeable=False) as butler:
@@ -191,6 +191,8 @@ def holdings(folder: Path, collections: str | Sequence[str] = "*") -> Holdings:
                         ranges[name].add((key, *link.timespan.nsec))
                     elif info.type is CollectionType.TAGGED:
                         tags[name].add(key)
+        for run in {one[1] for one in datasets.values()} - infos.keys():
+            (infos[run],) = butler.collections.query_info(run, include_doc=True)
         return Holdings(
             types={name: info.type.name for name, info in infos.items()},
             chains={name: tuple(one.children) for name, one in infos.items() if one.type is CollectionType.CHAINED},

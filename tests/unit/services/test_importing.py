@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from calibstore.commands.repository import Init
 from calibstore.commands.sites import ExportCalibs, Import
 from calibstore.commands.store import CollectionChain
+from calibstore.datastore.raw_headers import translate_header
 from calibstore.errors import CabstandError, ConflictError, NotFoundError, StoreError, UserInputError
 from calibstore.model.campaign_records import DecisionRecord
+from calibstore.services.doors import execute
+from calibstore.services.export_camera import find_camera
 from calibstore.services.lookup import fingerprint
 from calibstore.sites.butler_yaml_reader import read_export
 
@@ -199,7 +203,7 @@ def test_facts_without_checksums_are_refused(target: Any, bundle: Path) -> None:
 def test_an_existing_chain_is_never_redefined(source: Any, target: Any, tmp_path: Path, bundle: Path) -> None:
     target.do(Import(directory=str(bundle)))
     target.do(CollectionChain(parent=BASE, children=(SECOND,), mode="remove"))
-    with pytest.raises(ConflictError, match="a chain is never redefined") as caught:
+    with pytest.raises(ConflictError, match="a chain is never redefined unasked") as caught:
         target.do(Import(directory=str(bundle)))
     assert f"cabstand collection-chain {BASE} {SECOND} --mode prepend" in caught.value.hint
     with target.context.unit_of_work() as uow:
@@ -288,9 +292,91 @@ REALDATA = os.environ.get("CABSTAND_REALDATA", "")
 
 @pytest.mark.realdata
 @pytest.mark.skipif(not REALDATA, reason="set CABSTAND_REALDATA to the folder with butler_export/")
-def test_a_real_butlers_export(make_repo: Any) -> None:
+def test_a_real_butlers_export(make_repo: Any, tmp_path: Path) -> None:
     # The Butler's own test camera has two detectors, LATISS has one: named, and nothing written.
+    folder = Path(REALDATA) / "butler_export"
     repo = make_repo(camera="LATISS", kind="user", name="real")
-    with pytest.raises(ConflictError, match="LATISS has no detector 1"):
-        repo.do(Import(directory=str(Path(REALDATA) / "butler_export")))
+    with pytest.raises(ConflictError, match="LATISS has no detector 1") as caught:
+        repo.do(Import(directory=str(folder)))
+    assert f"cabstand init PATH --camera {folder}/export.yaml" in caught.value.hint
     assert not (repo.root / "data").exists()
+    # The remedy it names works: a repository with every detector of the export.
+    context = replace(repo.context, root=tmp_path / "whole")
+    execute(Init(path=str(context.root), camera=(str(folder / "export.yaml"),)), context)
+    effect = execute(Import(directory=str(folder)), context)
+    assert effect.data["new_datasets"] == 4
+    assert execute(Import(directory=str(folder)), context).state is None
+    again = tmp_path / "again"
+    execute(ExportCalibs(directory=str(again), collections=("LATISS/calib/DM-12345",)), context)
+    theirs, ours = read_export(folder / "export.yaml"), read_export(again / "export.yaml")
+    assert ours == theirs
+    assert (again / "export.yaml").read_text() == (folder / "export.yaml").read_text()
+    for one in ours.datasets:
+        assert (again / one.path).read_bytes() == (folder / one.path).read_bytes()
+
+
+def camera_text(instrument: str) -> str:
+    return (
+        "version: 1.0.2\nuniverse_version: 8\ndata:\n- type: dimension\n  element: instrument\n  records:\n"
+        f"  - {{name: {instrument}, visit_max: 9, exposure_max: 9, detector_max: 3, class_name: a.B}}\n"
+        "- type: dimension\n  element: detector\n  records:\n"
+        f"  - {{instrument: {instrument}, id: 0, full_name: RXX_S00, raft: RXX, name_in_raft: S00, purpose: SCIENCE}}\n"
+        f"  - {{instrument: {instrument}, id: 2, full_name: RXX_S02, raft: RXX, name_in_raft: S02, purpose: SCIENCE}}\n"
+    )
+
+
+def test_an_export_gives_a_camera_its_detectors(tmp_path: Path) -> None:
+    path = tmp_path / "export.yaml"
+    path.write_text(camera_text("LATISS"))
+    camera = find_camera(str(path))
+    assert [(one.id, len(one.amplifiers)) for one in camera.detectors] == [(0, 16), (2, 0)]
+    assert camera.translator == "lsst"
+    path.write_text(camera_text("SPARE"))
+    camera = find_camera(str(path))
+    assert (camera.instrument, camera.visit_max, len(camera.detectors)) == ("SPARE", 9, 2)
+    with pytest.raises(UserInputError, match="by the rows of an export alone") as caught:
+        translate_header({}, camera, name="raw.fits")
+    assert caught.value.code == "E-RAW-WRONGCAMERA"
+    for wrong in (camera_text("LATISS").replace("RXX_S00", "R22_S00"), "version: 1.0.2\ndata: []\n"):
+        path.write_text(wrong)
+        with pytest.raises(UserInputError) as caught:
+            find_camera(str(path))
+        assert caught.value.code == "E-CAMERA"
+
+
+def test_a_chain_is_redefined_only_when_asked(target: Any, bundle: Path) -> None:
+    target.do(Import(directory=str(bundle)))
+    target.do(CollectionChain(parent=BASE, children=(SECOND,), mode="remove"))
+    with pytest.raises(UserInputError, match="has no such chain") as caught:
+        target.do(Import(directory=str(bundle), redefine_chain=(BASE.lower(),)))
+    assert (caught.value.code, caught.value.hint) == ("E-COLLECTION", f"did you mean {BASE}?")
+    command = Import(directory=str(bundle), redefine_chain=(BASE,))
+    effect = target.do(command, dry_run=True)
+    assert f"redefined chain   {BASE}" in effect.lines
+    assert effect.before == {"chains": {BASE: [CERTIFIED]}}
+    assert target.do(command).state is not None
+    with target.context.unit_of_work() as uow:
+        assert [one.name for one in uow.collections.children(uow.collections.get(BASE))] == [SECOND, CERTIFIED]
+    assert target.do(command).state is None
+
+
+def test_a_chain_in_use_is_not_redefined_by_an_import(target: Any, bundle: Path) -> None:
+    target.do(Import(directory=str(bundle)))
+    target.do(CollectionChain(parent=BASE, children=(SECOND,), mode="remove"))
+    target.add_chain("LATISS/calib", [BASE])
+    with pytest.raises(CabstandError, match="is in use here") as caught:
+        target.do(Import(directory=str(bundle), redefine_chain=(BASE,)))
+    assert (caught.value.exit_code, caught.value.code) == (5, "E-LIVE")
+
+
+def test_a_dataset_that_was_removed_here_is_told(target: Any, bundle: Path) -> None:
+    target.do(Import(directory=str(bundle)))
+
+    def remove(uow: Any, state: int) -> None:
+        for table in ("certification", "dataset"):
+            uow._connection.exec_driver_sql(f"update {table} set closed_state = {state}")
+
+    state = target.write(remove)
+    with pytest.raises(ConflictError, match=f"was removed here in state {state}") as caught:
+        target.do(Import(directory=str(bundle)))
+    assert caught.value.code == "E-IMPORT"
