@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from calibstore.commands.fields import Command, argument, command, option
 from calibstore.model.chain_lists import MODES
 
+CHAIN_VIEWS = ("tree", "table", "flatten", "inverse-tree", "inverse-table", "no-children")
+
 
 @command("certify-calibrations", writes=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class QueryCollections(Command):
     collection_type: tuple[str, ...] = option(
         "only these types", default=(), choices=("run", "tagged", "chained", "calibration")
     )
-    chains: str = option("how chains are shown", default="tree", choices=("tree", "table", "flatten"))
+    chains: str = option("how chains are shown; inverse: who lists each", default="tree", choices=CHAIN_VIEWS)
 
 
 @command("query-datasets", writes=False)

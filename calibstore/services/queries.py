@@ -9,10 +9,11 @@ from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.exposure import Exposure
 from calibstore.model.names import top_chain_of
-from calibstore.model.search_path import Association, CollectionTree
+from calibstore.model.search_path import Association
 from calibstore.model.times import ns_to_iso, timespan_text
 from calibstore.model.timespan import Timespan
 from calibstore.services.actions import Answer
+from calibstore.services.chain_listing import listed_rows, listed_under, parents_of
 from calibstore.services.context import Context
 from calibstore.services.explaining import Candidate, Explanation, describe_candidate, explain_lookup
 from calibstore.services.fingerprinting import Fingerprint as Hashes
@@ -33,30 +34,23 @@ def query_collections(command: QueryCollections, context: Context) -> Answer:
     names = [one.name for one in found]
     if not names and not any(character in command.glob for character in "*?["):
         raise _no_collection(command.glob, [one.name for one in every])
+    rows = listed_rows(tree, names, command.chains)
     if command.chains == "flatten":
-        names = [member.name for member in tree.walk(names)]
-    rows = [(0, name) for name in names]
-    if command.chains == "tree":
-        below = {child for name in names for child in _below(tree, name)}
-        rows = [row for name in names if name not in below for row in _tree_rows(tree, name, 0)]
+        names = [name for _depth, name in rows]
     width = max((2 * depth + len(name) for depth, name in rows), default=4)
     lines = [f"{'NAME':<{width}}  TYPE"]
     for depth, name in rows:
         own = f"{'  ' * depth + name:<{width}}  {tree.types[name]}"
-        children = tree.children.get(name, ())
-        lines.append(own)
-        if command.chains == "table":
-            lines += [f"  {place:>2}  {child}" for place, child in enumerate(children, start=1)]
+        lines += [own, *(f"  {under}" for under in listed_under(tree, name, command.chains))]
     if not rows:
         lines = [f"no collection matches {command.glob!r}"]
     records = {one.name: one for one in every}
-    parents = {name: sorted(chain for chain, children in tree.children.items() if name in children) for name in names}
     data = [
         {
             "name": name,
             "type": str(tree.types[name]),
             "children": list(tree.children.get(name, ())),
-            "parents": parents[name],
+            "parents": list(parents_of(tree, name)),
             "origin": records[name].origin,
             "doc": records[name].doc,
         }
@@ -194,21 +188,6 @@ def show_fingerprint(command: Fingerprint, context: Context) -> Answer:
         }
         exit_code = 0 if is_same else 4
     return Answer(lines=tuple(lines), data=data, exit_code=exit_code)
-
-
-def _below(tree: CollectionTree, name: str, seen: frozenset[str] = frozenset()) -> set[str]:
-    found: set[str] = set()
-    for child in tree.children.get(name, ()):
-        if child not in seen:
-            found |= {child} | _below(tree, child, seen | {name})
-    return found
-
-
-def _tree_rows(tree: CollectionTree, name: str, depth: int) -> list[tuple[int, str]]:
-    rows = [(depth, name)]
-    for child in tree.children.get(name, ()):
-        rows += _tree_rows(tree, child, depth + 1)
-    return rows
 
 
 def _no_collection(name: str, known: list[str]) -> NotFoundError:
