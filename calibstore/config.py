@@ -1,5 +1,8 @@
 """Where things are: the user's configuration file, data and state folders, and the repository that is meant."""
 
+import hashlib
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -251,24 +254,76 @@ def _ui_config(path: Path, found: Mapping[str, object]) -> UiConfig:
     return UiConfig(**chosen, is_writable=bool(table.get("write", False)), keys=dict(keys))
 
 
+BUTLER_PREFIX: Final = "butler:"
+"""Before the place of a real Butler repository."""
+
+
+def butler_named(given: str, config: Config, environment: Mapping[str, str]) -> str:
+    """Return the Butler repository that is meant, or nothing where one of ours is.
+
+    Parameters
+    ----------
+    given : str
+        As for `find_repository`.
+
+    Returns
+    -------
+    str
+        An absolute folder, or the URI or registered name as given; empty for a repository of ours.
+    """
+    chosen = _chosen(given, config, environment)
+    if not chosen.startswith(BUTLER_PREFIX):
+        return ""
+    place = chosen.removeprefix(BUTLER_PREFIX)
+    if not place:
+        raise UserInputError("butler: names no repository", hint="give its folder: -R butler:PATH", code="E-BUTLER")
+    is_name = "://" in place or ("/" not in place and not Path(place).exists())
+    if is_name:
+        return place
+    path = Path(os.path.normpath(Path(place).expanduser().absolute()))
+    return str(path.parent if path.name == "butler.yaml" else path)
+
+
+def companion_folder(butler: str, config: Config) -> Path:
+    """Return the folder of the store that accompanies a Butler repository.
+
+    It stands beside the repository where that may be written, else among the user's own data.
+    """
+    if butler.startswith("/"):
+        path = Path(butler)
+        beside = path.with_name(f"{path.name}.cabstand")
+        if beside.exists() or os.access(path.parent, os.W_OK):
+            return beside
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", butler).strip("-")[-40:]
+    mark = hashlib.sha256(butler.encode()).hexdigest()[:8]
+    return config.data_dir / "butler" / f"{name}-{mark}.cabstand"
+
+
+def _chosen(given: str, config: Config, environment: Mapping[str, str]) -> str:
+    chosen = given or environment.get("CABSTAND_REPO", "") or config.default_repository
+    return config.repositories.get(chosen, chosen)
+
+
 def find_repository(given: str, config: Config, environment: Mapping[str, str]) -> Path:
     """Return the folder of the repository that is meant.
 
     Parameters
     ----------
     given : str
-        What ``-R`` said: a folder or a configured name; empty for none.
+        What ``-R`` said: a folder, a configured name, or ``butler:`` and the place of a real Butler repository;
+        empty for none.
 
     Raises
     ------
     UserInputError
         If nothing says which repository is meant.
     """
-    chosen = given or environment.get("CABSTAND_REPO", "") or config.default_repository
+    chosen = _chosen(given, config, environment)
     if not chosen:
         raise UserInputError(
             "no repository is named",
             hint="give -R PATH, set CABSTAND_REPO, or try the rehearsal: cabstand rehearse",
             code="E-NOREPO",
         )
-    return Path(config.repositories.get(chosen, chosen)).expanduser().absolute()
+    butler = butler_named(given, config, environment)
+    return companion_folder(butler, config) if butler else Path(chosen).expanduser().absolute()

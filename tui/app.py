@@ -48,6 +48,7 @@ class CabstandApp(ActingFrame):
     async def _begin(self) -> None:
         await self.mount(ErrorDrawer(), before="#status")
         await self.mount(CommandBar(), after="#status")
+        self.observe()
         self.read_repository()
         if self.opening.is_guided:
             self.action_toggle_guide()

@@ -47,6 +47,7 @@ class ActingFrame(StoreFrame):
 
     def action_refresh_view(self) -> None:
         """Read again."""
+        self.observe()
         self.read_repository()
         if self.ready_view is not None:
             self.ready_view.refresh_look()

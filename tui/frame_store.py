@@ -24,6 +24,25 @@ class StoreFrame(Frame):
 
         self.link.read(question, self._know, group="repository", failed=self._not_known)
 
+    def observe(self) -> None:
+        """Read the Butler repository behind the store again, off the event loop; what is asked later sees it."""
+        if not self.opening.butler:
+            return
+
+        def question(context: Any) -> tuple[str, ...]:
+            from dataclasses import replace
+
+            from calibstore.services.mirroring import attend
+
+            return attend(replace(context, is_read_only=not self.opening.is_observing), self.opening.butler)
+
+        self.link.read(question, self._observed, group="observe")
+
+    def _observed(self, warnings: tuple[str, ...]) -> None:
+        stale = [one for one in warnings if one.startswith("W-STALE")]
+        if stale:
+            self.say(stale[0])
+
     def _not_known(self, problem: CabstandError) -> None:
         self.report(problem)
         self._show_waiting()
@@ -100,7 +119,7 @@ class StoreFrame(Frame):
 
     def _answered(self, group: str) -> None:
         """Take the remembered body away once the view has its first answer."""
-        if group in ("repository", "watch"):
+        if group in ("repository", "watch", "observe"):
             return
         view = self.view
         if self._is_remembered and view is not None and group.startswith(f"{view.NAME}:"):

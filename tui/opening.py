@@ -24,6 +24,10 @@ class Opening:
     place: Place = field(default_factory=lambda: Place(""))
     """Empty: where the last session ended."""
     instrument: str = ""
+    butler: str = ""
+    """The Butler repository whose companion `root` is; empty for a repository of ours."""
+    is_observing: bool = True
+    """Whether what changed in the Butler may be recorded, also while the interface itself is READ-ONLY."""
     is_writable: bool = False
     theme: str = "dark"
     is_ascii: bool = False

@@ -28,6 +28,33 @@ def print_page(opening: Any, width: int) -> int:
     return 0
 
 
+def attend_to_butler(opening: "Opening") -> None:
+    """Read the Butler repository whose companion is opened, telling what there is to say on standard error.
+
+    Raises
+    ------
+    CabstandError
+        If it cannot be read.
+    """
+    from calibstore.services.context import Context
+    from calibstore.services.mirroring import attend
+
+    def narrate(text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+    context = Context(
+        root=opening.root,
+        clock=opening.clock,
+        user=opening.user,
+        host=opening.host,
+        config=opening.config,
+        is_read_only=not opening.is_observing,
+        narrate=narrate,
+    )
+    for warning in attend(context, opening.butler):
+        narrate(f"warning: {warning}")
+
+
 def page_text(opening: "Opening", place: Place, width: int, *, is_ascii: bool) -> str:
     """Return the page of a place as text."""
     from calibstore.services.context import Context

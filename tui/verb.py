@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from calibstore.config import THEMES, Config, find_repository, load_config
+from calibstore.config import (
+    REPOSITORY_FILE,
+    THEMES,
+    Config,
+    butler_named,
+    find_repository,
+    load_config,
+    load_repository_file,
+)
 from calibstore.errors import UserInputError
 from tui.catalogue import check_place
 from tui.places import Place, parse_place
@@ -57,6 +65,7 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
     place = parse_place(words)
     named = repo or str(ctx.obj.given.get("repo") or "")
     is_guided = place.view == "rehearse"
+    butler = ""
     check_place(Place("", place.words, place.options) if is_guided else place)
     if config.ui.keys:
         from tui.key_map import checked_keys
@@ -66,6 +75,7 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
         root, place = _rehearsal(config, surroundings, named, is_reset=given["reset"]), Place("")
     else:
         root = find_repository(named, config, environment)
+        butler = butler_named(named, config, environment) or load_repository_file(root).butler
     # Textual waits this long [ms] whether Esc begins a longer sequence; a packet brings those whole.
     os.environ.setdefault("ESCDELAY", "40")
     from tui.opening import Opening
@@ -79,6 +89,8 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
         environment=environment,
         place=place,
         instrument=given["instrument"],
+        butler=butler,
+        is_observing=not (given["read_only"] or ctx.obj.given.get("read_only")),
         is_writable=(given["write"] or config.ui.is_writable or is_guided)
         and not (given["read_only"] or ctx.obj.given.get("read_only")),
         theme=given["theme"] or ("mono" if environment.get("NO_COLOR") else config.ui.theme),
@@ -86,6 +98,11 @@ def ui(ctx: click.Context, /, words: tuple[str, ...], repo: str, **given: Any) -
         is_guided=is_guided,
         is_fresh=given["fresh"],
     )
+    if butler and (given["plain"] or not (root / REPOSITORY_FILE).exists()):
+        # The first reading takes a while and may fail: it is told on the plain terminal.
+        from tui.plain import attend_to_butler
+
+        attend_to_butler(opening)
     if given["plain"]:
         from tui.plain import print_page
 

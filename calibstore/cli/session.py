@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import click
 
 from calibstore.cli.prose import for_terminal
-from calibstore.config import Config, find_repository, load_config
+from calibstore.config import Config, butler_named, find_repository, load_config
 from calibstore.errors import CabstandError, WorkflowError
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Session:
             is_read_only=bool(self.given.get("read_only")),
             narrate=self._narrate,
         )
+        self._attend(command, context)
         if not command.writes:
             answer = ask(command, context)
             self._print(answer.lines, answer.data, answer.warnings)
@@ -144,6 +145,20 @@ class Session:
         effect = execute(command, context)
         self._print_effect(command, effect, is_dry_run=False)
         return effect.exit_code
+
+    def _attend(self, command: "Command", context: Any) -> None:
+        """Read the Butler repository that is meant, if one is, and warn of what changed there."""
+        if command.verb in ("init", "rehearse"):
+            return
+        given = str(self.given.get("repo") or "")
+        butler = butler_named(given, context.config, self.surroundings.environment)
+        if not butler and not context.repository_file.butler:
+            return
+        from calibstore.services.mirroring import attend
+
+        for warning in attend(context, butler, is_reading=command.verb not in ("observe", "acknowledge")):
+            if command.verb != "acknowledge":
+                self._narrate("\n".join(for_terminal(f"warning: {warning}")))
 
     def _rehearsed(self, command: "Rehearse", context: Any) -> int:
         from calibstore.commands.fields import to_line

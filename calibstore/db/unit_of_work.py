@@ -17,6 +17,7 @@ from calibstore.db.jobs import Jobs
 from calibstore.db.journal import Journal
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
+from calibstore.db.mirror import Mirror
 from calibstore.db.tags import Tags
 from calibstore.db.verifications import Verifications
 
@@ -85,4 +86,5 @@ class UnitOfWork:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.mirror = Mirror(connection)
         self._transaction.__exit__(kind, problem, trace)

@@ -65,6 +65,8 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     context : Context
         Repository, clock, user, reason.
     dry_run : bool
+    "observe": "mirroring",
+    "acknowledge": "acknowledging",
         Return the effect without writing anything.
 
     Raises
@@ -74,7 +76,9 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     WorkflowError
         If the effect is another one than ``context.seen``, to which the user agreed.
     """
-    handler = cast(Handler, _module(command.verb).HANDLERS[command.verb])
+    handler = handler_of(command)
+    if not dry_run:
+        _refuse_foreign(command, context)
     if context.is_read_only and not dry_run:
         return _looked(handler, command, context)
     if handler.prepare and not dry_run:
@@ -86,7 +90,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
             if dry_run:
                 if prepared is not None:
                     prepared.discard()
-                return replace(plan.effect, of_state=uow.journal.last_state())
+                return replace(_natively(plan.effect, context), of_state=uow.journal.last_state())
             if not handler.prepare:
                 _check_seen(plan.effect, context, uow.journal.last_state())
             if plan.apply is None:
@@ -116,6 +120,46 @@ def ask(command: Command, context: Context) -> Answer:
 
 
 def _looked(handler: Handler, command: Command, context: Context) -> Effect:
+# What look-ups read: of a repository that a Butler owns, the Butler changes it.
+_OF_THE_OWNER: Final = frozenset(
+    {
+        "generate", "certify-calibrations", "decertify", "recertify", "extend", "collection-chain", "associate",
+        "disassociate", "register-collection", "register-dataset-type", "remove-collections", "remove-runs", "import",
+        "undo", "redo", "rollback", "replay",
+    }
+)  # fmt: skip
+
+
+def _natively(effect: Effect, context: Context) -> Effect:
+    """Return an effect whose native lines name the Butler repository, not the companion that accompanies it."""
+    butler = context.repository_file.butler
+    if not butler:
+        return effect
+    return replace(effect, native=tuple(line.replace(str(context.root), butler) for line in effect.native))
+
+
+def _refuse_foreign(command: Command, context: Context) -> None:
+    """Refuse what changes collections, ranges or datasets of a repository that a Butler owns.
+
+    Raises
+    ------
+    WorkflowError
+        E-AUTHORITY, with the native lines that do it there.
+    """
+    is_at_home = command.verb == "deploy" and getattr(command, "destination", "") == "home"
+    if not (command.verb in _OF_THE_OWNER or is_at_home) or not context.repository_file.butler:
+        return
+    effect = execute(command, replace(context, seen=None), dry_run=True)
+    lines = [line for line in effect.native if not line.startswith("#")]
+    told = f"run: {' && '.join(lines)}" if lines else "do it with the Butler's own commands"
+    raise WorkflowError(
+        f"{effect.summary}: {context.repository_file.butler} is the Butler's, so its collections, ranges and datasets "
+        "are changed there; nothing was written",
+        hint=f"{told} (the next reading records it; --dry-run shows the whole effect)",
+        code="E-AUTHORITY",
+    )
+
+
     """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
     prepared = handler.prepare(command, context, True) if handler.prepare else None
     try:

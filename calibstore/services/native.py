@@ -41,7 +41,5 @@ def butler_python(repository: Path | str, call: str, *, imports: str = "Butler",
     before : str
         Statements that stand first, each with its semicolon.
     """
-    script = (
-        f"{before}from lsst.daf.butler import {imports}; Butler.from_config({place(repository)!r}, writeable=True).{call}"
-    )
+    script = f"{before}from lsst.daf.butler import {imports}; Butler.from_config({place(repository)!r}, writeable=True).{call}"
     return shlex.join(["python", "-c", script])

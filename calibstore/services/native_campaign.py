@@ -4,7 +4,7 @@ from pathlib import Path
 
 from calibstore.commands.fields import quoted
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
-from calibstore.services.native import butler
+from calibstore.services.native import butler, place
 
 _SELECTION = {"bias": "SELECTION_BIAS", "biasBootstrap": "SELECTION_BIAS_BOOTSTRAP"}
 
@@ -35,7 +35,7 @@ def environment_lines(
         ("USER_CALIB_PREFIX", campaign.user_prefix),
         ("INSTRUMENT", campaign.instrument),
         ("TICKET", campaign.ticket),
-        ("REPO", str(repository)),
+        ("REPO", place(repository)),
         ("RAW_COLLECTION", names.raw),
         ("CALIB_COLLECTIONS", f"{names.ticket_chain},{names.top_chain}"),
         ("TAG", campaign.tag),
@@ -74,7 +74,7 @@ def report_line(
     repository: Path | str, out: Path | str, *, verify_runs: tuple[str, ...], runs: tuple[str, ...], overwrite: bool
 ) -> str:
     """Return the line of the observatory's own report: verify RUNs first, then generation RUNs."""
-    words = ["cpv_report.py", "-r", str(repository), "-O", str(out)]
+    words = ["cpv_report.py", "-r", place(repository), "-O", str(out)]
     words += ["--do_overwrite"] if overwrite else []
     for run in (*sorted(verify_runs), *sorted(runs)):
         words += ["-c", run]

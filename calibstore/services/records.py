@@ -1,6 +1,7 @@
 """Showing the journal: who did what, when and why; as Markdown for a ticket; and checking its seals."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from calibstore.commands.repository import ShowJournal
 from calibstore.errors import NotFoundError, StoreError, UserInputError
@@ -8,6 +9,7 @@ from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.records import JournalEntry
 from calibstore.model.times import describe, ns_to_iso
 from calibstore.reports.journal_markdown import JournalData, JournalJob, JournalSelection, journal_markdown
+from calibstore.services.acknowledging import outside_marks
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
 
@@ -25,11 +27,12 @@ def _journal(command: ShowJournal, context: Context) -> Answer:
         if command.ticket and not entries:
             uow.campaigns.campaign(command.ticket)
             raise NotFoundError(f"the journal has no entry of {command.ticket}", hint="cabstand journal")
-        data = [_plain(entry) for entry in entries]
+        marks = outside_marks(uow)
+        data = [_plain(entry) | {"outside": marks.get(entry.state, "")} for entry in entries]
         if command.markdown:
             text = journal_markdown(_markdown_data(uow, command.ticket, entries))
             return Answer(lines=tuple(text.rstrip("\n").split("\n")), data=data)
-    return Answer(lines=_table(entries), data=data)
+    return Answer(lines=_table(entries, marks), data=data)
 
 
 def _verify(uow: "UnitOfWork") -> Answer:
@@ -48,7 +51,7 @@ def _verify(uow: "UnitOfWork") -> Answer:
     return Answer(lines=lines, data={"entries": len(entries), "first_altered": None, "last_hash": last})
 
 
-def _table(entries: tuple[JournalEntry, ...]) -> tuple[str, ...]:
+def _table(entries: tuple[JournalEntry, ...], marks: Mapping[int, str]) -> tuple[str, ...]:
     if not entries:
         return ("the journal is empty",)
     lines = []
@@ -56,6 +59,9 @@ def _table(entries: tuple[JournalEntry, ...]) -> tuple[str, ...]:
         ticket = f" [{entry.ticket}]" if entry.ticket else ""
         lines.append(f"{entry.state:>5}  {ns_to_iso(entry.at_tai_ns, 0)} TAI  {entry.user}{ticket}")
         lines.append(f"       {' '.join(entry.summary.split())}")
+        if entry.state in marks:
+            lines.append(f"       {marks[entry.state]}")
+            lines += [f"         {one}" for one in cast("list[str]", entry.after.get("lines", []))]
         if entry.reason:
             lines.append(f"       because: {' '.join(entry.reason.split())}")
         lines.append(f"       $ {entry.line}")

@@ -11,6 +11,7 @@ from calibstore.model.names import CollectionName, NameKind, find_name, top_chai
 from calibstore.model.timespan import Timespan
 from calibstore.services.context import Context
 from calibstore.services.looks.name_check import NameCheck, check_name
+from calibstore.services.native import place as native_place
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -257,7 +258,7 @@ def _detail(uow: "UnitOfWork", context: Context, name: str) -> CollectionLook:
         certify=_certify_fields(uow, context, record, sources, held),
         add_to=_usual_chain(parts),
         history=tuple(event for state in states if (event := _event(uow, state)) is not None),
-        native=(f"butler query-collections {context.root} '{name}' --chains TREE",),
+        native=(f"butler query-collections {native_place(context.root)} '{name}' --chains TREE",),
     )
 
 
