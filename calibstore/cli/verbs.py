@@ -16,7 +16,7 @@ _ORDER = (
     "certify-calibrations", "decertify", "recertify", "collection-chain",
     "associate", "disassociate", "register-collection", "register-dataset-type", "hail", "decide", "deploy",
     "export-calibs", "import",
-    "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor",
+    "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor", "migrate",
 )  # fmt: skip
 _HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}

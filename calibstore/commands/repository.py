@@ -13,7 +13,7 @@ class Init(Command):
     path: str = argument("folder to create; by default the one -R or $CABSTAND_REPO names", default="")
     camera: tuple[str, ...] = option(
         "LATISS, LSSTComCam, LSSTCam, a camera file that ships (sbig_stl1001) or the path of a camera file; repeat for "
-        "more; ':mini' after a name takes the small simulated camera",
+        "more; ':mini' after a name takes the small simulated camera; a Butler's export.yaml gives its detectors",
         metavar="NAME|FILE",
     )
     kind: str = option(
@@ -21,6 +21,20 @@ class Init(Command):
     )
     name: str = option("name shown in headers; by default the folder's", default="")
     site: str = option("site this repository stands at", default="local")
+    database: str = option(
+        "keep the store in this existing, empty PostgreSQL database instead of a file: "
+        "postgresql+psycopg://user@host/name, without a password",
+        default="",
+        metavar="URL",
+    )
+
+
+@command("migrate", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrate(Command):
+    """Bring a store that an older Cabstand wrote to the schema of this one; makes a backup first."""
+
+    no_backup: str = option("make no backup, for this reason", default="", metavar="REASON")
 
 
 @command("rehearse", writes=True)

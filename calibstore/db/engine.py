@@ -1,6 +1,6 @@
-"""Opening the store: one SQLite file, every transaction begun explicitly, WAL and full durability.
+"""Opening the store: a SQLite file or a PostgreSQL database, every transaction begun explicitly, full durability.
 
-Writers begin IMMEDIATE and so wait for one another; readers begin deferred and are never blocked.
+Writers wait for one another (BEGIN IMMEDIATE, an advisory lock); readers keep one view and are never blocked.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+from calibstore.db import postgresql
+from calibstore.db.postgresql import one_line
 from calibstore.db.schema import SCHEMA_VERSION
 from calibstore.errors import NotFoundError, StoreError
 
@@ -21,25 +23,37 @@ BUSY_TIMEOUT_MS: Final = 10_000
 """How long a writer waits for another one [ms]."""
 
 
-def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True) -> Engine:
-    """Open a SQLite store.
+def open_engine(
+    place: Path | str, *, read_only: bool = False, must_exist: bool = True, is_pooled: bool = True
+) -> Engine:
+    """Open a store.
 
     Parameters
     ----------
-    path : Path
-        The database file.
+    place : Path or str
+        The SQLite file, or the URL of a PostgreSQL database.
     read_only : bool
         Open so that the database itself refuses to write. So is a store that may not be written: it can be read.
     must_exist : bool
         Refuse a missing file; only `init` creates one.
+    is_pooled : bool
+        Keep connections for the next transaction; False for a store that is opened once.
 
     Raises
     ------
     NotFoundError
         If the file is missing.
     StoreError
-        If it is empty: SQLite would make a store of it.
+        If it is empty: SQLite would make a store of it. If the driver of PostgreSQL is not installed.
     """
+    if isinstance(place, str):
+        return postgresql.open_postgresql(
+            place, read_only=read_only, lock_timeout_ms=BUSY_TIMEOUT_MS, is_pooled=is_pooled
+        )
+    return _open_sqlite(place, read_only=read_only, must_exist=must_exist, is_pooled=is_pooled)
+
+
+def _open_sqlite(path: Path, *, read_only: bool, must_exist: bool, is_pooled: bool) -> Engine:
     if must_exist and not path.exists():
         raise NotFoundError(f"no repository at {path.parent}", hint=_way_out(path.parent, path.name))
     if must_exist and path.stat().st_size == 0:
@@ -54,7 +68,8 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
             uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False
         )
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=2)
+    pool: dict[str, Any] = {"poolclass": sa.pool.QueuePool, "pool_size": 2}
+    engine = sa.create_engine("sqlite://", creator=connect, **(pool if is_pooled else {"poolclass": sa.pool.NullPool}))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -75,6 +90,23 @@ def open_engine(path: Path, *, read_only: bool = False, must_exist: bool = True)
     return engine
 
 
+def memory_engine() -> Engine:
+    """Open an empty store that is never on disk, for a dry run of what makes one."""
+    return sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+
+
+def has_tables(path: Path) -> bool:
+    """Tell whether a SQLite file holds anything; one whose creation was interrupted holds nothing."""
+    if not path.exists():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError:
+        # Not a database, or one that cannot be read: somebody's file in any case.
+        return True
+
+
 def _way_out(folder: Path, store: str) -> str:
     if folder.exists() and not folder.is_dir():
         return "that is a file: give the folder of a repository with -R"
@@ -84,8 +116,16 @@ def _way_out(folder: Path, store: str) -> str:
     return f"make one: cabstand init {folder} --camera NAME"
 
 
+def may_write(engine: Engine, place: Path | str) -> bool:
+    """Tell whether the machine or the server lets a store be written."""
+    if isinstance(place, Path):
+        return can_write(place)
+    with transaction(engine, write=False) as connection:
+        return postgresql.may_write(connection)
+
+
 def can_write(path: Path) -> bool:
-    """Tell whether a store may be written: the file, and its folder for the log beside it."""
+    """Tell whether a SQLite store may be written: the file, and its folder for the log beside it."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
@@ -99,29 +139,64 @@ def _quoted(path: Path) -> str:
     return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
+def schema_of(engine: Engine) -> str:
+    """Return the schema version of a store.
+
+    Raises
+    ------
+    StoreError
+        If the place holds no store.
+    """
+    try:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except sa.exc.DatabaseError as problem:
+        if engine.dialect.name == "postgresql" and isinstance(problem, sa.exc.OperationalError):
+            raise postgresql.explained(problem, engine.url) from problem
+        if isinstance(problem, sa.exc.OperationalError) and _is_locked(one_line(problem)):
+            raise _store_error(problem) from problem
+        raise StoreError(f"not a Cabstand store: {_told(engine, problem)}", hint="check -R/--repo") from problem
+    if found is None:
+        raise StoreError("not a Cabstand store: its schema was never finished", hint="check -R/--repo")
+    return str(found)
+
+
+def _told(engine: Engine, problem: sa.exc.DatabaseError) -> str:
+    if engine.dialect.name == "postgresql" and isinstance(problem, sa.exc.ProgrammingError):
+        return f"the database {engine.url.database!r} has no table of one"
+    return one_line(problem)
+
+
 def check_version(engine: Engine) -> None:
     """Compare the schema's version row with this code.
 
     Raises
     ------
     StoreError
-        If the file is no store, or of another schema version.
+        If the place holds no store, or one of another schema version.
     """
-    try:
-        with engine.connect() as connection:
-            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-    except sa.exc.DatabaseError as problem:
-        if isinstance(problem, sa.exc.OperationalError) and _is_locked(one_line(problem)):
-            raise _store_error(problem) from problem
-        raise StoreError(f"not a Cabstand store: {one_line(problem)}", hint="check -R/--repo") from problem
-    if found is None:
-        raise StoreError("not a Cabstand store: its schema was never finished", hint="check -R/--repo")
+    found = schema_of(engine)
+    refuse_newer(found)
     if found != SCHEMA_VERSION:
         raise StoreError(
             f"the store has schema {found}, this Cabstand reads schema {SCHEMA_VERSION}",
-            hint="a newer Cabstand wrote it: pip install --upgrade cabstand"
-            if found > SCHEMA_VERSION
-            else "an older Cabstand wrote it: use that release",
+            hint="an older Cabstand wrote it: cabstand migrate (it makes a backup first)",
+            code="E-SCHEMA",
+        )
+
+
+def refuse_newer(schema: str) -> None:
+    """Refuse a schema version this code does not know yet.
+
+    Raises
+    ------
+    StoreError
+        E-SCHEMA.
+    """
+    if schema > SCHEMA_VERSION:
+        raise StoreError(
+            f"the store has schema {schema}, this Cabstand reads schema {SCHEMA_VERSION}",
+            hint="a newer Cabstand wrote it: pip install --upgrade cabstand",
             code="E-SCHEMA",
         )
 
@@ -149,6 +224,8 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
             f"the store refused a row: {one_line(problem)}", hint="cabstand doctor", code="E-INTEGRITY"
         ) from problem
     except sa.exc.DBAPIError as problem:
+        if engine.dialect.name == "postgresql":
+            raise postgresql.explained(problem, engine.url) from problem
         raise _store_error(problem) from problem
 
 
@@ -184,9 +261,3 @@ def _store_error(problem: sa.exc.DBAPIError) -> StoreError:
             code="E-DISKFULL",
         )
     return StoreError(f"the store failed: {told}", hint="cabstand doctor")
-
-
-def one_line(problem: Exception) -> str:
-    """Return the driver's own words of a database error, on one line."""
-    origin = getattr(problem, "orig", None) or problem
-    return " ".join(str(origin).split())

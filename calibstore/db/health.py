@@ -4,23 +4,27 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from calibstore.db.engine import one_line, open_engine
+from calibstore.db import postgresql
+from calibstore.db.engine import open_engine
+from calibstore.db.postgresql import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def database_faults(path: "Path") -> tuple[str, ...]:
-    """Return what SQLite's own checks find wrong in a store; nothing when it is sound.
+def database_faults(place: "Path | str") -> tuple[str, ...]:
+    """Return what the database's own checks find wrong in a store; nothing when it is sound.
 
     Parameters
     ----------
-    path : Path
-        The database file; opened read-only.
+    place : Path or str
+        The database file or URL; opened read-only.
     """
-    engine = open_engine(path, read_only=True)
+    engine = open_engine(place, read_only=True, is_pooled=False)
     try:
         with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                return postgresql.faults(connection)
             found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
             found += [
                 f"row {row[1]} of {row[0]} points at a missing row of {row[2]}"

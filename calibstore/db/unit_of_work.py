@@ -1,5 +1,6 @@
 """One transaction: rows by subject, rolled back unless committed."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,12 +13,14 @@ from calibstore.db.collections import Collections
 from calibstore.db.datasets import Datasets
 from calibstore.db.engine import transaction
 from calibstore.db.exposures import Exposures
+from calibstore.db.histories import Histories
 from calibstore.db.holdings import Holdings
 from calibstore.db.jobs import Jobs
 from calibstore.db.journal import Journal
+from calibstore.db.mirror import Mirror
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
-from calibstore.db.mirror import Mirror
+from calibstore.db.states import States
 from calibstore.db.tags import Tags
 from calibstore.db.verifications import Verifications
 
@@ -30,7 +33,9 @@ class UnitOfWork:
     engine : Engine
         The store.
     write : bool
-        Take the writer's lock at once (`BEGIN IMMEDIATE`), so that checks and changes see the same rows.
+        Take the writer's lock at once, so that checks and changes see the same rows.
+    first : callable, optional
+        Runs on the connection before anything else, inside the transaction: lays or upgrades the schema.
 
     Notes
     -----
@@ -44,15 +49,18 @@ class UnitOfWork:
     datasets: Datasets
     certifications: Certifications
     associations: Associations
+    histories: Histories
     holdings: Holdings
     campaigns: Campaigns
     verifications: Verifications
     jobs: Jobs
     sites: Sites
     tags: Tags
+    states: States
 
-    def __init__(self, engine: Engine, *, write: bool) -> None:
+    def __init__(self, engine: Engine, *, write: bool, first: Callable[[Connection], None] | None = None) -> None:
         self._engine = engine
+        self._first = first
         self.is_write = write
         self._transaction = transaction(engine, write=write)
         self._connection: Connection | None = None
@@ -60,6 +68,13 @@ class UnitOfWork:
     def __enter__(self) -> Self:
         connection = self._transaction.__enter__()
         self._connection = connection
+        if self._first is not None:
+            try:
+                self._first(connection)
+            except BaseException as problem:
+                # The block was not entered, so nobody else ends the transaction.
+                self._transaction.__exit__(type(problem), problem, problem.__traceback__)
+                raise
         self.repository = Repository(connection)
         self.journal = Journal(connection)
         self.exposures = Exposures(connection)
@@ -67,12 +82,15 @@ class UnitOfWork:
         self.datasets = Datasets(connection)
         self.certifications = Certifications(connection)
         self.associations = Associations(connection)
+        self.histories = Histories(connection)
         self.holdings = Holdings(connection)
         self.campaigns = Campaigns(connection)
         self.verifications = Verifications(connection)
         self.jobs = Jobs(connection)
         self.sites = Sites(connection)
+        self.mirror = Mirror(connection)
         self.tags = Tags(connection)
+        self.states = States(connection)
         return self
 
     def commit(self) -> None:
@@ -86,5 +104,4 @@ class UnitOfWork:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.mirror = Mirror(connection)
         self._transaction.__exit__(kind, problem, trace)

@@ -68,6 +68,8 @@ class Handler:
     """(command, context, unit of work, prepared) -> plan; reads only."""
     prepare: Callable[[Any, Context, bool], Any] | None = None
     """(command, context, dry run) -> prepared; outside the transaction."""
+    begin: "Callable[[Any, Context, Any, bool], UnitOfWork] | None" = None
+    """(command, context, prepared or None, write) -> transaction, where the store is not there or is old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What every action is told: the repository, the clock, who acts, and why."""
 
 import functools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +42,43 @@ class Context:
 
     @property
     def store_path(self) -> Path:
-        """The database file."""
+        """The database file of a repository that has no other database."""
         return self.root / STORE_FILE
+
+    @property
+    def store(self) -> Path | str:
+        """The database: a SQLite file, or the URL that ``cabstand.toml`` names.
+
+        Raises
+        ------
+        UserInputError
+            If that file has a wrong entry.
+        """
+        return self.repository_file.database or self.store_path
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the folder is one of a repository; a server is not asked.
+
+        Raises
+        ------
+        UserInputError
+            If ``cabstand.toml`` has a wrong entry.
+        """
+        return bool(self.repository_file.database) or self.store_path.exists()
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the machine or the server lets the store be written.
+
+        Raises
+        ------
+        StoreError
+            If the server cannot be asked.
+        """
+        from calibstore.db.engine import may_write
+
+        return may_write(_engine(self.store, self.is_read_only), self.store)
 
     @property
     def repository_file(self) -> RepositoryFile:
@@ -63,11 +99,11 @@ class Context:
         NotFoundError
             If there is no repository at `root`.
         StoreError
-            If its schema is of another version.
+            If its schema is of another version, or its server cannot be reached.
         """
         from calibstore.db.unit_of_work import UnitOfWork
 
-        return UnitOfWork(_engine(self.store_path, self.is_read_only), write=write)
+        return UnitOfWork(_engine(self.store, self.is_read_only), write=write)
 
     def absolute(self, path: str) -> Path:
         """Return the place of a stored path: relative ones are inside the repository."""
@@ -97,19 +133,36 @@ def _repository_file(root: Path, _stamp: tuple[int, int, int]) -> RepositoryFile
     return load_repository_file(root)
 
 
-def _engine(path: Path, read_only: bool) -> "Engine":
-    return _opened(path, read_only, _file_of(path))
+_opened: "dict[tuple[Path | str, bool, tuple[int, int]], Engine]" = {}
+_opening = threading.Lock()
 
 
-@functools.cache
-def _opened(path: Path, read_only: bool, _file: tuple[int, int]) -> "Engine":
+def _engine(place: Path | str, read_only: bool) -> "Engine":
+    key = (place, read_only, _file_of(place) if isinstance(place, Path) else (0, 0))
+    engine = _opened.get(key)
+    if engine is not None:
+        return engine
+    with _opening:
+        if key not in _opened:
+            _opened[key] = _checked(place, read_only)
+        return _opened[key]
+
+
+def _checked(place: Path | str, read_only: bool) -> "Engine":
     from calibstore.db.engine import check_version, open_engine
 
-    engine = open_engine(path, read_only=read_only)
-    check_version(engine)
+    engine = open_engine(place, read_only=read_only)
+    try:
+        check_version(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
 def forget_engines() -> None:
     """Close cached stores, for a folder that is removed or replaced."""
-    _opened.cache_clear()
+    with _opening:
+        for engine in _opened.values():
+            engine.dispose()
+        _opened.clear()

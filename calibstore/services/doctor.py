@@ -42,7 +42,7 @@ class Symptom:
 
 def _examine(command: Doctor, context: Context) -> Answer:
     found = [*installation(), *machine(context)]
-    if context.store_path.exists():
+    if context.has_store:
         found += repository(context, checksums=command.checksums)
     else:
         found.append(
@@ -134,7 +134,7 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
     """
     from calibstore.db.health import database_faults
 
-    faults = database_faults(context.store_path)
+    faults = database_faults(context.store)
     yield from (Symptom("fail", f"database: {fault}", "restore the last backup, then ask for help") for fault in faults)
     if faults:
         return

@@ -7,7 +7,7 @@ same rows; a dry run plans in a read transaction and writes nothing.
 import importlib
 from dataclasses import replace
 from types import ModuleType
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from calibstore.commands.fields import Command, to_json, to_line
 from calibstore.errors import StoreError, WorkflowError
@@ -15,9 +15,13 @@ from calibstore.model.records import JournalEntry
 from calibstore.services.actions import Answer, Effect, Handler, Plan, Question
 from calibstore.services.context import Context
 
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
 # verb -> module holding HANDLERS or QUESTIONS for it; imported when the verb is used, so that `--help` stays light.
 _MODULES: Final = {
     "init": "setup",
+    "migrate": "migrating",
     "rehearse": "rehearsal",
     "journal": "records",
     "doctor": "doctor",
@@ -85,7 +89,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
         _look_again(command, context)
     prepared = handler.prepare(command, context, dry_run) if handler.prepare else None
     try:
-        with context.unit_of_work(write=not dry_run) as uow:
+        with _begun(handler, command, context, prepared, write=not dry_run) as uow:
             plan = handler.plan(command, context, uow, prepared)
             if dry_run:
                 if prepared is not None:
@@ -163,7 +167,7 @@ def _refuse_foreign(command: Command, context: Context) -> None:
     """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
     prepared = handler.prepare(command, context, True) if handler.prepare else None
     try:
-        with context.unit_of_work() as uow:
+        with _begun(handler, command, context, prepared, write=False) as uow:
             plan = handler.plan(command, context, uow, prepared)
     finally:
         if prepared is not None:
@@ -171,6 +175,15 @@ def _refuse_foreign(command: Command, context: Context) -> None:
     if plan.apply is not None or plan.after is not None:
         raise StoreError("the repository is open read-only", hint="leave out --read-only", code="E-READONLY")
     return plan.effect
+
+
+def _begun(handler: Handler, command: Command, context: Context, prepared: object, *, write: bool) -> "UnitOfWork":
+    return handler.begin(command, context, prepared, write) if handler.begin else context.unit_of_work(write=write)
+
+
+def handler_of(command: Command) -> Handler:
+    """Return how a writing command is carried out."""
+    return cast(Handler, _module(command.verb).HANDLERS[command.verb])
 
 
 def _module(verb: str) -> ModuleType:
@@ -181,7 +194,7 @@ def _look_again(command: Command, context: Context) -> None:
     """Compare with what was seen before slow work begins: it may reach beyond the transaction."""
     if context.seen is None:
         return
-    with context.unit_of_work() as uow:
+    with _begun(handler_of(command), command, context, None, write=False) as uow:
         state = uow.journal.last_state()
     if state != context.seen.of_state:
         _check_seen(execute(command, replace(context, seen=None), dry_run=True), context, state)

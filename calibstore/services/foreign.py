@@ -25,10 +25,11 @@ def other_repository(context: Context, location: str) -> Context:
     NotFoundError
         If there is no repository.
     UserInputError
-        If it is this one.
+        If it is this one, or its ``cabstand.toml`` has a wrong entry.
     """
     root = Path(context.config.repositories.get(location, location)).expanduser().absolute()
-    if not (root / STORE_FILE).is_file():
+    other = replace(context, root=root, confirmed="", seen=None)
+    if not other.has_store:
         raise NotFoundError(
             f"no Cabstand repository at {root}",
             hint=f"give the folder that holds {STORE_FILE}, or make one: cabstand init {root} --camera NAME",
@@ -36,4 +37,4 @@ def other_repository(context: Context, location: str) -> Context:
         )
     if root.resolve() == context.root.resolve():
         raise UserInputError(f"{root} is this repository itself", hint="that is the destination: home", code="E-ITSELF")
-    return replace(context, root=root, confirmed="", seen=None)
+    return other

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from calibstore.db.engine import can_write
 from calibstore.services.context import Context
 
 
@@ -41,7 +40,7 @@ def repository_look(context: Context) -> RepositoryLook:
             site=record.site,
             instruments=uow.repository.instruments(),
             state=uow.journal.last_state(),
-            is_writable=can_write(context.store_path),
+            is_writable=context.may_write,
         )
 
 

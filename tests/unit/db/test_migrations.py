@@ -18,12 +18,12 @@ from calibstore.errors import StoreError
 
 PROJECT_SCRIPTS = Path(calibstore.db.migrate.__file__).parent / "migrations"
 
-SECOND = '''
+NEXT = '''
 """Add a table, fill it, change another one, then fail."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade() -> None:
     op.create_table("half", sa.Column("id", sa.Integer, primary_key=True))
@@ -82,7 +82,7 @@ def test_failing_half_way_leaves_the_file_as_it_was(engine: sa.Engine, path: Pat
         connection.exec_driver_sql("insert into repository values ('i', 'kept', 'test', 'cabstand', 'here', 1)")
     scripts = tmp_path / "scripts"
     shutil.copytree(PROJECT_SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_fails.py").write_text(SECOND)
+    (scripts / "versions" / "0003_fails.py").write_text(NEXT)
     before = dump(path)
     with pytest.raises(StoreError):
         upgrade(engine, scripts=scripts)
@@ -94,7 +94,7 @@ def test_failing_half_way_leaves_the_file_as_it_was(engine: sa.Engine, path: Pat
 def test_failing_first_migration_leaves_no_table(tmp_path: Path, path: Path) -> None:
     scripts = tmp_path / "scripts"
     shutil.copytree(PROJECT_SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_fails.py").write_text(SECOND)
+    (scripts / "versions" / "0003_fails.py").write_text(NEXT)
     engine = open_engine(path, must_exist=False)
     with pytest.raises(StoreError):
         upgrade(engine, scripts=scripts)
@@ -107,14 +107,14 @@ def test_failing_first_migration_leaves_no_table(tmp_path: Path, path: Path) -> 
 def test_succeeding_again_after_a_failure(engine: sa.Engine, tmp_path: Path) -> None:
     scripts = tmp_path / "scripts"
     shutil.copytree(PROJECT_SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    step = scripts / "versions" / "0002_fails.py"
-    step.write_text(SECOND)
+    step = scripts / "versions" / "0003_fails.py"
+    step.write_text(NEXT)
     with pytest.raises(StoreError):
         upgrade(engine, scripts=scripts)
-    step.write_text(SECOND.replace('    op.execute("this is not SQL")\n', ""))
+    step.write_text(NEXT.replace('    op.execute("this is not SQL")\n', ""))
     upgrade(engine, scripts=scripts)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("select version_num from alembic_version").scalar() == "0002"
+        assert connection.exec_driver_sql("select version_num from alembic_version").scalar() == "0003"
     with pytest.raises(StoreError) as caught:
         check_version(engine)
     assert caught.value.code == "E-SCHEMA"

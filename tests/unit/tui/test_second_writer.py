@@ -121,8 +121,7 @@ async def test_a_store_that_may_not_be_written_is_read_only_whatever_was_asked(
     app_of: Any, loose_repo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_engines()
-    for module in ("calibstore.db.engine", "calibstore.services.looks.repository"):
-        monkeypatch.setattr(f"{module}.can_write", lambda _path: False)
+    monkeypatch.setattr("calibstore.db.engine.can_write", lambda _path: False)
     app = app_of(loose_repo.root, "home", is_writable=True)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
