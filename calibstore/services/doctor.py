@@ -144,6 +144,9 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
             altered = uow.journal.first_altered()
             last = uow.journal.last_state()
             records = uow.datasets.all_with_files()
+            # Files of what is mirrored are the Butler's.
+            if uow.repository.record().authority == "butler":
+                records = tuple(one for one in records if one.origin != "imported")
     except CabstandError as problem:
         yield Symptom("fail", problem.message, problem.hint)
         return

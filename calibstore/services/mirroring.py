@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calibstore.commands.outside import Observe
-from calibstore.config import REPOSITORY_FILE
+from calibstore.config import REPOSITORY_FILE, STORE_FILE
 from calibstore.errors import CabstandError, NotFoundError, StoreError
 from calibstore.model.camera import NO_RAWS, Camera, Detector, PhysicalFilter
 from calibstore.model.exposure import Exposure
@@ -62,7 +62,7 @@ def attend(context: Context, butler: str = "", *, is_reading: bool = True) -> tu
             code="E-COMPANION",
         )
     ours = replace(context, reason="", confirmed="", seen=None)
-    if not (context.root / REPOSITORY_FILE).exists() or not has_store(context):
+    if not _is_laid(context):
         _begin(replace(ours, is_read_only=False), butler or place, is_read_only=context.is_read_only)
         return ()
     warnings: tuple[str, ...] = ()
@@ -79,9 +79,16 @@ def attend(context: Context, butler: str = "", *, is_reading: bool = True) -> tu
     return warnings
 
 
-def has_store(context: Context) -> bool:
-    """Tell whether a companion was begun; its store may be in a server."""
-    return bool(context.repository_file.database) or context.store_path.exists()
+def _is_laid(context: Context) -> bool:
+    """Tell whether a companion has a store; it may be in a server."""
+    from calibstore.db.engine import has_tables, open_engine, transaction
+    from calibstore.db.postgresql import relations
+
+    database = context.repository_file.database
+    if not database:
+        return has_tables(context.store_path)
+    with transaction(open_engine(database, is_pooled=False), write=False) as connection:
+        return bool(relations(connection))
 
 
 def _begin(context: Context, butler: str, *, is_read_only: bool) -> None:
@@ -104,10 +111,9 @@ def _begin(context: Context, butler: str, *, is_read_only: bool) -> None:
 
 
 def _observe(context: Context) -> tuple[str, ...]:
-    from calibstore.db.engine import can_write
     from calibstore.services.doors import execute
 
-    can_record = not context.is_read_only and (bool(context.repository_file.database) or can_write(context.store_path))
+    can_record = not context.is_read_only and context.may_write
     effect = execute(Observe(), context, dry_run=not can_record)
     if can_record or not effect.data.get("differs"):
         return ()
@@ -122,16 +128,14 @@ def _read_text(context: Context) -> str:
 
 
 class _NewCompanion:
-    """The folder of a companion, which vanishes again when the first reading fails."""
+    """The folder of a companion and its settings, which vanish again when the first reading fails."""
 
     def __init__(self, root: Path, butler: str) -> None:
         self._root, self._butler = root, butler
         self._made = not root.exists()
 
     def create(self) -> None:
-        """Make folder, settings and an empty store."""
-        from calibstore.db.engine import open_engine
-        from calibstore.db.migrate import upgrade
+        """Make both; the store is laid in the transaction that fills it."""
         from calibstore.model.codec import canonical_json
 
         self._root.mkdir(parents=True, exist_ok=True)
@@ -140,9 +144,6 @@ class _NewCompanion:
             # A JSON text is a TOML text too.
             told = "# The companion store of a Butler repository: campaigns, metrics, decisions and journal.\n"
             settings.write_text(f"{told}butler = {canonical_json(self._butler)}\n", encoding="utf-8")
-        engine = open_engine(self._root / "cabstand.sqlite3", must_exist=False)
-        upgrade(engine)
-        engine.dispose()
 
     def discard(self) -> None:
         """Remove what was made."""
@@ -150,8 +151,20 @@ class _NewCompanion:
         if self._made:
             shutil.rmtree(self._root, ignore_errors=True)
             return
-        for path in self._root.glob("cabstand.sqlite3*"):
+        for path in self._root.glob(f"{STORE_FILE}*"):
             path.unlink()
+
+
+def _begun(_command: Observe, context: Context, _found: "_Read | None", write: bool) -> "UnitOfWork":
+    """Begin a transaction; the first one lays the schema too, so that there is a whole companion or none."""
+    from calibstore.db.engine import open_engine
+    from calibstore.db.migrate import upgrade_within
+    from calibstore.db.unit_of_work import UnitOfWork
+
+    if not write or _is_laid(context):
+        return context.unit_of_work(write=write)
+    engine = open_engine(context.store, must_exist=False, is_pooled=False)
+    return UnitOfWork(engine, write=True, first=upgrade_within)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,18 +194,22 @@ def _prepare(command: Observe, context: Context, _dry_run: bool) -> _Read:
             hint="open one: cabstand -R butler:PATH query-collections",
             code="E-BUTLER",
         )
-    with context.unit_of_work() as uow:
-        last, last_digest = _last_observed(uow)
-        own = {name: uow.mirror.exposure_count(name) for name in uow.repository.instruments()}
-        known = {one[0] for one in uow.mirror.read().datasets} if not last_digest else None
+    last, last_digest = 0, ""
+    own: dict[str, tuple[int, int | None]] = {}
+    known: frozenset[str] = frozenset()
+    is_laid = _is_laid(context)
+    if is_laid:
+        with context.unit_of_work() as uow:
+            last, last_digest = _last_observed(uow)
+            own = {name: uow.mirror.exposure_count(name) for name in uow.repository.instruments()}
     with ButlerRepository(place) as butler:
         reading = butler.read()
         found = _Read(of_state=last, reading=reading, digest=digest(reading), findings=reading.findings)
         _read_exposures(butler, found, own, is_thorough=command.all_exposures)
         if found.digest != last_digest:
-            if known is None:
+            if is_laid:
                 with context.unit_of_work() as uow:
-                    known = {one[0] for one in uow.mirror.read().datasets}
+                    known = frozenset(one[0] for one in uow.mirror.read().datasets)
             found.files = butler.files(sorted({one.id for one in reading.datasets} - known))
     return found
 
@@ -408,4 +425,4 @@ def camera_of(found: "FoundInstrument") -> Camera:
     )
 
 
-HANDLERS: dict[str, Any] = {"observe": Handler(plan=_plan, prepare=_prepare)}
+HANDLERS: dict[str, Any] = {"observe": Handler(plan=_plan, prepare=_prepare, begin=_begun)}

@@ -159,6 +159,7 @@ class ButlerRepository:
                     )
                 )
                 links.add(one.name, required, self._rows(one, searched))
+            links.leave_overlaps_out()
             links.tell()
             instruments = tuple(self._instruments())
         return ButlerReading(
@@ -296,6 +297,26 @@ class _Links:
                     self._empty[collection, name] = self._empty.get((collection, name), 0) + 1
                 else:
                     self.ranges.append(FoundRange(collection, name, dataset_id, begin, end))
+
+    def leave_overlaps_out(self) -> None:
+        """Keep the first of two ranges that one batch certified over each other: a store of ours takes no such rows."""
+        keys = {one.id: one.data_key for one in self.datasets}
+        kept: list[FoundRange] = []
+        last: tuple[str, str, str] | None = None
+        end_tai_ns, counts = 0, dict[tuple[str, str], int]()
+        for one in sorted(self.ranges, key=lambda one: (one[0], one[1], keys.get(one[2], ""), one[3], one[4], one[2])):
+            place = (one.collection, one.dataset_type, keys.get(one.dataset_id, ""))
+            if place == last and one.begin_tai_ns < end_tai_ns:
+                counts[place[:2]] = counts.get(place[:2], 0) + 1
+                continue
+            last, end_tai_ns = place, one.end_tai_ns
+            kept.append(one)
+        self.ranges = kept
+        self._findings += [
+            f"W-OVERLAP {collection} certifies {n} {name} over ranges it certifies already, so the Butler's look-ups "
+            "fail there; shown is the one that begins first"
+            for (collection, name), n in sorted(counts.items())
+        ]
 
     def tell(self) -> None:
         self._findings += [
