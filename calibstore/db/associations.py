@@ -1,23 +1,32 @@
-"""What collections hold: the rows that look-up, previews and fingerprints read in bulk."""
+"""What collections hold: the rows that look-up, previews and fingerprints read in bulk.
 
-from collections.abc import Callable, Iterable, Mapping
+Rows come as the driver gives them: tens of thousands are read at once, and an object for each would cost as much as
+SQLite itself.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from calibstore.db.schema import certification, chain_edge, collection, dataset, tag_member
+from calibstore.db.schema import certification, chain_edge, collection, dataset, exposure, journal, tag_member
 from calibstore.model.collections import CollectionType
-from calibstore.model.search_path import Association, CollectionTree
-from calibstore.model.timespan import Timespan
+from calibstore.model.links import HeldLinks, Link
+from calibstore.model.search_path import CollectionTree, Member
+from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 
-_CHUNK: Final = 400
-_run = collection.alias("run")
+_CHUNK: Final = 1000
+_FEW: Final = 8
+"""Times that the facts of some datasets are asked for one by one, before all are read."""
 _child = collection.alias("child")
-_NAMES: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
-_TYPES: sa.BindParameter[Any] = sa.bindparam("types", expanding=True)
-_STATE: sa.BindParameter[Any] = sa.bindparam("state")
+# Written out, not bound: a thousand ids are then one short text, and more than any database's limit of parameters.
+_IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True, literal_execute=True, type_=sa.BigInteger)
+_TYPES: Final[sa.BindParameter[Any]] = sa.bindparam("types", expanding=True)
+_STATE: Final[sa.BindParameter[Any]] = sa.bindparam("state", type_=sa.BigInteger)
 _IsOpen = Callable[[Any], sa.ColumnElement[bool]]
 """Says whether a row of a table exists: now, or at a state."""
 
@@ -33,62 +42,50 @@ def _then(table: Any) -> sa.ColumnElement[bool]:
 
 
 def _whole(is_open: _IsOpen) -> Any:
-    return sa.select(collection.c.name, collection.c.type).where(is_open(collection))
+    return sa.select(collection.c.id, collection.c.name, collection.c.type).where(is_open(collection))
 
 
 def _edges(is_open: _IsOpen) -> Any:
     return (
-        sa.select(collection.c.name, _child.c.name.label("child"))
-        .join(chain_edge, chain_edge.c.chain_id == collection.c.id)
-        .join(_child, _child.c.id == chain_edge.c.child_id)
-        .where(is_open(chain_edge), is_open(collection))
-        .order_by(collection.c.name, chain_edge.c.position)
+        sa.select(chain_edge.c.chain_id, chain_edge.c.child_id)
+        .where(is_open(chain_edge))
+        .order_by(chain_edge.c.chain_id, chain_edge.c.position)
     )
 
 
 def _linked(link: Any, is_open: _IsOpen) -> Any:
+    is_certified = link is certification
     return (
         sa.select(
-            collection.c.name.label("collection"),
+            link.c.collection_id,
             link.c.dataset_type,
             link.c.data_key,
             link.c.dataset_id,
-            _run.c.name.label("run"),
-            dataset.c.content_sha256,
-            *((link.c.begin_tai_ns, link.c.end_tai_ns, link.c.id) if link is certification else ()),
+            *((link.c.begin_tai_ns, link.c.end_tai_ns, link.c.id) if is_certified else _ALWAYS),
         )
-        .join(collection, collection.c.id == link.c.collection_id)
-        .join(dataset, dataset.c.id == link.c.dataset_id)
-        .join(_run, _run.c.id == dataset.c.run_id)
-        .where(
-            collection.c.name.in_(_NAMES),
-            is_open(collection),
-            link.c.dataset_type.in_(_TYPES),
-            is_open(link),
+        .where(link.c.collection_id.in_(_IDS), link.c.dataset_type.in_(_TYPES), is_open(link))
+        .order_by(
+            link.c.collection_id,
+            link.c.dataset_type,
+            link.c.data_key,
+            *((link.c.begin_tai_ns,) if is_certified else ()),
         )
-        .order_by(collection.c.name, link.c.dataset_type, link.c.data_key, link.c.id)
     )
 
 
 def _born(is_open: _IsOpen) -> Any:
     return (
-        sa.select(
-            _run.c.name.label("collection"),
-            dataset.c.dataset_type,
-            dataset.c.data_key,
-            dataset.c.id.label("dataset_id"),
-            _run.c.name.label("run"),
-            dataset.c.content_sha256,
-        )
-        .join(_run, _run.c.id == dataset.c.run_id)
-        .where(
-            _run.c.name.in_(_NAMES),
-            is_open(_run),
-            dataset.c.dataset_type.in_(_TYPES),
-            is_open(dataset),
-        )
-        .order_by(_run.c.name, dataset.c.dataset_type, dataset.c.data_key)
+        sa.select(dataset.c.run_id, dataset.c.dataset_type, dataset.c.data_key, dataset.c.id, *_ALWAYS)
+        .where(dataset.c.run_id.in_(_IDS), dataset.c.dataset_type.in_(_TYPES), is_open(dataset))
+        .order_by(dataset.c.run_id, dataset.c.dataset_type, dataset.c.data_key)
     )
+
+
+_ALWAYS: Final = (
+    sa.literal_column(str(MIN_TAI_NS), sa.BigInteger).label("begin_tai_ns"),
+    sa.literal_column(str(MAX_TAI_NS), sa.BigInteger).label("end_tai_ns"),
+    sa.null().label("id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +109,146 @@ def _queries(is_open: _IsOpen) -> _Queries:
 _NOW: Final = _queries(_now)
 _THEN: Final = _queries(_then)
 
+_FACT_COLUMNS: Final = (dataset.c.id, collection.c.name, dataset.c.content_sha256)
+_FACTS: Final = (
+    sa.select(*_FACT_COLUMNS)
+    .join(collection, collection.c.id == dataset.c.run_id)
+    .where(dataset.c.id.in_(sa.bindparam("datasets", expanding=True)))
+)
+_ALL_FACTS: Final = {
+    CollectionType.CALIBRATION: (
+        sa.select(*_FACT_COLUMNS)
+        .select_from(certification)
+        .join(dataset, dataset.c.id == certification.c.dataset_id)
+        .join(collection, collection.c.id == dataset.c.run_id)
+        .where(certification.c.collection_id.in_(_IDS), certification.c.dataset_type.in_(_TYPES))
+    ),
+    CollectionType.TAGGED: (
+        sa.select(*_FACT_COLUMNS)
+        .select_from(tag_member)
+        .join(dataset, dataset.c.id == tag_member.c.dataset_id)
+        .join(collection, collection.c.id == dataset.c.run_id)
+        .where(tag_member.c.collection_id.in_(_IDS), tag_member.c.dataset_type.in_(_TYPES))
+    ),
+    CollectionType.RUN: (
+        sa.select(*_FACT_COLUMNS)
+        .join(collection, collection.c.id == dataset.c.run_id)
+        .where(dataset.c.run_id.in_(_IDS), dataset.c.dataset_type.in_(_TYPES))
+    ),
+}
+
+_ONE_END: Final[sa.BindParameter[Any]] = sa.bindparam("end_tai_ns", type_=sa.BigInteger)
+_ONE_BEGIN: Final[sa.BindParameter[Any]] = sa.bindparam("begin_tai_ns", type_=sa.BigInteger)
+
+
+def _offers() -> Any:
+    """Return the statement of one look-up: every place below the tops, and what it offers for a time.
+
+    One pass: from chain to child, and at each child one probe of the index of its own table.
+    """
+    child = chain_edge.c.child_id
+    reached = (
+        sa.select(
+            sa.literal_column("0", sa.BigInteger).label("chain_id"),
+            sa.literal_column("0", sa.Integer).label("position"),
+            collection.c.id.label("child_id"),
+            collection.c.type.label("type"),
+        )
+        .where(collection.c.name.in_(sa.bindparam("tops", expanding=True)), collection.c.closed_state.is_(None))
+        .cte("reached", recursive=True)
+    )
+    reached = reached.union(
+        sa.select(chain_edge.c.chain_id, chain_edge.c.position, child, _child.c.type)
+        .select_from(
+            reached.join(chain_edge, chain_edge.c.chain_id == reached.c.child_id).join(_child, _child.c.id == child)
+        )
+        .where(chain_edge.c.closed_state.is_(None))
+    )
+    joined: Any = reached
+    for type_, table, into in (
+        (CollectionType.CALIBRATION, certification, certification.c.collection_id),
+        (CollectionType.TAGGED, tag_member, tag_member.c.collection_id),
+        (CollectionType.RUN, dataset, dataset.c.run_id),
+    ):
+        found = [
+            reached.c.type == str(type_),
+            into == reached.c.child_id,
+            table.c.dataset_type == sa.bindparam("dataset_type"),
+            table.c.data_key == sa.bindparam("data_key"),
+            table.c.closed_state.is_(None),
+        ]
+        if table is certification:
+            found += [table.c.begin_tai_ns < _ONE_END, table.c.end_tai_ns > _ONE_BEGIN]
+        joined = joined.outerjoin(table, sa.and_(*found))
+    return sa.select(
+        reached.c.chain_id,
+        reached.c.position,
+        reached.c.child_id,
+        reached.c.type,
+        certification.c.dataset_id,
+        tag_member.c.dataset_id,
+        dataset.c.id,
+        certification.c.begin_tai_ns,
+        certification.c.end_tai_ns,
+    ).select_from(joined)
+
+
+_OFFERS: Final = _offers()
+_NAMES: Final = sa.select(collection.c.id, collection.c.name).where(collection.c.id.in_(_IDS))
+_SPANS: Final = (
+    sa.select(exposure.c.id, exposure.c.begin_tai_ns, exposure.c.end_tai_ns)
+    .where(
+        exposure.c.instrument == sa.bindparam("instrument"),
+        exposure.c.begin_tai_ns < _ONE_END,
+        exposure.c.end_tai_ns > _ONE_BEGIN,
+    )
+    .order_by(exposure.c.begin_tai_ns, exposure.c.id)
+)
+_LAST: Final = sa.select(sa.func.max(journal.c.state))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A dataset that the first collection with a match offers for a time."""
+
+    member: Member
+    order: int
+    """Place of the collection in search order, from 1 on."""
+    dataset_id: str
+    run: str
+    timespan: Timespan | None
+    """None in a RUN or TAGGED collection: always valid."""
+
 
 class Associations:
     """Links of one transaction's view."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._ids: dict[int | None, dict[str, int]] = {}
+
+    def last_state(self) -> int:
+        """Return the number of the newest state; 0 before the first."""
+        return self._connection.scalar(_LAST) or 0
 
     def tree(self, *, at_state: int | None = None) -> CollectionTree:
         """Return all collections and the lists of all chains; now, or as they were at a state."""
         queries, state = (_NOW, {}) if at_state is None else (_THEN, {"state": at_state})
-        types = {row.name: CollectionType(row.type) for row in self._connection.execute(queries.whole, state)}
-        lists: dict[str, list[str]] = {name: [] for name, type_ in types.items() if type_ is CollectionType.CHAINED}
-        for row in self._connection.execute(queries.edges, state):
-            lists[row.name].append(row.child)
-        return CollectionTree(types, {name: tuple(children) for name, children in lists.items()})
+        rows = _fetch(self._connection, queries.whole, state)
+        types = {type_: CollectionType(type_) for type_ in {row[2] for row in rows}}
+        names = {row[0]: row[1] for row in rows}
+        self._ids[at_state] = {row[1]: row[0] for row in rows}
+        lists: dict[str, list[str]] = {name: [] for _, name, type_ in rows if type_ == CollectionType.CHAINED}
+        for chain, some in itertools.groupby(_fetch(self._connection, queries.edges, state), _FIRST):
+            if chain in names:
+                lists[names[chain]] = [names[child] for _, child in some if child in names]
+        return CollectionTree(
+            {row[1]: types[row[2]] for row in rows}, {name: tuple(children) for name, children in lists.items()}
+        )
 
     def rows(
         self, names: Iterable[str], tree: CollectionTree, *, dataset_types: Iterable[str], at_state: int | None = None
-    ) -> dict[str, tuple[Association, ...]]:
+    ) -> HeldLinks:
         """Return what some collections hold of some dataset types, by collection.
 
         Parameters
@@ -145,31 +263,155 @@ class Associations:
             As they were at that state; by default now.
         """
         queries, state = (_NOW, {}) if at_state is None else (_THEN, {"state": at_state})
-        wanted_types = sorted(set(dataset_types))
-        found: dict[str, list[Association]] = {}
-        by_type: dict[CollectionType, list[str]] = {}
-        for name in sorted(set(names)):
-            if name in tree.types:
-                by_type.setdefault(tree.types[name], []).append(name)
+        if at_state not in self._ids:
+            self.tree(at_state=at_state)
+        ids = self._ids[at_state]
+        types = sorted(set(dataset_types))
+        found: dict[str, list[Link]] = {}
+        read: dict[CollectionType, list[int]] = {}
+        wanted = sorted({name for name in names if name in tree.types and name in ids})
         for type_, query in queries.links.items():
-            known = by_type.get(type_, [])
-            for start in range(0, len(known), _CHUNK):
-                chunk: dict[str, Any] = {"names": known[start : start + _CHUNK], "types": wanted_types, **state}
-                for row in self._connection.execute(query, chunk):
-                    found.setdefault(row[0], []).append(_association(row, type_))
-        return {name: tuple(rows) for name, rows in found.items()}
+            named = {ids[name]: name for name in wanted if tree.types[name] is type_}
+            read[type_] = sorted(named)
+            for chunk in _chunks(read[type_]):
+                rows = _fetch(self._connection, query, {"ids": chunk, "types": types, **state})
+                for collection_id, some in itertools.groupby(rows, _FIRST):
+                    found[named[collection_id]] = list(some)
+        return HeldLinks(found, _StoredFacts(self._connection, read, types))
+
+    def offers(
+        self, dataset_type: str, data_key: str, timespan: Timespan | None, tops: Sequence[str]
+    ) -> tuple[Offer, ...]:
+        """Return what one look-up finds: nothing, one dataset, or several between which it cannot choose.
+
+        Parameters
+        ----------
+        dataset_type, data_key : str
+            What is looked for.
+        timespan : Timespan or None
+            The whole exposure; None skips CALIBRATION collections.
+        tops : sequence of str
+            Where the search begins, in order.
+        """
+        asked = {
+            "tops": list(tops),
+            "dataset_type": dataset_type,
+            "data_key": data_key,
+            "begin_tai_ns": timespan.begin_tai_ns if timespan else MAX_TAI_NS,
+            "end_tai_ns": timespan.end_tai_ns if timespan else MIN_TAI_NS,
+        }
+        offered: dict[int, list[tuple[str, Timespan | None]]] = {}
+        places: dict[int, dict[int, int]] = {}
+        kinds: dict[int, str] = {}
+        for chain, position, child, kind, certified, tagged, born, begin, end in _fetch(
+            self._connection, _OFFERS, asked
+        ):
+            kinds[child] = kind
+            places.setdefault(chain, {})[child] = position
+            dataset_id = certified or tagged or born
+            if dataset_id is not None:
+                some = offered.setdefault(child, [])
+                one = (dataset_id, Timespan(begin, end) if certified else None)
+                if one not in some:
+                    some.append(one)
+        if not offered:
+            return ()
+        starts = self._in_order_of(tops, places.get(0, {})) if len(places.get(0, {})) > 1 else list(places[0])
+        path, order = _first_offering(starts, places, kinds, offered)
+        names = dict(_fetch(self._connection, _NAMES, {"ids": path}))
+        member = Member(names[path[-1]], CollectionType(kinds[path[-1]]), tuple(names[one] for one in path[:-1]))
+        found = dict(reversed(offered[path[-1]]))
+        facts = {row[0]: row[1] for row in _fetch(self._connection, _FACTS, {"datasets": list(found)})}
+        offers = (Offer(member, order, one, facts[one], timespan) for one, timespan in found.items())
+        return tuple(sorted(offers, key=lambda offer: offer.timespan or Timespan()))
+
+    def spans(self, instrument: str, timespan: Timespan) -> list[tuple[int, int, int]]:
+        """Return (id, begin, end [TAI ns]) of the exposures that share an instant with a range, in time order."""
+        asked = {
+            "instrument": instrument,
+            "begin_tai_ns": timespan.begin_tai_ns,
+            "end_tai_ns": timespan.end_tai_ns,
+        }
+        return _fetch(self._connection, _SPANS, asked)
+
+    def _in_order_of(self, tops: Sequence[str], found: Mapping[int, int]) -> list[int]:
+        names = dict(_fetch(self._connection, _NAMES, {"ids": list(found)}))
+        ids = {name: one for one, name in names.items()}
+        return [ids[name] for name in dict.fromkeys(tops) if name in ids]
 
 
-def _association(row: Any, type_: CollectionType) -> Association:
-    # By place: a camera's certifications are thousands of rows, and names of columns cost as much as the row itself.
-    is_certified = type_ is CollectionType.CALIBRATION
-    return Association(
-        collection=row[0],
-        dataset_type=row[1],
-        data_key=row[2],
-        dataset_id=row[3],
-        run=row[4],
-        content_sha256=row[5],
-        timespan=Timespan(row[6], row[7]) if is_certified else None,
-        certification=row[8] if is_certified else 0,
-    )
+class _StoredFacts:
+    """RUNs and checksums of the datasets of a view, read when asked for.
+
+    A dataset keeps them for ever, so they may be read after the transaction in which the view was.
+    """
+
+    def __init__(
+        self, connection: Connection, collections: Mapping[CollectionType, Sequence[int]], types: Sequence[str]
+    ) -> None:
+        self._connection, self._engine = connection, connection.engine
+        self._collections, self._types = collections, types
+        self._known: dict[str, tuple[str, str]] = {}
+        self._times_asked = 0
+
+    def of(self, dataset_ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+        """Return RUN and pixel checksum of some datasets at least, by id."""
+        missing = [one for one in dict.fromkeys(dataset_ids) if one not in self._known]
+        if missing and self._connection.closed:
+            with self._engine.connect() as connection:
+                self._read(connection, missing)
+        elif missing:
+            self._read(self._connection, missing)
+        return self._known
+
+    def _read(self, connection: Connection, missing: Sequence[str]) -> None:
+        self._times_asked += 1
+        if self._times_asked <= _FEW and len(missing) <= _CHUNK:
+            self._keep(_fetch(connection, _FACTS, {"datasets": list(missing)}))
+            return
+        for type_, ids in self._collections.items():
+            for chunk in _chunks(ids):
+                self._keep(_fetch(connection, _ALL_FACTS[type_], {"ids": chunk, "types": self._types}))
+
+    def _keep(self, rows: Iterable[tuple[str, str, str]]) -> None:
+        self._known.update((row[0], (row[1], row[2])) for row in rows)
+
+
+_FIRST: Final = itemgetter(0)
+
+
+def _fetch(connection: Connection, statement: Any, asked: Mapping[str, Any]) -> list[Any]:
+    """Return plain tuples of the driver: SQLAlchemy compiles and sends, and makes no row objects."""
+    cursor: Any = connection.execute(statement, asked).cursor
+    rows: list[Any] = cursor.fetchall()
+    return rows
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[list[int]]:
+    return (list(ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK))
+
+
+def _first_offering(
+    starts: Sequence[int],
+    places: Mapping[int, Mapping[int, int]],
+    kinds: Mapping[int, str],
+    offered: Mapping[int, object],
+) -> tuple[list[int], int]:
+    """Return the way to the first collection with an offer, in search order, and its place."""
+    seen: set[int] = set()
+    order = 0
+    stack = [[one] for one in reversed(starts)]
+    while stack:
+        path = stack.pop()
+        at = path[-1]
+        if at in seen:
+            continue
+        seen.add(at)
+        if kinds[at] != CollectionType.CHAINED:
+            order += 1
+            if at in offered:
+                return path, order
+        else:
+            children = places.get(at, {})
+            stack += [[*path, child] for child in sorted(children, key=children.__getitem__, reverse=True)]
+    raise AssertionError("an offer that nothing leads to")

@@ -1,15 +1,16 @@
 """What a change would do: which calibration applied before and which would after, and for how many exposures."""
 
-import itertools
-from collections.abc import Iterable, Sequence
+import functools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from calibstore.model.data_id import DataId
-from calibstore.model.exposure import Exposure
 from calibstore.model.names import top_chain_of
 from calibstore.model.times import day_obs_of, day_obs_timespan, timespan_text
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
+from calibstore.services.preview_groups import pairs_alike
 from calibstore.services.segments import Key, KeySegments, Placed, Segments, View
 
 if TYPE_CHECKING:
@@ -198,18 +199,23 @@ def preview_everywhere(
 
 
 def _mentions(instrument: str, *found: Segments) -> bool:
-    return any(DataId.parse(key[1]).get("instrument") == instrument for one in found for key in one.by_key)
+    return any(_instrument(key) == instrument for one in found for _, key in one.by_key)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _instrument(data_key: str) -> object:
+    return DataId.parse(data_key).get("instrument")
 
 
 def compare(before: Segments, after: Segments) -> tuple[WinnerChange, ...]:
     """Return the stretches in which another dataset applies, grouped over data IDs; in order of type and time."""
     groups: dict[tuple[str, Timespan, str, str], list[str]] = {}
-    for key in sorted(set(before.by_key) | set(after.by_key)):
-        for timespan, old, new in _changed(before.of(*key), after.of(*key)):
+    for alike in pairs_alike(before, after):
+        for timespan, old, new in alike.changed:
             names = (old.member.name if old else "", new.member.name if new else "")
-            groups.setdefault((key[0], timespan, *names), []).append(key[1])
+            groups.setdefault((alike.dataset_type, timespan, *names), []).extend(alike.data_keys)
     return tuple(
-        WinnerChange(dataset_type=kind, timespan=timespan, before=old, after=new, data_keys=tuple(keys))
+        WinnerChange(dataset_type=kind, timespan=timespan, before=old, after=new, data_keys=tuple(sorted(keys)))
         for (kind, timespan, old, new), keys in sorted(groups.items())
     )
 
@@ -232,28 +238,31 @@ def count_exposures(
     """
     alike: dict[object, tuple[KeySegments, KeySegments]] = {}
     spans: set[Timespan] = set()
-    for key in set(before.by_key) | set(after.by_key):
-        if DataId.parse(key[1]).get("instrument") != instrument:
+    for one in pairs_alike(before, after):
+        if not any(_instrument(key) == instrument for key in one.data_keys):
             continue
-        pair = (before.of(*key), after.of(*key))
+        pair = (one.before, one.after)
         signature = _signature(*pair)
         if signature in alike or signature[0] == signature[1]:
             continue
         alike[signature] = pair
-        spans |= {timespan for timespan, _, _ in _changed(*pair)} | _edges(pair)
+        spans |= {timespan for timespan, _, _ in one.changed} | _edges(pair)
     tonight = day_obs_timespan(day_obs_of(now_tai_ns, day_obs_offset_h), day_obs_offset_h)
     past = now = future = 0
     ambiguous: list[int] = []
-    for exposure in _touched(uow, instrument, spans):
-        answers = [(_ids(old, exposure), _ids(new, exposure)) for old, new in alike.values()]
-        if any(len(new) > 1 >= len(old) for old, new in answers):
-            ambiguous.append(exposure.id)
-        if all(old == new for old, new in answers):
-            continue
-        begin = exposure.timespan.begin_tai_ns
-        past += begin < tonight.begin_tai_ns
-        now += tonight.contains(begin)
-        future += begin >= tonight.end_tai_ns
+    steps = _Steps(list(alike.values()))
+    for exposure, begin, end in _touched(uow, instrument, spans):
+        is_changed = steps.within(begin, end)
+        if is_changed is None:
+            timespan = Timespan(begin, end)
+            answers = [(_ids(old, timespan), _ids(new, timespan)) for old, new in alike.values()]
+            if any(len(new) > 1 >= len(old) for old, new in answers):
+                ambiguous.append(exposure)
+            is_changed = any(old != new for old, new in answers)
+        if is_changed:
+            past += begin < tonight.begin_tai_ns
+            now += tonight.contains(begin)
+            future += begin >= tonight.end_tai_ns
     return ExposureCounts(past=past, tonight=now, future=future, ambiguous=tuple(ambiguous))
 
 
@@ -268,26 +277,8 @@ def shadows(segments: Segments, keys: Iterable[Key], timespan: Timespan, *, apar
     return found
 
 
-def _changed(before: KeySegments, after: KeySegments) -> list[tuple[Timespan, Placed | None, Placed | None]]:
-    edges = sorted({*before.begins, *after.begins, MAX_TAI_NS})
-    changed: list[tuple[Timespan, Placed | None, Placed | None]] = []
-    for begin, end in itertools.pairwise(edges):
-        old, new = before.at(begin), after.at(begin)
-        if _id(old) == _id(new):
-            continue
-        if changed and changed[-1][0].end_tai_ns == begin and changed[-1][1] is old and changed[-1][2] is new:
-            changed[-1] = (Timespan(changed[-1][0].begin_tai_ns, end), old, new)
-        else:
-            changed.append((Timespan(begin, end), old, new))
-    return changed
-
-
-def _id(placed: Placed | None) -> str:
-    return placed.row.dataset_id if placed else ""
-
-
-def _ids(found: KeySegments, exposure: Exposure) -> tuple[str, ...]:
-    return tuple(placed.row.dataset_id for placed in found.winners(exposure.timespan))
+def _ids(found: KeySegments, timespan: Timespan) -> tuple[str, ...]:
+    return tuple(placed.row.dataset_id for placed in found.winners(timespan))
 
 
 def _signature(before: KeySegments, after: KeySegments) -> tuple[object, object]:
@@ -311,11 +302,39 @@ def _edges(pair: tuple[KeySegments, KeySegments]) -> set[Timespan]:
     return {Timespan(begin - 1, begin + 1) for begin in inner}
 
 
-def _touched(uow: "UnitOfWork", instrument: str, spans: Iterable[Timespan]) -> tuple[Exposure, ...]:
-    found: dict[int, Exposure] = {}
-    for timespan in _merged(sorted(spans)):
-        found.update((exposure.id, exposure) for exposure in uow.exposures.in_timespan(instrument, timespan))
-    return tuple(found.values())
+class _Steps:
+    """Where the answers change in time: an exposure between two boundaries needs no look-up."""
+
+    def __init__(self, pairs: Sequence[tuple[KeySegments, KeySegments]]) -> None:
+        self._edges = sorted({begin for pair in pairs for found in pair for begin in found.begins} | {MAX_TAI_NS})
+        self._is_changed = [
+            any(_owner(old, begin) != _owner(new, begin) for old, new in pairs) for begin in self._edges
+        ]
+
+    def within(self, begin_tai_ns: int, end_tai_ns: int) -> bool | None:
+        """Tell whether a time gets another answer; None when a boundary is inside it."""
+        at = bisect_right(self._edges, begin_tai_ns)
+        if at < len(self._edges) and self._edges[at] < end_tai_ns:
+            return None
+        return self._is_changed[at - 1]
+
+
+def _owner(found: KeySegments, tai_ns: int) -> str:
+    owner = found.at(tai_ns)
+    return owner.row.dataset_id if owner else ""
+
+
+def _touched(uow: "UnitOfWork", instrument: str, spans: Iterable[Timespan]) -> Iterator[tuple[int, int, int]]:
+    """Yield (id, begin, end) of the exposures that share an instant with some ranges."""
+    merged = _merged(sorted(spans))
+    if not merged:
+        return
+    begins = [one.begin_tai_ns for one in merged]
+    whole = Timespan(begins[0], merged[-1].end_tai_ns)
+    for exposure in uow.associations.spans(instrument, whole):
+        last = bisect_left(begins, exposure[2]) - 1
+        if last >= 0 and merged[last].end_tai_ns > exposure[1]:
+            yield exposure
 
 
 def _merged(spans: Sequence[Timespan]) -> list[Timespan]:
@@ -330,13 +349,12 @@ def _merged(spans: Sequence[Timespan]) -> list[Timespan]:
 
 def _unreachable(before: Segments, after: Segments) -> tuple[tuple[str, int], ...]:
     lost: dict[str, int] = {}
-    for key, found in before.by_key.items():
-        remaining = after.of(*key)
-        winning = {_entry(owner) for owner in remaining.owners if owner}
-        present = {_entry(placed) for placed in remaining.placed}
-        for entry in {_entry(owner) for owner in found.owners if owner}:
+    for alike in pairs_alike(before, after):
+        winning = {_entry(owner) for owner in alike.after.owners if owner}
+        present = {_entry(placed) for placed in alike.after.placed}
+        for entry in {_entry(owner) for owner in alike.before.owners if owner}:
             if entry in present and entry not in winning:
-                lost[entry[0]] = lost.get(entry[0], 0) + 1
+                lost[entry[0]] = lost.get(entry[0], 0) + len(alike.data_keys)
     return tuple(sorted(lost.items()))
 
 

@@ -4,17 +4,18 @@ The owner of a stretch is the first collection in search order that is valid the
 owner it touches; two datasets of that one collection inside an exposure are an ambiguity, as in the Butler.
 """
 
-import heapq
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from calibstore.errors import ConflictError
 from calibstore.model.collections import CollectionType
+from calibstore.model.links import HeldLinks
 from calibstore.model.search_path import Association, CollectionTree, Member
 from calibstore.model.times import timespan_text
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
+from calibstore.services.segment_groups import Group, group
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -98,6 +99,8 @@ class Segments:
 
     members: tuple[Member, ...]
     by_key: Mapping[Key, KeySegments]
+    groups: tuple[Group, ...] = field(default=(), repr=False, compare=False)
+    """The same once for all data keys that look alike."""
 
     def of(self, dataset_type: str, data_key: str) -> KeySegments:
         """Return the stretches of one dataset type and data ID; empty when there is none."""
@@ -142,11 +145,39 @@ class View:
             Collections of any type, in search order.
         """
         members = self.tree.walk(tops)
-        placed: dict[Key, list[Placed]] = {}
-        for order, member in enumerate(members, start=1):
-            for row in self.rows.get(member.name, ()):
-                placed.setdefault((row.dataset_type, row.data_key), []).append(Placed(order, member, row))
-        return Segments(members, {key: flatten(entries) for key, entries in placed.items()})
+        held = HeldLinks.of(self.rows)
+        groups = group(members, held)
+        return Segments(members, _ByKey(groups, held), groups)
+
+
+class _ByKey(Mapping[Key, KeySegments]):
+    """Stretches by key, made where one is looked at: a camera has thousands, a question is about one."""
+
+    def __init__(self, groups: Sequence[Group], held: HeldLinks) -> None:
+        self._held = held
+        self._groups = {(one.dataset_type, key): one for one in groups for key in one.keys}
+        self._made: dict[Key, KeySegments] = {}
+
+    def __getitem__(self, key: Key) -> KeySegments:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = self._segments(self._groups[key], key[1])
+        return found
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._groups
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._groups)
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def _segments(self, one: Group, data_key: str) -> KeySegments:
+        rows = self._held.associations(one.rows(data_key))
+        placed = tuple(Placed(slot.order, slot.member, row) for slot, row in zip(one.slots, rows, strict=True))
+        begins, owners = one.stretches
+        return KeySegments(placed, begins, tuple(placed[owner] if owner >= 0 else None for owner in owners))
 
 
 def load_view(
@@ -169,39 +200,6 @@ def load_view(
     tree = uow.associations.tree(at_state=at_state)
     members = {member.name for name in names for member in tree.walk([name])}
     return View(tree, uow.associations.rows(members, tree, dataset_types=types, at_state=at_state))
-
-
-def flatten(placed: Sequence[Placed]) -> KeySegments:
-    """Resolve priorities: who owns which stretch of time.
-
-    Parameters
-    ----------
-    placed : sequence of Placed
-        Of one dataset type and data ID, in search order.
-
-    Notes
-    -----
-    A sweep over begins and ends with a heap of what is valid: O(n log n).
-    """
-    starting = sorted(range(len(placed)), key=lambda at: placed[at].timespan.begin_tai_ns)
-    edges = {MIN_TAI_NS}
-    for one in placed:
-        edges |= {one.timespan.begin_tai_ns, one.timespan.end_tai_ns}
-    begins: list[int] = []
-    owners: list[Placed | None] = []
-    valid: list[int] = []
-    following = 0
-    for edge in sorted(edges):
-        while following < len(starting) and placed[starting[following]].timespan.begin_tai_ns == edge:
-            heapq.heappush(valid, starting[following])
-            following += 1
-        while valid and placed[valid[0]].timespan.end_tai_ns <= edge:
-            heapq.heappop(valid)
-        owner = placed[valid[0]] if valid else None
-        if not owners or owner is not owners[-1]:
-            begins.append(edge)
-            owners.append(owner)
-    return KeySegments(tuple(placed), tuple(begins), tuple(owners))
 
 
 def ambiguity(dataset_type: str, data_key: str, winners: Sequence[Placed]) -> ConflictError:
