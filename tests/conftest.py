@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import pytest
 from calibstore.commands import Command
 from calibstore.commands.repository import Init
 from calibstore.commands.store import CertifyCalibrations
-from calibstore.config import Config
+from calibstore.config import REPOSITORY_FILE, Config
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId, dataset_uuid
 from calibstore.model.exposure import Exposure
@@ -23,6 +24,7 @@ from calibstore.model.timespan import Timespan
 from calibstore.services.actions import Answer, Effect
 from calibstore.services.context import Context, forget_engines
 from calibstore.services.doors import ask, execute
+from tests.support.postgres import Postgres, missing_part, running_postgres
 
 
 def tai_ns(text: str) -> int:
@@ -189,10 +191,10 @@ def context_of(path: Path, now: str) -> Context:
     )
 
 
-def build_repo(path: Path, *, camera: str, kind: str, now: str = "2025-06-01T00:00:00") -> Repo:
-    """Create a repository."""
+def build_repo(path: Path, *, camera: str, kind: str, now: str = "2025-06-01T00:00:00", database: str = "") -> Repo:
+    """Create a repository, in a file or in a database."""
     context = context_of(path, now)
-    execute(Init(path=str(path), camera=(camera,), kind=kind), context)
+    execute(Init(path=str(path), camera=(camera,), kind=kind, database=database), context)
     return Repo(context, camera.split(":", maxsplit=1)[0])
 
 
@@ -210,18 +212,66 @@ def fresh_stores(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str
     return fresh
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterable[Postgres]:
+    """Give a PostgreSQL server of this process's own; skip with the reason where there is none."""
+    missing = missing_part()
+    if missing:
+        pytest.skip(missing)
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fresh_databases(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[str, str], tuple[Path, str]]:
+    """Give folders and databases of fresh repositories on PostgreSQL, each made once, to be copied."""
+
+    @functools.cache
+    def fresh(camera: str, kind: str) -> tuple[Path, str]:
+        server: Postgres = request.getfixturevalue("postgres")
+        path, name = tmp_path_factory.mktemp("fresh") / "repo", server.create()
+        build_repo(path, camera=camera, kind=kind, database=server.url(name))
+        forget_engines()
+        return path, name
+
+    return fresh
+
+
 @pytest.fixture
-def make_repo(tmp_path: Path, fresh_stores: Callable[[str, str], Path]) -> Iterable[Callable[..., Repo]]:
+def database_kind() -> str:
+    """Say where stores are kept: any test that makes its repositories here can be run on PostgreSQL."""
+    return os.environ.get("CABSTAND_TEST_DATABASE", "sqlite")
+
+
+@pytest.fixture
+def make_repo(
+    tmp_path: Path, fresh_stores: Callable[[str, str], Path], database_kind: str, request: pytest.FixtureRequest
+) -> Iterable[Callable[..., Repo]]:
     """Give a maker of repositories; their stores are closed at the end."""
+    databases: list[str] = []
+
+    def copy_on_postgres(camera: str, kind: str, to: Path) -> None:
+        server: Postgres = request.getfixturevalue("postgres")
+        folder, template = request.getfixturevalue("fresh_databases")(camera, kind)
+        shutil.copytree(folder, to)
+        databases.append(server.create(template))
+        (to / REPOSITORY_FILE).write_text(f'database = "{server.url(databases[-1])}"\n', encoding="utf-8")
 
     def make(
         *, camera: str = "LATISS:mini", kind: str = "rehearsal", name: str = "repo", now: str = "2025-06-01T00:00:00"
     ) -> Repo:
-        shutil.copytree(fresh_stores(camera, kind), tmp_path / name)
+        if database_kind == "postgresql":
+            copy_on_postgres(camera, kind, tmp_path / name)
+        else:
+            shutil.copytree(fresh_stores(camera, kind), tmp_path / name)
         return Repo(context_of(tmp_path / name, now), camera.split(":", maxsplit=1)[0])
 
     yield make
     forget_engines()
+    for one in databases:
+        request.getfixturevalue("postgres").drop(one)
 
 
 @pytest.fixture
