@@ -16,7 +16,8 @@ _ORDER = (
     "certify-calibrations", "decertify", "recertify", "collection-chain",
     "associate", "disassociate", "register-collection", "register-dataset-type", "hail", "decide", "deploy",
     "export-calibs", "import",
-    "prove", "process", "query-collections", "query-datasets", "explain", "fingerprint", "journal", "doctor", "migrate",
+    "prove", "process", "query-collections", "query-datasets", "explain", "timeline", "whatif",
+    "shadowed", "gaps", "fingerprint", "diff", "history", "journal", "doctor", "migrate",
 )  # fmt: skip
 _HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}
@@ -49,7 +50,11 @@ def _click_command(cls: type[Command], name: str) -> click.Command:
 
     params = [_param(one) for one in asked] + global_options(is_question=not cls.writes)
     help_text = inspect.cleandoc(cls.__doc__ or "")
-    return click.Command(name, callback=callback, params=params, help=help_text + _argument_help(asked))
+    # A line within the line keeps its own options: nothing behind its first word is ours.
+    settings = {"allow_interspersed_args": False} if any(one.declared.takes_rest for one in asked) else {}
+    return click.Command(
+        name, callback=callback, params=params, help=help_text + _argument_help(asked), context_settings=settings
+    )
 
 
 def _param(one: Asked) -> click.Parameter:

@@ -1,6 +1,17 @@
 """The declared actions and questions: one frozen dataclass a verb."""
 
-from calibstore.commands import campaigns, collections, generation, ranges, raws, repository, sites, store, verification
+from calibstore.commands import (
+    campaigns,
+    collections,
+    generation,
+    ranges,
+    raws,
+    repository,
+    sites,
+    store,
+    verification,
+    views,
+)
 from calibstore.commands.fields import Command, build, from_json, registered, to_argv, to_json, to_line
 
 __all__ = [
@@ -20,4 +31,5 @@ __all__ = [
     "to_json",
     "to_line",
     "verification",
+    "views",
 ]

@@ -31,6 +31,8 @@ class Declared:
     metavar: str = ""
     check: Callable[[Any], object] | None = None
     """Raises UserInputError when the value is wrong; its result is not kept."""
+    takes_rest: bool = False
+    """All words from its first one on belong to it, options too: it is a line of its own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,9 +107,12 @@ def argument(
     metavar: str = "",
     choices: tuple[str, ...] = (),
     check: Callable[[Any], object] | None = None,
+    takes_rest: bool = False,
 ) -> Any:
     """Declare a positional field; with a default it may be left out."""
-    declared = Declared(help=help, is_argument=True, metavar=metavar, choices=choices, check=check)
+    declared = Declared(
+        help=help, is_argument=True, metavar=metavar, choices=choices, check=check, takes_rest=takes_rest
+    )
     return dataclasses.field(default=default, metadata={_DECLARED: declared})
 
 
@@ -225,10 +230,15 @@ def to_argv(command: Command) -> list[str]:
             # The = form keeps a value that begins with a dash a value.
             for text in texts:
                 named += [f"{one.option}={text}"] if text.startswith("-") else [one.option, text]
-    return _in_order(command.verb.split(), positional, named)
+    return in_order(type(command), positional, named)
 
 
-def _in_order(verb: list[str], positional: list[str], named: list[str]) -> list[str]:
+def in_order(cls: type[Command], positional: list[str], named: list[str]) -> list[str]:
+    """Return the words of a line: verb, arguments and options in the order in which they are read back."""
+    verb = cls.verb.split()
+    if any(one.declared.takes_rest for one in asked_fields(cls)):
+        is_option = positional[:1] and positional[0].startswith("-")
+        return [*verb, *named, *(["--"] if is_option else []), *positional]
     # Names first reads best; behind `--` a word that begins with a dash is no option, so there it must be last.
     if any(text.startswith("-") for text in positional):
         return [*verb, *named, "--", *positional]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from calibstore.commands.fields import Asked, Command, asked_fields, build, registered
+from calibstore.commands.fields import Asked, Command, asked_fields, build, in_order, registered
 from calibstore.errors import UserInputError
 
 RawValue = str | bool | tuple[str, ...]
@@ -83,9 +83,10 @@ def read_line(line: "str | Sequence[str]") -> TypedLine:
     named = _names(fields.values())
     collected: dict[str, list[str]] = {}
     positional: list[str] = []
+    takes_rest = any(one.declared.takes_rest for one in fields.values())
     while words:
-        if words[0] == "--":
-            positional += words[1:]
+        if words[0] == "--" or (takes_rest and not words[0].startswith("-")):
+            positional += words[words[0] == "--" :]
             break
         if len(words[0]) > 1 and words[0].startswith("-"):
             words = _read_option(words, named, collected, told, cls.verb)
@@ -127,9 +128,7 @@ def words_for(cls: type[Command], given: Mapping[str, object], *, reason: str = 
             named += [word for text in texts for word in _option_words(one.option, text)]
     if reason:
         named += _option_words("--reason", reason)
-    if any(text.startswith("-") for text in positional):
-        return [*cls.verb.split(), *named, "--", *positional]
-    return [*cls.verb.split(), *positional, *named]
+    return in_order(cls, positional, named)
 
 
 def words_of_line(line: str) -> list[str]:

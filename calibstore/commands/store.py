@@ -80,6 +80,8 @@ class QueryCollections(Command):
         "only these types", default=(), choices=("run", "tagged", "chained", "calibration")
     )
     chains: str = option("how chains are shown; inverse: who lists each", default="tree", choices=CHAIN_VIEWS)
+    at_state: int | None = option("as the repository was at this state", default=None, metavar="N")
+    as_of: str = option("as the repository was at this time", default="", metavar="TIME")
 
 
 @command("query-datasets", writes=False)
@@ -90,18 +92,23 @@ class QueryDatasets(Command):
     dataset_type: str = argument("name pattern of dataset types, e.g. bias or 'bias*'", default="*")
     collections: tuple[str, ...] = option("only in these collections (chains are searched)", default=())
     limit: int = option("rows shown", default=200, metavar="N")
+    at_state: int | None = option("as the repository was at this state", default=None, metavar="N")
+    as_of: str = option("as the repository was at this time", default="", metavar="TIME")
 
 
 @command("explain", writes=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explain(Command):
-    """Tell which calibration applies to an exposure, and why every other one lost."""
+    """Tell which calibration applies to an exposure or an instant, and why every other one lost."""
 
-    exposure: int = argument("exposure id, e.g. 2025041100003")
+    exposure: str = argument("exposure id, e.g. 2025041100003; or a time (TAI), for a look-up without exposure")
     detector: int = argument("detector number")
     dataset_type: str = argument("dataset type", default="bias")
     collection: str = option("search here; by default the instrument's top chain", default="")
     instrument: str = option("instrument, when the repository has several", default="")
+    filter: str = option("physical filter, where a time is given and the type needs one", default="", metavar="NAME")
+    at_state: int | None = option("as the repository was at this state", default=None, metavar="N")
+    as_of: str = option("as the repository was at this time", default="", metavar="TIME")
 
 
 @command("fingerprint", writes=False)
@@ -110,4 +117,9 @@ class Fingerprint(Command):
     """Hash a chain: structural (names and order) and effective (only what can win)."""
 
     collection: str = argument("collection; by default every instrument's top chain", default="")
-    against: str = option("compare with this repository", default="", metavar="PATH")
+    against: str = option(
+        "compare with this repository, or with what --json --lines wrote at another site", default="", metavar="PATH"
+    )
+    lines: bool = option("show every line that is hashed, member by member", default=False)
+    at_state: int | None = option("as the repository was at this state", default=None, metavar="N")
+    as_of: str = option("as the repository was at this time", default="", metavar="TIME")

@@ -2,16 +2,18 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.data_id import DataId
 from calibstore.model.search_path import Association, Member
-from calibstore.model.times import NS_PER_DAY, NS_PER_S, timespan_text
+from calibstore.model.times import NS_PER_DAY, NS_PER_S, ns_to_iso, timespan_text
 from calibstore.model.timespan import Timespan
-from calibstore.services.segments import KeySegments, Segments, load_view
+from calibstore.services.layout import folded
+from calibstore.services.moments import Moment, read_moment, require_collection
+from calibstore.services.segments import Key, KeySegments, Segments, View, load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -24,6 +26,17 @@ EMPTY: Final = "EMPTY"
 AMBIGUOUS: Final = "AMBIGUOUS"
 NOT_SEARCHED: Final = "NOT SEARCHED"
 """Verdict of what exists in the repository and is not reached from where the search began."""
+REMOVED: Final = "REMOVED"
+"""Verdict of what was certified where the search comes by, and was taken out by a state."""
+
+
+_OF_INSTANT: Final = (
+    ("after the exposure", "later"),
+    ("before the exposure", "earlier"),
+    ("for the exposure", "then"),
+    ("the exposure", "the instant"),
+)
+"""How an instant is spoken of where no exposure was asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +56,18 @@ class Candidate:
     timespan: Timespan | None
     """None: always valid, or nothing there."""
     verdict: str
-    """WINS, SHADOWED, OUTSIDE, OTHER, EMPTY, AMBIGUOUS or NOT SEARCHED."""
+    """WINS, SHADOWED, OUTSIDE, OTHER, EMPTY, AMBIGUOUS, NOT SEARCHED or REMOVED."""
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """An instant inside an exposure at which another calibration begins to apply."""
+
+    tai_ns: int
+    before: Association | None
+    """What owns the time before it; None: nothing is valid there."""
+    after: Association | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +78,9 @@ class Explanation:
     winner: Candidate | None
     """None where nothing applies, or the answer is ambiguous."""
     elsewhere: tuple[Candidate, ...] = ()
-    """What would match and is not searched: not certified, or in no chain on the way."""
+    """What would match and is not searched: not certified, in no chain on the way, or taken out since."""
+    boundaries: tuple[Boundary, ...] = ()
+    """Changes of what is valid inside the exposure."""
 
     @property
     def is_ambiguous(self) -> bool:
@@ -111,6 +136,7 @@ def explain_lookup(
     collections: Sequence[str],
     physical_filter: str = "",
     with_elsewhere: bool = False,
+    at_state: int | None = None,
 ) -> Explanation:
     """Return every candidate of a look-up in search order with its verdict.
 
@@ -126,23 +152,46 @@ def explain_lookup(
         Where the search begins, in order.
     with_elsewhere : bool
         Also name matches that the search does not reach.
+    at_state : int, optional
+        As the repository was at that state; by default as it is now.
 
     Raises
     ------
     NotFoundError
         If a collection or the dataset type is unknown.
     """
+    view = load_view(uow, collections, dataset_types=[dataset_type], at_state=at_state)
+    moment = read_moment(uow, at_state)
     for name in collections:
-        uow.collections.get(name)
+        require_collection(view.tree, name, moment)
     key = data_key_of(
         uow, dataset_type=dataset_type, instrument=instrument, detector=detector, physical_filter=physical_filter
     )
-    view = load_view(uow, collections, dataset_types=[dataset_type])
     segments = view.segments(collections)
     candidates = _candidates(segments, dataset_type, key, timespan)
     winners = [one for one in candidates if one.verdict == WINS]
-    elsewhere = _elsewhere(uow, segments, dataset_type, key, timespan) if with_elsewhere else ()
-    return Explanation(candidates, winners[0] if winners else None, elsewhere)
+    elsewhere: tuple[Candidate, ...] = ()
+    if with_elsewhere:
+        elsewhere = _elsewhere(uow, segments, (dataset_type, key), timespan, moment)
+    found = Explanation(candidates, winners[0] if winners else None, elsewhere)
+    return replace(found, boundaries=boundaries_inside(segments.of(dataset_type, key), timespan))
+
+
+def boundaries_inside(found: KeySegments, timespan: Timespan | None) -> tuple[Boundary, ...]:
+    """Return the changes of what is valid inside an exposure, in time order.
+
+    Parameters
+    ----------
+    found : KeySegments
+        Of one dataset type and data ID.
+    timespan : Timespan or None
+        The whole exposure.
+    """
+    if timespan is None:
+        return ()
+    inside = [at for at, begin in enumerate(found.begins) if timespan.begin_tai_ns < begin < timespan.end_tai_ns]
+    rows = [owner.row if owner else None for owner in found.owners]
+    return tuple(Boundary(found.begins[at], rows[at - 1], rows[at]) for at in inside)
 
 
 def explain_rows(segments: Segments, dataset_type: str, key: str, timespan: Timespan | None) -> tuple[Candidate, ...]:
@@ -303,11 +352,13 @@ def _candidate(number: int, member: Member, row: Association, verdict: str, reas
 
 
 def _elsewhere(
-    uow: "UnitOfWork", segments: Segments, dataset_type: str, key: str, timespan: Timespan | None
+    uow: "UnitOfWork", segments: Segments, wanted: Key, timespan: Timespan | None, moment: Moment
 ) -> tuple[Candidate, ...]:
-    """Return matches that the search does not reach: first certified ones, then RUNs that nobody certified."""
+    """Return matches that the search does not reach: certified ones, RUNs nobody certified, and what was taken out."""
+    dataset_type, key = wanted
     searched = {member.name for member in segments.members}
-    view = load_view(uow, [record.name for record in uow.collections.list()], dataset_types=[dataset_type])
+    tree = uow.associations.tree(at_state=moment.at_state)
+    view = load_view(uow, sorted(tree.types), dataset_types=[dataset_type], at_state=moment.at_state)
     made: list[Candidate] = []
     certified: set[str] = set()
     for name, rows in sorted(view.rows.items()):
@@ -319,7 +370,7 @@ def _elsewhere(
                 continue
             above = ", ".join(view.tree.chains_above(name))
             place = f"only {above} leads to it" if above else "no chain lists it"
-            reason = f"would apply, but the search never comes here: {place}"
+            reason = f"would apply, but the search never comes here: {place}{_left_list(uow, name, searched, moment)}"
             made.append(_candidate(0, Member(name, view.tree.types[name]), row, NOT_SEARCHED, reason))
     for name, rows in sorted(view.rows.items()):
         if view.tree.types[name] is not CollectionType.RUN or name in searched:
@@ -329,7 +380,61 @@ def _elsewhere(
             for row in rows
             if row.data_key == key and row.dataset_id not in certified
         ]
+    return (*made, *_removed(uow, view, wanted, timespan, moment))
+
+
+def _left_list(uow: "UnitOfWork", name: str, searched: set[str], moment: Moment) -> str:
+    """Say when a chain last ceased to list a collection; empty where none ever did."""
+    ids = [one.id for one in uow.histories.collections(name)]
+    left = [
+        (one.closed_state, one.chain)
+        for one in uow.histories.listings(ids)
+        if one.closed_state is not None and one.closed_state <= moment.number
+    ]
+    still = {one.chain for one in uow.histories.listings(ids) if one.is_open_at(moment.number)}
+    gone = [(state, chain) for state, chain in left if chain not in still]
+    if not gone:
+        return ""
+    state, chain = max(gone)
+    return f"; {chain} listed it until {_by_whom(uow, state)}"
+
+
+def _removed(
+    uow: "UnitOfWork", view: View, wanted: Key, timespan: Timespan | None, moment: Moment
+) -> tuple[Candidate, ...]:
+    """Return certifications that would match and were closed by then, where nothing like them is open."""
+    dataset_type, key = wanted
+    made = []
+    for one in uow.histories.links(dataset_type=dataset_type, data_key=key):
+        if one.timespan is None or one.closed_state is None or one.closed_state > moment.number:
+            continue
+        row = Association(
+            collection=one.collection,
+            dataset_type=dataset_type,
+            data_key=key,
+            dataset_id=one.dataset_id,
+            run=one.run,
+            timespan=one.timespan,
+        )
+        open_rows = [other for other in view.rows.get(one.collection, ()) if other.data_key == key]
+        is_there = any(not _outside(other, timespan) and other.dataset_id == one.dataset_id for other in open_rows)
+        if _outside(row, timespan) or is_there:
+            continue
+        reason = f"would have applied; taken out by {_by_whom(uow, one.closed_state)}"
+        made.append(_candidate(0, Member(one.collection, CollectionType.CALIBRATION), row, REMOVED, reason))
     return tuple(made)
+
+
+def _by_whom(uow: "UnitOfWork", state: int) -> str:
+    entry = uow.journal.entry(state)
+    return f"state {state} ({entry.user}, {ns_to_iso(entry.at_tai_ns, 0)} TAI)" if entry else f"state {state}"
+
+
+def of_instant(reason: str) -> str:
+    """Return a reason as it reads where an instant was asked about, and no exposure."""
+    for of_exposure, instead in _OF_INSTANT:
+        reason = reason.replace(of_exposure, instead)
+    return reason
 
 
 def path_text(path: Sequence[str]) -> str:
@@ -347,5 +452,5 @@ def describe_candidate(candidate: Candidate) -> tuple[str, ...]:
     if candidate.dataset_id:
         valid = timespan_text(candidate.timespan) if candidate.timespan else "always"
         lines += [f"    {candidate.dataset_id[:8]}  valid {valid}", f"    made in {candidate.run}"]
-    lines.append(f"    {candidate.reason}")
+    lines += folded(candidate.reason, "    ", "  ")
     return tuple(lines)

@@ -1,58 +1,74 @@
-"""Questions about collections, datasets, look-up and fingerprints."""
+"""Questions about collections, datasets and look-up."""
 
 import fnmatch
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.store import Explain, Fingerprint, QueryCollections, QueryDatasets
+from calibstore.commands.store import Explain, QueryCollections, QueryDatasets
 from calibstore.errors import NotFoundError, UserInputError
+from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.exposure import Exposure
 from calibstore.model.names import top_chain_of
 from calibstore.model.search_path import Association
-from calibstore.model.times import ns_to_iso, timespan_text
-from calibstore.model.timespan import Timespan
+from calibstore.model.times import ns_to_iso, parse_time, timespan_text
+from calibstore.model.timespan import MAX_TAI_NS, Timespan
 from calibstore.services.actions import Answer
 from calibstore.services.chain_listing import listed_rows, listed_under, parents_of
 from calibstore.services.context import Context
-from calibstore.services.explaining import Candidate, Explanation, describe_candidate, explain_lookup
-from calibstore.services.fingerprinting import Fingerprint as Hashes
-from calibstore.services.fingerprinting import fingerprint, first_difference
+from calibstore.services.explaining import (
+    REMOVED,
+    Boundary,
+    Candidate,
+    Explanation,
+    describe_candidate,
+    explain_lookup,
+    of_instant,
+)
 from calibstore.services.instruments import one_instrument
+from calibstore.services.layout import folded
+from calibstore.services.moments import read_moment, require_collection
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+_DAY_OBS_DIGITS: Final = 8
 
 
 def query_collections(command: QueryCollections, context: Context) -> Answer:
     """List collections."""
     types = tuple(CollectionType(one.upper()) for one in command.collection_type)
     with context.unit_of_work() as uow:
-        found = uow.collections.list(glob=command.glob, types=types)
-        every = uow.collections.list()
-        tree = uow.associations.tree()
-    names = [one.name for one in found]
+        moment = read_moment(uow, command.at_state, command.as_of)
+        tree = uow.associations.tree(at_state=moment.at_state)
+        records = {one.name: one for one in uow.collections.list()}
+    names = [
+        name
+        for name in sorted(tree.types)
+        if fnmatch.fnmatchcase(name, command.glob) and (not types or tree.types[name] in types)
+    ]
     if not names and not any(character in command.glob for character in "*?["):
-        raise _no_collection(command.glob, [one.name for one in every])
+        require_collection(tree, command.glob, moment)
     rows = listed_rows(tree, names, command.chains)
     if command.chains == "flatten":
         names = [name for _depth, name in rows]
     width = max((2 * depth + len(name) for depth, name in rows), default=4)
-    lines = [f"{'NAME':<{width}}  TYPE"]
+    lines = [*moment.lines(), f"{'NAME':<{width}}  TYPE"]
     for depth, name in rows:
         own = f"{'  ' * depth + name:<{width}}  {tree.types[name]}"
         lines += [own, *(f"  {under}" for under in listed_under(tree, name, command.chains))]
     if not rows:
         lines = [f"no collection matches {command.glob!r}"]
-    records = {one.name: one for one in every}
     data = [
         {
             "name": name,
             "type": str(tree.types[name]),
             "children": list(tree.children.get(name, ())),
             "parents": list(parents_of(tree, name)),
-            "origin": records[name].origin,
-            "doc": records[name].doc,
+            # What is gone has no record any more; both stay with a collection as long as it lives.
+            "origin": records[name].origin if name in records else None,
+            "doc": records[name].doc if name in records else None,
         }
         for name in names
     ]
@@ -73,15 +89,17 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
                 hint=f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}",
                 code="E-DATASETTYPE",
             )
+        moment = read_moment(uow, command.at_state, command.as_of)
+        tree = uow.associations.tree(at_state=moment.at_state)
         for name in command.collections:
-            uow.collections.get(name)
-        tree = uow.associations.tree()
+            require_collection(tree, name, moment)
         searched = [member.name for member in tree.walk(command.collections or sorted(tree.types))]
-        rows = uow.associations.rows(searched, tree, dataset_types=types)
+        rows = uow.associations.rows(searched, tree, dataset_types=types, at_state=moment.at_state)
         everywhere = uow.associations.rows(
             [name for name, type_ in tree.types.items() if type_ is CollectionType.CALIBRATION],
             tree,
             dataset_types=types,
+            at_state=moment.at_state,
         )
         found = _distinct(rows, searched)
         shown = found[: command.limit]
@@ -90,7 +108,7 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
     for certifications in everywhere.values():
         for one in certifications:
             certified.setdefault(one.dataset_id, []).append(one)
-    lines = _dataset_lines(shown, certified)
+    lines = [*moment.lines(), *_dataset_lines(shown, certified)]
     if len(found) > len(shown):
         lines.append(f"{len(shown)} of {len(found)} shown; --limit {len(found)} shows all")
     if not found:
@@ -102,9 +120,9 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
             "dataset_type": row.dataset_type,
             "data_id": row.data_key,
             "run": row.run,
-            "unit": records[row.dataset_id].unit,
+            "unit": records[row.dataset_id].unit if row.dataset_id in records else None,
             "content_sha256": row.content_sha256,
-            "path": records[row.dataset_id].path,
+            "path": records[row.dataset_id].path if row.dataset_id in records else None,
             "certified": [_certified_data(one) for one in certified.get(row.dataset_id, ())],
         }
         for row in shown
@@ -113,11 +131,12 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
 
 
 def explain(command: Explain, context: Context) -> Answer:
-    """Tell which calibration applies to an exposure, and why every other one lost."""
+    """Tell which calibration applies to an exposure or an instant, and why every other one lost."""
     with context.unit_of_work() as uow:
         instrument = one_instrument(uow, command.instrument)
-        exposure = _find_exposure(uow, instrument, command.exposure)
         camera = uow.repository.camera(instrument)
+        moment = read_moment(uow, command.at_state, command.as_of)
+        subject = _subject(uow, camera, command.exposure, command.filter)
         if command.detector not in {one.id for one in camera.detectors}:
             numbers = [one.id for one in camera.detectors]
             raise NotFoundError(
@@ -130,73 +149,106 @@ def explain(command: Explain, context: Context) -> Answer:
             dataset_type=command.dataset_type,
             instrument=instrument,
             detector=command.detector,
-            timespan=exposure.timespan,
+            timespan=subject.timespan,
             collections=[top],
-            physical_filter=exposure.physical_filter,
+            physical_filter=subject.physical_filter,
             with_elsewhere=True,
+            at_state=moment.at_state,
+        )
+    if subject.exposure is None:
+        found = replace(
+            found,
+            candidates=tuple(replace(one, reason=of_instant(one.reason)) for one in found.candidates),
+            elsewhere=tuple(replace(one, reason=of_instant(one.reason)) for one in found.elsewhere),
         )
     lines = [
-        f"{command.dataset_type} for exposure {exposure.id} of {instrument}, detector {command.detector}",
-        f"  {exposure.observation_type}, {_from_to(exposure.timespan)} TAI, day_obs {exposure.day_obs}",
+        f"{command.dataset_type} for {subject.text} of {instrument}, detector {command.detector}",
+        *folded(subject.detail, "  ", "  "),
         f"  search begins at {top}",
+        *(f"  {line}" for line in moment.lines()),
         "",
         *_verdict_lines(found, top),
+        *_boundary_lines(found),
         *([""] if found.candidates else []),
     ]
     lines += [line for candidate in found.candidates for line in describe_candidate(candidate)]
-    if found.elsewhere:
-        lines += ["", "Not searched:"]
-        lines += [line for candidate in found.elsewhere for line in describe_candidate(candidate)]
+    for title, chosen in (
+        ("Not searched:", [one for one in found.elsewhere if one.verdict != REMOVED]),
+        ("No longer certified:", [one for one in found.elsewhere if one.verdict == REMOVED]),
+    ):
+        if chosen:
+            lines += ["", title, *(line for candidate in chosen for line in describe_candidate(candidate))]
     data = {
-        "exposure": exposure.id,
+        "exposure": subject.exposure,
+        "begin_tai_ns": subject.timespan.begin_tai_ns,
+        "end_tai_ns": subject.timespan.end_tai_ns,
         "detector": command.detector,
         "instrument": instrument,
         "dataset_type": command.dataset_type,
         "collection": top,
+        "state": moment.number,
         "winner": _candidate_data(found.winner) if found.winner else None,
         "is_ambiguous": found.is_ambiguous,
+        "boundaries": [_boundary_data(one) for one in found.boundaries],
         "candidates": [_candidate_data(one) for one in found.candidates],
         "elsewhere": [_candidate_data(one) for one in found.elsewhere],
     }
     return Answer(lines=tuple(lines), data=data)
 
 
-def show_fingerprint(command: Fingerprint, context: Context) -> Answer:
-    """Hash chains, and compare them with another repository's."""
-    with context.unit_of_work() as uow:
-        tops = [top_chain_of(instrument) for instrument in uow.repository.instruments()]
-        names = [command.collection] if command.collection else tops
-        ours = {name: fingerprint(uow, name) for name in names}
-    lines = [line for name, found in ours.items() for line in _fingerprint_lines(name, found)]
-    data: dict[str, object] = {"fingerprints": {name: _fingerprint_data(found) for name, found in ours.items()}}
-    exit_code = 0
-    if command.against:
-        theirs = _other(command.against, names, context)
-        differences = {name: first_difference(ours[name], theirs[name]) for name in names}
-        is_same = all(ours[name].effective == theirs[name].effective for name in names)
-        lines += [f"against {command.against}:"]
-        for name in names:
-            effective = "same" if ours[name].effective == theirs[name].effective else "DIFFERENT"
-            structural = "same" if ours[name].structural == theirs[name].structural else "different"
-            lines.append(f"  {name}: what applies {effective}, lists {structural}")
-            lines += [f"    first difference: {differences[name]}"] if differences[name] else []
-        data["against"] = {
-            "path": command.against,
-            "is_same": is_same,
-            "differences": differences,
-            "fingerprints": {name: _fingerprint_data(found) for name, found in theirs.items()},
-        }
-        exit_code = 0 if is_same else 4
-    return Answer(lines=tuple(lines), data=data, exit_code=exit_code)
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a calibration is looked up for."""
+
+    text: str
+    detail: str
+    timespan: Timespan
+    physical_filter: str
+    exposure: int | None
 
 
-def _no_collection(name: str, known: list[str]) -> NotFoundError:
-    near = did_you_mean(name, known)
-    hint = f"did you mean {near}?" if near else "cabstand query-collections lists them"
-    return NotFoundError(f"no collection {name!r}", hint=hint, code="E-COLLECTION")
+def _subject(uow: "UnitOfWork", camera: Camera, text: str, physical_filter: str) -> _Subject:
+    """Read an exposure id, or else a time; an id that is stored is never taken for a day_obs."""
+    body = text.strip()
+    if body.isdigit() and (len(body) != _DAY_OBS_DIGITS or uow.exposures.by_ids(camera.instrument, [int(body)])):
+        exposure = _find_exposure(uow, camera.instrument, int(body))
+        if physical_filter and physical_filter != exposure.physical_filter:
+            raise UserInputError(
+                f"exposure {exposure.id} was taken with {exposure.physical_filter or 'no filter'}, "
+                f"not {physical_filter}",
+                hint="leave --filter out: the exposure tells it",
+            )
+        detail = f"{exposure.observation_type}, {_from_to(exposure.timespan)} TAI, day_obs {exposure.day_obs}"
+        return _Subject(f"exposure {exposure.id}", detail, exposure.timespan, exposure.physical_filter, exposure.id)
+    parsed = parse_time(body, day_obs_offset_h=camera.day_obs_offset_h)
+    begin = min(parsed.tai_ns, MAX_TAI_NS - 1)
+    return _Subject(f"{ns_to_iso(begin)} TAI", parsed.understood_as, Timespan(begin, begin + 1), physical_filter, None)
 
 
-def _distinct(rows: dict[str, tuple[Association, ...]], order: list[str]) -> list[Association]:
+def _boundary_lines(found: Explanation) -> list[str]:
+    """Name both calibrations at each boundary inside the exposure."""
+    lines: list[str] = []
+    for one in found.boundaries:
+        lines += folded(f"A boundary lies inside the exposure, at {ns_to_iso(one.tai_ns)} TAI:", hanging="  ")
+        for label, row in (("before", one.before), ("after", one.after)):
+            told = f"{row.dataset_id[:8]} of {row.collection}" if row else "nothing"
+            lines.append(f"  {label:<6}  {told}")
+    if found.boundaries and found.winner is not None:
+        lines += folded("The first in search order that touches the exposure applies to all of it.", "  ")
+    elif found.is_ambiguous:
+        lines += folded("Both are of one collection: let their ranges meet between two exposures.", "  ")
+    return lines
+
+
+def _boundary_data(one: Boundary) -> dict[str, object]:
+    return {
+        "tai_ns": one.tai_ns,
+        "before": {"dataset_id": one.before.dataset_id, "collection": one.before.collection} if one.before else None,
+        "after": {"dataset_id": one.after.dataset_id, "collection": one.after.collection} if one.after else None,
+    }
+
+
+def _distinct(rows: Mapping[str, tuple[Association, ...]], order: list[str]) -> list[Association]:
     """Return every dataset once, RUNs in the order they were found."""
     found: dict[str, Association] = {}
     for name in order:
@@ -277,43 +329,8 @@ def _candidate_data(one: Candidate) -> dict[str, object]:
     }
 
 
-def _fingerprint_lines(name: str, found: Hashes) -> list[str]:
-    return [
-        name,
-        f"  structural  {found.structural}",
-        f"  effective   {found.effective}",
-        *(f"  {place:>4}  {digest[:12]}  {member}" for place, (member, digest) in enumerate(found.members, start=1)),
-    ]
-
-
-def _fingerprint_data(found: Hashes) -> dict[str, object]:
-    return {
-        "structural": found.structural,
-        "effective": found.effective,
-        "members": [{"collection": name, "sha256": digest} for name, digest in found.members],
-    }
-
-
-def _other(path: str, names: list[str], context: Context) -> dict[str, Hashes]:
-    from dataclasses import replace
-
-    configured = context.config.repositories.get(path, path)
-    other = replace(context, root=Path(configured).expanduser().absolute(), is_read_only=True)
-    with other.unit_of_work() as uow:
-        known = {one.name for one in uow.collections.list()}
-        missing = [name for name in names if name not in known]
-        if missing:
-            raise NotFoundError(
-                f"{other.root} has no collection {', '.join(missing)}",
-                hint=f"cabstand -R {other.root} query-collections lists what it has; name one that both have",
-                code="E-COLLECTION",
-            )
-        return {name: fingerprint(uow, name) for name in names}
-
-
 QUESTIONS = {
     "query-collections": query_collections,
     "query-datasets": query_datasets,
     "explain": explain,
-    "fingerprint": show_fingerprint,
 }

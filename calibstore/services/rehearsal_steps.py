@@ -214,8 +214,8 @@ def go_live(walk: Walk) -> None:
     )
     walk.run(Deploy(destination="home", ticket=_TICKET))
     walk.look(QueryCollections(glob=top_chain_of(walk.facts["instrument"])))
-    walk.look(Explain(exposure=_exposure(LATER_NIGHT, 1), detector=0, dataset_type="bias"))
-    walk.look(Explain(exposure=_exposure(OLD_NIGHT, 5), detector=0, dataset_type="bias"))
+    walk.look(Explain(exposure=str(_exposure(LATER_NIGHT, 1)), detector=0, dataset_type="bias"))
+    walk.look(Explain(exposure=str(_exposure(OLD_NIGHT, 5)), detector=0, dataset_type="bias"))
     walk.note("An exposure under the old sequencer gets no new bias: it is before the begin.")
 
 

@@ -69,7 +69,7 @@ def test_home_timeline_and_explain_agree(make_repo: Any, seed: int) -> None:
     kinds = set()
     for detector in DETECTORS:
         for exposure in [*short, *long]:
-            told = repo.ask(Explain(exposure=exposure, detector=detector)).data
+            told = repo.ask(Explain(exposure=str(exposure), detector=detector)).data
             winner = told["winner"]["dataset_id"] if told["winner"] else ""
             look = timeline_look(repo.context, dataset_type="bias", detector=detector, exposure=exposure)
             panel = cursor_look(look, look.at_tai_ns, look.until_tai_ns)

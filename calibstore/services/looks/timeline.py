@@ -13,6 +13,7 @@ from calibstore.services.context import Context
 from calibstore.services.looks.in_use import certifiable_types
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, TimelineRow, Track
 from calibstore.services.looks.timeline_rows import compared, of_type, overview
+from calibstore.services.moments import read_moment, require_collection
 from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def timeline_look(
     begin: str = "",
     end: str = "",
     compare: str = "",
+    at_state: int | None = None,
 ) -> TimelineLook:
     """Read a timeline.
 
@@ -62,6 +64,8 @@ def timeline_look(
         Limits of the view.
     compare : str
         Ticket chain to compare with, as if it were put first.
+    at_state : int, optional
+        As the repository was at that state; by default as it is now.
 
     Raises
     ------
@@ -77,8 +81,9 @@ def timeline_look(
             )
         camera = uow.repository.camera(instrument or known[0])
         top = chain or top_chain_of(camera.instrument)
-        if chain or uow.collections.find(top) is not None:
-            uow.collections.get(top)
+        moment = read_moment(uow, at_state)
+        if chain:
+            require_collection(uow.associations.tree(at_state=at_state), chain, moment)
         types = certifiable_types(uow)
         if dataset_type and dataset_type not in types:
             near = did_you_mean(dataset_type, types)
@@ -88,7 +93,10 @@ def timeline_look(
                 code="E-DATASETTYPE",
             )
         view = load_view(
-            uow, [top, *([compare] if compare else [])], dataset_types=[dataset_type] if dataset_type else tuple(types)
+            uow,
+            [top, *([compare] if compare else [])],
+            dataset_types=[dataset_type] if dataset_type else tuple(types),
+            at_state=at_state,
         )
         segments = view.segments([top])
         look = TimelineLook(

@@ -9,18 +9,10 @@ from calibstore.commands.store import Explain
 from calibstore.model.names import find_name
 from calibstore.model.times import mjd_of, ns_to_iso, time_views
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
-from calibstore.services.explaining import AMBIGUOUS, OUTSIDE, SHADOWED, WINS, explain_rows
+from calibstore.services.explaining import AMBIGUOUS, OUTSIDE, SHADOWED, WINS, explain_rows, of_instant
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, Track
 
 __all__ = ["AMBIGUOUS", "OUTSIDE", "SHADOWED", "WINS", "Change", "CursorLook", "Verdict", "cursor_look", "native_lines"]
-
-_OF_INSTANT = (
-    ("after the exposure", "later"),
-    ("before the exposure", "earlier"),
-    ("for the exposure", "then"),
-    ("the exposure", "the instant"),
-)
-"""How an instant is spoken of where no exposure was asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +151,7 @@ def _reworded(one: Verdict, places: dict[int, int], *, is_exposure: bool) -> Ver
         return replace(one, reason=f"valid, shadowed by {numbers[0]}" if numbers else one.reason)
     if is_exposure:
         return one
-    reason = one.reason
-    for of_exposure, of_instant in _OF_INSTANT:
-        reason = reason.replace(of_exposure, of_instant)
-    return replace(one, reason=reason)
+    return replace(one, reason=of_instant(one.reason))
 
 
 def range_text(span: Timespan) -> str:
@@ -193,7 +182,9 @@ def native_lines(look: TimelineLook, cursor: CursorLook, root: Path) -> tuple[st
     ]
     if look.exposure:
         chain = look.top if find_name(look.top) is None or look.top.count("/") > 1 else ""
-        told = Explain(exposure=look.exposure, detector=look.detector, dataset_type=look.dataset_type, collection=chain)
+        told = Explain(
+            exposure=str(look.exposure), detector=look.detector, dataset_type=look.dataset_type, collection=chain
+        )
         lines.insert(0, f"# {to_line(told)}")
     return tuple(lines)
 

@@ -156,7 +156,7 @@ def test_explain_fits_a_terminal_and_names_the_winner(strict_repo: Any) -> None:
     strict_repo.live("DM-100", "2024-06-01T00:00:00")
     new = strict_repo.live("DM-200", "2024-10-01T00:00:00")
     (exposure,) = strict_repo.add_exposures(["2024-10-15T03:00:00"])
-    answer = strict_repo.ask(Explain(exposure=exposure, detector=0))
+    answer = strict_repo.ask(Explain(exposure=str(exposure), detector=0))
     assert answer.data["winner"]["collection"] == new
     assert [one["verdict"] for one in answer.data["candidates"]] == ["WINS", "SHADOWED"]
     assert max(len(line) for line in answer.lines) <= 80
@@ -168,7 +168,7 @@ def test_certified_but_not_chained_is_pointed_out(strict_repo: Any) -> None:
     strict_repo.add_run(f"{base}/t/biasGen.20240101a", [0])
     strict_repo.certify(f"{base}/t/biasGen.20240101a", f"{base}/t/bias.20240101a", "2024-01-01T00:00:00")
     (exposure,) = strict_repo.add_exposures(["2024-10-15T03:00:00"])
-    answer = strict_repo.ask(Explain(exposure=exposure, detector=0))
+    answer = strict_repo.ask(Explain(exposure=str(exposure), detector=0))
     assert answer.data["winner"] is None
     (other,) = answer.data["elsewhere"]
     assert other["collection"] == f"{base}/t/bias.20240101a"
@@ -178,17 +178,17 @@ def test_certified_but_not_chained_is_pointed_out(strict_repo: Any) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (Explain(exposure=1, detector=0), "no exposure 1"),
-        (Explain(exposure=0, detector=9), "no detector 9"),
-        (Explain(exposure=0, detector=0, dataset_type="bais"), "did you mean bias"),
-        (Explain(exposure=0, detector=0, collection="LATISS/clib"), "did you mean LATISS/calib"),
+        (Explain(exposure="1", detector=0), "no exposure 1"),
+        (Explain(exposure="", detector=9), "no detector 9"),
+        (Explain(exposure="", detector=0, dataset_type="bais"), "did you mean bias"),
+        (Explain(exposure="", detector=0, collection="LATISS/clib"), "did you mean LATISS/calib"),
     ],
 )
 def test_unknown_names_offer_the_nearest(strict_repo: Any, command: Explain, told: str) -> None:
     from dataclasses import replace
 
     (exposure,) = strict_repo.add_exposures(["2024-10-15T03:00:00"])
-    asked = command if command.exposure else replace(command, exposure=exposure)
+    asked = command if command.exposure else replace(command, exposure=str(exposure))
     with pytest.raises(NotFoundError) as caught:
         strict_repo.ask(asked)
     assert told in f"{caught.value.message} {caught.value.hint}"

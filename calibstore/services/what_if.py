@@ -1,0 +1,378 @@
+"""What a pending command would change for look-ups, before anything is written."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from calibstore.commands.fields import Command, to_line
+from calibstore.commands.lines import TypedLine, read_line, words_of_line
+from calibstore.commands.views import WhatIf
+from calibstore.errors import CabstandError, UserInputError
+from calibstore.model.collections import CollectionType
+from calibstore.model.data_id import DataId
+from calibstore.model.names import find_name, top_chain_of
+from calibstore.model.records import JournalEntry
+from calibstore.model.times import day_obs_of, day_obs_timespan
+from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
+from calibstore.services.actions import Answer, Effect
+from calibstore.services.context import Context
+from calibstore.services.layout import counted, data_keys_text, folded, listed, range_text
+from calibstore.services.previews import preview_change, preview_everywhere
+from calibstore.services.segments import View, load_view
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+_SHOWN: Final = 20
+"""Stretches told one by one; the rest is counted, and complete in the data."""
+_MOST_TRIED: Final = 8
+"""Changed collections through which a tried command is looked at, besides the top chains."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A stretch with the exposures that touch it."""
+
+    change: dict[str, object]
+    past: int
+    tonight: int
+    future: int
+
+
+def what_if(command: WhatIf, context: Context) -> Answer:
+    """Answer what a command would change, or what would apply without rejected products."""
+    if command.rejected_out:
+        if command.line:
+            raise UserInputError(
+                "--rejected-out asks about the repository as it is; a line asks about a change",
+                hint="leave one of them out",
+            )
+        return _rejected_out(context)
+    if not command.line:
+        raise UserInputError(
+            "no line is given",
+            hint="such as: cabstand whatif collection-chain PARENT MEMBER --mode prepend",
+        )
+    typed = read_pending(command.line)
+    pending = typed.build()
+    told = replace(
+        context, reason=typed.reason or context.reason, confirmed=typed.confirm or context.confirmed, seen=None
+    )
+    line = to_line(pending, reason=typed.reason)
+    try:
+        effect, previews = look_ahead(pending, told)
+    except CabstandError as refusal:
+        refusal.message = f"it would be refused: {refusal.message}"
+        raise
+    return _answer(line, effect, previews, context)
+
+
+def read_pending(words: Sequence[str]) -> TypedLine:
+    """Read the line behind ``whatif``: its words, or one quoted text.
+
+    Raises
+    ------
+    UserInputError
+        For a line that is none, a question, or an option that belongs before it.
+    """
+    typed = read_line(words_of_line(words[0]) if len(words) == 1 else words)
+    misplaced = [name for name, given in (("--json", typed.is_json), ("-R", typed.repository)) if given]
+    if misplaced:
+        raise UserInputError(
+            f"{misplaced[0]} stands inside the line that is asked about",
+            hint=f"put it before: cabstand {misplaced[0]} whatif {typed.cls.verb} ...",
+        )
+    if typed.cls.verb in ("init", "rehearse"):
+        raise UserInputError(
+            f"{typed.cls.verb} makes a repository of its own: it changes no look-up of this one",
+            hint=f"look at it with: cabstand {typed.cls.verb} --dry-run",
+        )
+    if not typed.cls.writes:
+        raise UserInputError(
+            f"{typed.cls.verb} is a question: it changes nothing",
+            hint=f"ask it: cabstand {typed.cls.verb}",
+        )
+    return typed
+
+
+def look_ahead(command: Command, context: Context) -> tuple[Effect, tuple[dict[str, object], ...] | None]:
+    """Return the effect of a dry run, and what it would do to look-ups, one entry for each place seen from.
+
+    The second is None where only doing it would tell: the command reads files first, or the repository is read-only.
+
+    Parameters
+    ----------
+    command : Command
+        A writing command.
+    context : Context
+        The repository.
+
+    Raises
+    ------
+    CabstandError
+        What the command would be refused with.
+
+    Notes
+    -----
+    A command that tells its own previews is believed. Any other is carried out inside a transaction that is rolled
+    back, with files written to a folder that is removed, and the two sides are compared.
+    """
+    from calibstore.services.doors import execute
+
+    effect = execute(command, context, dry_run=True)
+    previews = effect.data.get("previews")
+    if isinstance(previews, (list, tuple)):
+        return effect, tuple(one for one in previews if isinstance(one, dict))
+    return effect, _tried(command, context)
+
+
+def _tried(command: Command, context: Context) -> tuple[dict[str, object], ...] | None:
+    from calibstore.services.doors import handler_of
+
+    handler = handler_of(command)
+    if handler.prepare is not None or context.is_read_only:
+        return None
+    with tempfile.TemporaryDirectory() as folder, context.unit_of_work(write=True) as uow:
+        before = _everything(uow)
+        plan = handler.plan(command, replace(context, root=Path(folder)), uow, None)
+        if plan.apply is None:
+            return ()
+        entry = uow.journal.append(
+            JournalEntry(
+                at_tai_ns=context.clock(), user=context.user, host=context.host, verb=command.verb, line=command.verb
+            )
+        )
+        plan.apply(uow, entry.state)
+        after = _everything(uow)
+        changed = [name for name in sorted({*before.tree.types, *after.tree.types}) if _differs(before, after, name)]
+        found: dict[str, dict[str, object]] = {}
+        for name in changed[:_MOST_TRIED]:
+            for preview in preview_everywhere(uow, before, after, changed=name, now_tai_ns=context.clock()):
+                found[preview.top] = preview.data
+        return tuple(found.values())
+
+
+def _everything(uow: "UnitOfWork") -> View:
+    return load_view(uow, [one.name for one in uow.collections.list()])
+
+
+def _differs(before: View, after: View, name: str) -> bool:
+    return (
+        before.tree.types.get(name) != after.tree.types.get(name)
+        or before.tree.children.get(name) != after.tree.children.get(name)
+        or before.rows.get(name) != after.rows.get(name)
+    )
+
+
+def _answer(line: str, effect: Effect, previews: Sequence[dict[str, object]] | None, context: Context) -> Answer:
+    with context.unit_of_work() as uow:
+        told = [(preview, _touched(uow, preview, context.clock())) for preview in previews or ()]
+    lines = [f"what if: {line}", *folded(f"it would {effect.summary}", "  ", "  ")]
+    lines += [*folded(f"it asks to be confirmed first: type {effect.confirm}", "  ", "  ")] if effect.confirm else []
+    for preview, touched in _alike(told):
+        lines += ["", *preview_lines(preview, touched)]
+    if previews is None:
+        lines += folded("what that does to look-ups is not known beforehand; look at its own --dry-run", "  ", "  ")
+    elif not previews:
+        lines.append("  no look-up gets another answer")
+    lines += ["", "Nothing is written."]
+    data = {
+        "line": line,
+        "summary": effect.summary,
+        "confirm": effect.confirm,
+        "of_state": effect.of_state,
+        "warnings": list(effect.warnings),
+        "is_known": previews is not None,
+        "previews": [_preview_data(preview, touched) for preview, touched in told],
+    }
+    return Answer(lines=tuple(lines), data=data, warnings=effect.warnings)
+
+
+def _preview_data(preview: dict[str, object], touched: Sequence[_Told]) -> dict[str, object]:
+    changes = [
+        {**one.change, "exposures": {"past": one.past, "tonight": one.tonight, "future": one.future}} for one in touched
+    ]
+    return {**preview, "changes": changes}
+
+
+def _alike(told: Sequence[tuple[dict[str, object], list[_Told]]]) -> list[tuple[dict[str, object], list[_Told]]]:
+    """Join what looks the same from several places: a ticket chain shows what its collection does."""
+    joined: list[tuple[dict[str, object], list[_Told]]] = []
+    for preview, touched in told:
+        rest = {name: value for name, value in preview.items() if name != "through"}
+        for known, _ in joined:
+            if rest == {name: value for name, value in known.items() if name != "through"}:
+                known["through"] = f"{known['through']}\n  and {preview['through']}"
+                break
+        else:
+            joined.append((dict(preview), touched))
+    return joined
+
+
+def preview_lines(preview: dict[str, object], touched: Sequence[_Told]) -> list[str]:
+    """Return a look-up effect for people: one block for each stretch of time."""
+    lines = f"through {preview['through']}".split("\n")
+    if not touched:
+        return [*lines, "  nothing changes"]
+    for one in touched[:_SHOWN]:
+        change = one.change
+        span = Timespan(_int(change["begin_tai_ns"]), _int(change["end_tai_ns"]))
+        keys = _strings(change["data_ids"])
+        lines += folded(f"{change['dataset_type']}, {data_keys_text(keys)}, {range_text(span)}", "  ", "  ")
+        lines += [
+            f"    now   {change['before'] or 'nothing'}",
+            f"    then  {change['after'] or 'nothing'}",
+            *folded(f"exposures in it: {one.past} past, {one.tonight} of tonight, {one.future} future", "    "),
+        ]
+    if len(touched) > _SHOWN:
+        lines.append(f"  and {len(touched) - _SHOWN} more stretches; --json lists all")
+    counts = preview["exposures"]
+    if isinstance(counts, dict):
+        lines.append(
+            f"  exposures with another answer: {counts['past']} past, {counts['tonight']} of tonight, "
+            f"{counts['future']} future"
+        )
+    unreachable = preview["unreachable"]
+    if isinstance(unreachable, list):
+        for one in unreachable:
+            lines += folded(
+                f"can no longer win: {counted(one['entries'], 'entry', 'entries')} of {one['collection']}", "  ", "  "
+            )
+    ambiguous = preview["ambiguous"]
+    if isinstance(ambiguous, list) and ambiguous:
+        lines += folded(
+            f"the look-up of {counted(len(ambiguous), 'exposure')} would fail, across a boundary inside one "
+            f"collection: {listed(ambiguous, 6)}",
+            "  ",
+            "  ",
+        )
+    return lines
+
+
+def _touched(uow: "UnitOfWork", preview: dict[str, object], now_tai_ns: int) -> list[_Told]:
+    changes = preview["changes"]
+    assert isinstance(changes, (list, tuple))
+    seen: dict[tuple[str, str, int, int], tuple[int, int, int]] = {}
+    told = []
+    for change in changes:
+        data_id = DataId.parse(change["data_ids"][0])
+        instrument, physical_filter = str(data_id["instrument"]), str(data_id.get("physical_filter", ""))
+        key = (instrument, physical_filter, change["begin_tai_ns"], change["end_tai_ns"])
+        if key not in seen:
+            offset_h = uow.repository.camera(instrument).day_obs_offset_h
+            tonight = day_obs_timespan(day_obs_of(now_tai_ns, offset_h), offset_h)
+            seen[key] = _counts(uow, instrument, physical_filter, Timespan(key[2], key[3]), tonight)
+        told.append(_Told(change, *seen[key]))
+    return told
+
+
+def _counts(
+    uow: "UnitOfWork", instrument: str, physical_filter: str, span: Timespan, tonight: Timespan
+) -> tuple[int, int, int]:
+    """Return how many exposures that touch a stretch are past, of tonight, and future."""
+    parts = [
+        Timespan(MIN_TAI_NS, tonight.begin_tai_ns),
+        tonight,
+        Timespan(tonight.end_tai_ns, MAX_TAI_NS),
+    ]
+    _, cut, _ = uow.exposures.around(instrument, span.begin_tai_ns) if span.is_bounded_begin else (None, (), None)
+    counts = []
+    for part in parts:
+        shared = part.intersection(span)
+        n = 0
+        if shared is not None and physical_filter:
+            n = sum(one == physical_filter for _, one in uow.exposures.begun_in(instrument, shared))
+        elif shared is not None:
+            n = uow.exposures.count_begun(instrument, shared)
+        n += sum(
+            part.contains(one.timespan.begin_tai_ns)
+            and one.timespan.begin_tai_ns < span.begin_tai_ns
+            and physical_filter in ("", one.physical_filter)
+            for one in cut
+        )
+        counts.append(n)
+    return counts[0], counts[1], counts[2]
+
+
+def _rejected_out(context: Context) -> Answer:
+    """Answer what would apply if products without the board's consent were not there; look-up itself ignores status."""
+    with context.unit_of_work() as uow:
+        now = context.clock()
+        previews: list[tuple[dict[str, object], list[_Told]]] = []
+        out: dict[str, str] = {}
+        for instrument in uow.repository.instruments():
+            top = top_chain_of(instrument)
+            if uow.collections.find(top) is None:
+                continue
+            before = after = load_view(uow, [top])
+            for member in before.tree.walk([top]):
+                why = _why_out(uow, member.name) if member.type is CollectionType.CALIBRATION else ""
+                if why:
+                    out[member.name] = why
+                    after = after.with_rows(member.name, ())
+            preview = preview_change(
+                uow,
+                top=top,
+                before=before.segments([top]),
+                after=after.segments([top]),
+                instrument=instrument,
+                now_tai_ns=now,
+                day_obs_offset_h=uow.repository.camera(instrument).day_obs_offset_h,
+            )
+            previews.append((preview.data, _touched(uow, preview.data, now)))
+    lines = [
+        "WHAT IF rejected and un-adopted products were not there?",
+        *folded(
+            "This is no look-up: look-ups are the Butler's and ignore the board's decisions. To make it so, take the "
+            "products out of the chain.",
+            "  ",
+        ),
+        "",
+    ]
+    if out:
+        lines.append("Left out of account:")
+        for name, why in out.items():
+            lines += [f"  {name}", f"    {why}"]
+        for data, touched in previews:
+            lines += ["", *preview_lines({**data, "unreachable": []}, touched)]
+    else:
+        lines.append("Everything that the top chains lead to is adopted: the same as it is.")
+    return Answer(
+        lines=tuple(lines),
+        data={
+            "is_what_if": True,
+            "left_out": [{"collection": name, "why": why} for name, why in out.items()],
+            "previews": [_preview_data(data, touched) for data, touched in previews],
+        },
+    )
+
+
+def _why_out(uow: "UnitOfWork", name: str) -> str:
+    """Return why a CALIBRATION collection would be left out; empty where it stays."""
+    record = uow.collections.get(name)
+    parsed = find_name(name)
+    if parsed is None or not parsed.ticket:
+        return ""
+    decisions = uow.campaigns.decisions(parsed.ticket)
+    if not decisions:
+        # Curated and imported ones are decided elsewhere: no board here is asked about them.
+        return f"{parsed.ticket}: no decision of the board" if record.origin == "combined" else ""
+    newest = decisions[-1]
+    if newest.is_adopted:
+        return ""
+    return f"{parsed.ticket}: {'REJECTED' if newest.is_rejected else f'not adopted, {newest.status}'}"
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _strings(value: object) -> list[str]:
+    assert isinstance(value, (list, tuple))
+    return [str(one) for one in value]
+
+
+QUESTIONS = {"whatif": what_if}
