@@ -159,6 +159,20 @@ class Datasets:
             found.extend((row[0], row[1], row[2], row[3]) for row in self._connection.execute(query))
         return tuple(found)
 
+    def inputs_of(self, ids: Iterable[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return (input id, role) by dataset; nothing for those made from nothing."""
+        wanted = sorted(set(ids))
+        found: dict[str, list[tuple[str, str]]] = {}
+        for start in range(0, len(wanted), 500):
+            query = (
+                sa.select(dataset_input)
+                .where(dataset_input.c.dataset_id.in_(wanted[start : start + 500]))
+                .order_by(dataset_input.c.role, dataset_input.c.input_id)
+            )
+            for row in self._connection.execute(query):
+                found.setdefault(row.dataset_id, []).append((row.input_id, row.role))
+        return {one: tuple(pairs) for one, pairs in found.items()}
+
     def inputs(self, dataset_id: str) -> tuple[tuple[str, str], ...]:
         """Return (input id, role) of what a dataset was made from."""
         query = (

@@ -1,6 +1,7 @@
 """The repository's own row, its instruments, detectors, filters and dataset types."""
 
 import functools
+import hashlib
 import json
 
 import sqlalchemy as sa
@@ -68,6 +69,11 @@ class Repository:
                 code="E-INSTRUMENT",
             )
         return _camera(found)
+
+    def camera_sha256(self, instrument: str) -> str:
+        """Return the SHA-256 of an instrument's camera, as `codec.sha256_of` gives it; empty where there is none."""
+        found = self._connection.scalar(sa.select(s.instrument.c.camera_json).where(s.instrument.c.name == instrument))
+        return hashlib.sha256(found.encode()).hexdigest() if found else ""
 
     def register_camera(self, camera: Camera, *, state: int) -> bool:
         """Store a camera with its detectors and filters; True if it is new.

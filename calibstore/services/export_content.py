@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from calibstore.datastore.bundle import FileCopy
 from calibstore.errors import StoreError, UserInputError
-from calibstore.model.codec import sha256_of, to_plain
+from calibstore.model.codec import to_plain
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId
 from calibstore.model.names import NameKind, find_name
@@ -57,7 +57,7 @@ class ExportContent:
         return sum(one.size_bytes for one in self.copies)
 
 
-def gather(uow: "UnitOfWork", root: Path, names: Sequence[str]) -> ExportContent:
+def gather(uow: "UnitOfWork", root: Path, names: Sequence[str], *, with_facts: bool = True) -> ExportContent:
     """Return what an export of some collections holds.
 
     Parameters
@@ -68,6 +68,8 @@ def gather(uow: "UnitOfWork", root: Path, names: Sequence[str]) -> ExportContent
         Folder of the repository.
     names : sequence of str
         CHAINED or CALIBRATION collections.
+    with_facts : bool
+        Gather `facts` too; what goes into export.yaml does not need them.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def gather(uow: "UnitOfWork", root: Path, names: Sequence[str]) -> ExportContent
             FileCopy(source=root / one.path, path=paths[one.id], size_bytes=one.size_bytes, sha256=one.sha256)
             for one in datasets
         ),
-        facts={**_facts(uow, given, found, datasets), "partial": sorted(members.left_out)},
+        facts={**_facts(uow, given, found, datasets), "partial": sorted(members.left_out)} if with_facts else {},
         collections=tuple(one.name for one in given),
         instruments=tuple(sorted({one.instrument for one in datasets})),
         ticket=tickets.pop() if len(tickets) == 1 else "",
@@ -268,6 +270,7 @@ def _facts(
 ) -> dict[str, object]:
     record = uow.repository.record()
     types = uow.repository.dataset_types()
+    inputs = uow.datasets.inputs_of(one.id for one in datasets)
     prints = {one.name: fingerprint(uow, one.name) for one in given}
     tickets = sorted(
         parsed.ticket
@@ -287,7 +290,7 @@ def _facts(
             name: {
                 "variant": camera.variant,
                 "simulated": camera.simulated,
-                "sha256": sha256_of(camera),
+                "sha256": uow.repository.camera_sha256(name),
             }
             for name in sorted({one.instrument for one in datasets})
             for camera in (uow.repository.camera(name),)
@@ -302,7 +305,7 @@ def _facts(
                 "unit": one.unit,
                 "created_tai_ns": one.created_tai_ns,
                 "provenance": one.provenance,
-                "inputs": [list(pair) for pair in uow.datasets.inputs(one.id)],
+                "inputs": [list(pair) for pair in inputs.get(one.id, ())],
             }
             for one in datasets
         ],

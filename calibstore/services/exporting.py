@@ -127,7 +127,7 @@ def _check_sources(content: ExportContent) -> None:
 
 def _plan(command: ExportCalibs, context: Context, uow: "UnitOfWork", bundle: _Bundle) -> Plan:
     content = bundle.content
-    if gather(uow, context.root, command.collections).exchange != content.exchange:
+    if gather(uow, context.root, command.collections, with_facts=False).exchange != content.exchange:
         raise ConflictError("what is exported changed meanwhile", hint="repeat the export", code="E-CHANGED")
     warnings = list(content.warnings)
     if not_world_readable([bundle.folder.parent]):

@@ -8,7 +8,7 @@ from calibstore.datastore.bundle import EXPORT_FILE
 from calibstore.errors import CabstandError
 from calibstore.model.camera import Camera
 from calibstore.model.campaign_records import DecisionRecord
-from calibstore.model.codec import sha256_of, to_plain
+from calibstore.model.codec import to_plain
 from calibstore.model.collections import CollectionType
 from calibstore.model.counting import counted
 from calibstore.model.records import CertificationRecord, DatasetRecord, DatasetTypeRecord
@@ -143,7 +143,7 @@ def _compare_cameras(uow: "UnitOfWork", source: Source, found: Differences) -> d
                 f"the bundle is of the {kind} {other}, this repository of {camera.label}",
                 "import it into a repository of the same camera: cabstand init PATH --camera NAME",
             )
-        elif theirs.get("sha256") != sha256_of(camera):
+        elif theirs.get("sha256") != uow.repository.camera_sha256(name):
             found.warnings.append(f"W-CAMERA {name} is described differently there (gains, boxes or limits)")
     return cameras
 

@@ -31,7 +31,13 @@ class _Time(str):
     __slots__ = ()
 
 
-class _Dumper(yaml.SafeDumper):
+try:
+    from yaml import CSafeDumper as _FastSafeDumper
+except ImportError:  # PyYAML without libyaml
+    from yaml import SafeDumper as _FastSafeDumper  # type: ignore[assignment]
+
+
+class _Dumper(_FastSafeDumper):
     """Safe YAML with the three tags of an export and no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -39,8 +45,8 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-_Dumper.add_representer(_Uuid, lambda dumper, value: dumper.represent_scalar(UUID_TAG, str(value)))
-_Dumper.add_representer(_Time, lambda dumper, value: dumper.represent_scalar(TIME_TAG, str(value)))
+_Dumper.add_representer(_Uuid, lambda dumper, value: dumper.represent_scalar(UUID_TAG, str(value), style="'"))
+_Dumper.add_representer(_Time, lambda dumper, value: dumper.represent_scalar(TIME_TAG, str(value), style="'"))
 _Dumper.add_representer(
     Timespan,
     lambda dumper, value: dumper.represent_mapping(
