@@ -129,7 +129,6 @@ def ask(command: Command, context: Context) -> Answer:
     return question(command, context)
 
 
-def _looked(handler: Handler, command: Command, context: Context) -> Effect:
 # What look-ups read: of a repository that a Butler owns, the Butler changes it.
 _OF_THE_OWNER: Final = frozenset(
     {
@@ -170,6 +169,7 @@ def _refuse_foreign(command: Command, context: Context) -> None:
     )
 
 
+def _looked(handler: Handler, command: Command, context: Context) -> Effect:
     """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
     prepared = handler.prepare(command, context, True) if handler.prepare else None
     try:
