@@ -79,7 +79,10 @@ class KeySegments:
         if not found:
             return ()
         first = min(placed.order for placed in found)
-        distinct = {placed.row.dataset_id: placed for placed in reversed(found) if placed.order == first}
+        # Two ranges of one dataset are two: the Butler cannot choose between them either.
+        distinct = {
+            (placed.row.dataset_id, placed.timespan): placed for placed in reversed(found) if placed.order == first
+        }
         return tuple(sorted(distinct.values(), key=lambda placed: placed.timespan.begin_tai_ns))
 
     def stretches(self) -> Iterator[tuple[Timespan, Placed]]:
