@@ -146,8 +146,9 @@ def rebased(change: ListChange, base: Sequence[str], now: Sequence[str]) -> List
         name = now[place]
         if name in base or name in merged:
             continue
-        following = next((other for other in now[place + 1 :] if other in merged), None)
-        merged.insert(merged.index(following) if following else len(merged), name)
+        merged.insert(
+            min((merged.index(other) for other in now[place + 1 :] if other in merged), default=len(merged)), name
+        )
     return ListChange(mode="redefine", children=tuple(merged))
 
 

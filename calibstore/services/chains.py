@@ -49,7 +49,7 @@ def plan_collection_chain(
         uow.collections.set_children(chain, tuple(uow.collections.get(name) for name in change.new), state=state)
 
     def after(done: Effect) -> Effect:
-        path = _saved_path(change, context, done.state or 0)
+        path = saved_path(context, command.parent, done.state or 0)
         return replace(done, lines=(*done.lines, f"the former list is kept in {path}"))
 
     return Plan(effect=effect, apply=apply, after=after if change.is_top else None)
@@ -217,21 +217,40 @@ def _native(change: ChainChange, context: Context) -> tuple[str, ...]:
     )
 
 
-def _saved_path(change: ChainChange, context: Context, state: int) -> Path:
-    return context.root / SAVED_CHAINS / f"{state}-{change.command.parent.replace('/', '_')}.txt"
+def saved_path(context: Context, chain: str, state: int) -> Path:
+    """Return where the list that a top chain had before a state is kept."""
+    return context.root / SAVED_CHAINS / f"{state}-{chain.replace('/', '_')}.txt"
 
 
 def _save_list(change: ChainChange, context: Context, state: int) -> None:
-    """Write the former list of a top chain beside the database, so that no fault of the store can lose it."""
-    command = change.command
+    line = to_line(change.command, reason=context.reason)
+    saved_list(context, change.command.parent, change.old, state=state, line=line)
+
+
+def saved_list(context: Context, chain: str, old: Sequence[str], *, state: int, line: str) -> None:
+    """Write the former list of a top chain beside the database, so that no fault of the store can lose it.
+
+    Parameters
+    ----------
+    context : Context
+        The repository.
+    chain : str
+        The top chain.
+    old : sequence of str
+        Its list before the change.
+    state : int
+        The state that changes it.
+    line : str
+        What changes it.
+    """
     head = [
-        f"# {command.parent} before state {state} of {context.root.name}, by {context.user}",
-        f"# changed by: {to_line(command, reason=context.reason)}",
+        f"# {chain} before state {state} of {context.root.name}, by {context.user}",
+        f"# changed by: {line}",
         "# to have this list again without Cabstand, take out what is new and prepend these in order:",
     ]
-    if change.old:
-        head.append(f"# {butler('collection-chain', context.root, '--mode', 'prepend', command.parent, *change.old)}")
-    write_atomically(_saved_path(change, context, state), ("\n".join([*head, *change.old]) + "\n").encode())
+    if old:
+        head.append(f"# {butler('collection-chain', context.root, '--mode', 'prepend', chain, *old)}")
+    write_atomically(saved_path(context, chain, state), ("\n".join([*head, *old]) + "\n").encode())
 
 
 HANDLERS = {"collection-chain": Handler(plan=plan_collection_chain)}
