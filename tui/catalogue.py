@@ -56,6 +56,8 @@ VIEWS: Final = (
            word="JOB"),
     Listed("journal", "9", "Journal", "Jrnl", "tui.views.journal:JournalView", "Who did what, when and why.",
            word="STATE", options=("filter", "ticket", "show")),
+    Listed("chains", "0", "Chains", "Chns", "tui.views.chains:ChainsView",
+           "A chain's list under work: draft, effect, apply.", word="CHAIN", options=("show",)),
     Listed("do", "", "Form", "Form", "tui.forms.view:FormView", "A command as a form."),
 )  # fmt: skip
 
