@@ -13,7 +13,8 @@ from calibstore.commands.fields import Asked, asked_fields
 
 _ORDER = (
     "init", "rehearse", "ingest", "exposures", "campaign", "generate", "jobs", "spot", "verify", "report",
-    "certify-calibrations", "decertify", "recertify", "collection-chain",
+    "certify-calibrations", "decertify", "recertify", "remove-collections", "remove-runs",
+    "collection-chain",
     "associate", "disassociate", "register-collection", "register-dataset-type", "hail", "decide", "deploy",
     "export-calibs", "import",
     "prove", "process", "query-collections", "query-datasets", "explain", "timeline", "whatif",

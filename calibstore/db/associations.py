@@ -272,12 +272,20 @@ class Associations:
         wanted = sorted({name for name in names if name in tree.types and name in ids})
         for type_, query in queries.links.items():
             named = {ids[name]: name for name in wanted if tree.types[name] is type_}
+            if type_ is CollectionType.RUN and at_state is not None:
+                named = self._rows_of_runs(named)
             read[type_] = sorted(named)
             for chunk in _chunks(read[type_]):
                 rows = _fetch(self._connection, query, {"ids": chunk, "types": types, **state})
                 for collection_id, some in itertools.groupby(rows, _FIRST):
                     found[named[collection_id]] = list(some)
         return HeldLinks(found, _StoredFacts(self._connection, read, types))
+
+    def _rows_of_runs(self, named: Mapping[int, str]) -> dict[int, str]:
+        """Return every row of some RUNs: one removed and opened again has several, and its datasets are of the last."""
+        query = sa.select(collection.c.id, collection.c.name).where(collection.c.type == str(CollectionType.RUN))
+        names = set(named.values())
+        return {row[0]: row[1] for row in _fetch(self._connection, query, {}) if row[1] in names}
 
     def offers(
         self, dataset_type: str, data_key: str, timespan: Timespan | None, tops: Sequence[str]

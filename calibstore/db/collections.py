@@ -79,7 +79,17 @@ class Collections:
         self._connection.execute(
             sa.insert(collection).values(name=name, type=str(type_), doc=doc, origin=origin, opened_state=state)
         )
-        return self.get(name)
+        made = self.get(name)
+        if type_ is CollectionType.RUN:
+            self._bring_back(made)
+        return made
+
+    def _bring_back(self, run: CollectionRecord) -> None:
+        """Give a RUN that was removed its datasets again: they follow its name, as nothing else may take their ids."""
+        earlier = sa.select(collection.c.id).where(
+            collection.c.name == run.name, collection.c.type == str(run.type), collection.c.id != run.id
+        )
+        self._connection.execute(sa.update(dataset).where(dataset.c.run_id.in_(earlier)).values(run_id=run.id))
 
     def children(self, chain: CollectionRecord) -> tuple[CollectionRecord, ...]:
         """Return a chain's children in search order; nothing for other types."""

@@ -23,13 +23,13 @@ _OPEN = (
     )
     .join(collection, collection.c.id == dataset.c.run_id)
     .outerjoin(dataset_file, dataset_file.c.dataset_id == dataset.c.id)
-    .where(dataset.c.closed_state.is_(None))
+    .where(dataset.c.closed_state.is_(None), collection.c.closed_state.is_(None))
 )
 _ORDER = (dataset.c.dataset_type, collection.c.name, dataset.c.detector, dataset.c.data_key)
 
 
 class Datasets:
-    """Datasets that exist now."""
+    """Datasets that exist now: neither they nor their RUN were removed."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -98,10 +98,13 @@ class Datasets:
         wanted = sorted(set(ids))
         found: dict[str, int] = {}
         for start in range(0, len(wanted), 500):
-            query = sa.select(dataset.c.id, dataset.c.closed_state).where(
-                dataset.c.id.in_(wanted[start : start + 500]), dataset.c.closed_state.is_not(None)
+            query = (
+                sa.select(dataset.c.id, sa.func.coalesce(dataset.c.closed_state, collection.c.closed_state))
+                .join(collection, collection.c.id == dataset.c.run_id)
+                .where(dataset.c.id.in_(wanted[start : start + 500]))
+                .where(sa.or_(dataset.c.closed_state.is_not(None), collection.c.closed_state.is_not(None)))
             )
-            found.update((row.id, row.closed_state) for row in self._connection.execute(query))
+            found.update((row[0], row[1]) for row in self._connection.execute(query))
         return found
 
     def in_run(self, run: CollectionRecord, *, dataset_type: str = "") -> tuple[DatasetRecord, ...]:

@@ -18,6 +18,7 @@ from calibstore.db.holdings import Holdings
 from calibstore.db.jobs import Jobs
 from calibstore.db.journal import Journal
 from calibstore.db.mirror import Mirror
+from calibstore.db.removals import Removals
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
 from calibstore.db.states import States
@@ -55,6 +56,7 @@ class UnitOfWork:
     verifications: Verifications
     jobs: Jobs
     sites: Sites
+    removals: Removals
     tags: Tags
     states: States
 
@@ -88,6 +90,7 @@ class UnitOfWork:
         self.verifications = Verifications(connection)
         self.jobs = Jobs(connection)
         self.sites = Sites(connection)
+        self.removals = Removals(connection)
         self.mirror = Mirror(connection)
         self.tags = Tags(connection)
         self.states = States(connection)

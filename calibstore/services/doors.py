@@ -36,6 +36,8 @@ _MODULES: Final = {
     "certify-calibrations": "certifying",
     "decertify": "certifying",
     "recertify": "recertifying",
+    "remove-collections": "removal",
+    "remove-runs": "removal",
     "collection-chain": "chains",
     "register-collection": "registering",
     "register-dataset-type": "registering",

@@ -118,6 +118,8 @@ def choose_rerun(
     """
     today = utc_text(now_tai_ns, 0)[:10].replace("-", "")
     taken = [name.rerun for _, name in _runs(uow, campaign, calib_type, kind)]
+    gone = [find_name(run) for run in uow.removals.removed_runs(f"{campaign.names.ticket_chain}/")]
+    taken += [name.rerun for name in gone if name and (name.kind, name.calib_type) == (kind, calib_type)]
     if not given:
         return next_rerun(taken, today), ()
     validate_rerun(given)
