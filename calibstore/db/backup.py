@@ -48,9 +48,13 @@ def make_backup(store: Path | str, folder: Path, name: str) -> Path:
     unfinished = folder / f".{name}{ending}.unfinished"
     try:
         folder.mkdir(exist_ok=True)
+    except OSError as problem:
+        raise _no_backup(" ".join(str(problem).split())) from problem
+    try:
         unfinished.unlink(missing_ok=True)
         if isinstance(store, Path):
             _copy_sqlite(store, unfinished)
+            _check_sqlite(unfinished)
         else:
             _dump_postgresql(store, unfinished)
         path = _free_name(folder, name, ending)
@@ -86,6 +90,10 @@ def _copy_sqlite(store: Path, path: Path) -> None:
         source.backup(copy)
         # One file, no log beside it.
         copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _check_sqlite(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as copy:
         faults = [row[0] for row in copy.execute("PRAGMA integrity_check") if row[0] != "ok"]
     if faults:
         raise _no_backup(f"the copy is not whole: {faults[0]}")

@@ -15,6 +15,9 @@ RECIPE = (
     "install it: apt-get install -y --no-install-recommends postgresql; or name a server whose user may create "
     "databases: CABSTAND_TEST_PG_URL=postgresql+psycopg://user@host/postgres"
 )
+LOCKED_USER = "cabstand_locked"
+"""May log in with a password only; not on a server that the environment names."""
+
 SERVERS = Path("/usr/lib/postgresql")
 
 
@@ -100,6 +103,9 @@ def running_postgres() -> Iterator[Postgres]:
     try:
         layout = ("-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
         call([binaries / "initdb", "-D", data, *layout])
+        # One user who needs a password, to see what a wrong one is told.
+        access = data / "pg_hba.conf"
+        access.write_text(f"local all {LOCKED_USER} scram-sha-256\n{access.read_text()}")
         call([binaries / "pg_ctl", "-w", "-D", data, "-l", log, "-o", options, "start"])
         try:
             yield Postgres(f"postgresql+psycopg://postgres@/postgres?host={folder}")
