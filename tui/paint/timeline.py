@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from calibstore.services.looks.timeline_cursor import CursorLook
     from calibstore.services.looks.timeline_parts import TimelineLook, TimelineRow, Track
 
+DRAFT: Final = "draft"
+"""Compares with the chain's draft instead of a ticket chain."""
 WIDE: Final = 100
 """From this width on rows of the panel become a table."""
 _NOBODY: Final = -1
@@ -52,8 +54,8 @@ class Shown:
     """Leave rows out that never win."""
 
 
-def look(context: "Context", place: Place, instrument: str) -> "TimelineLook":
-    """Read what a place names."""
+def look(context: "Context", place: Place, instrument: str, *, draft: Sequence[str] | None = None) -> "TimelineLook":
+    """Read what a place names, with the drafted list of its chain where it is compared with that."""
     from calibstore.errors import UserInputError
     from calibstore.services.looks.timeline import timeline_look
 
@@ -74,7 +76,8 @@ def look(context: "Context", place: Place, instrument: str) -> "TimelineLook":
         exposure=numbers["exposure"] or 0,
         begin=place.option("from"),
         end=place.option("to"),
-        compare=place.option("with"),
+        compare=place.option("with") if place.option("with") != DRAFT else "",
+        draft=draft,
     )
 
 

@@ -389,4 +389,5 @@ class ChainsView(View):
         if look is None:
             return
         kind = look.effects[0].dataset_type if look.effects else ""
-        self.go(Place("timeline", (kind,) if kind else (), {"chain": look.chain}))
+        drafted = {"with": "draft"} if look.is_changed else {}
+        self.go(Place("timeline", (kind,) if kind else (), {"chain": look.chain, **drafted}))

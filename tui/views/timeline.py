@@ -122,10 +122,13 @@ class TimelineView(View):
     def open(self, place: Place) -> None:
         """Read and show a timeline."""
         self.place = place
-        instrument = self.frame.instrument
+        instrument, drafts = self.frame.instrument, self.frame.drafts
+        is_drafted = place.option("with") == painter.DRAFT
 
         def question(context: "Context") -> "TimelineLook":
-            return painter.look(context, place, instrument)
+            kept = drafts.load(f"chain/{place.option('chain')}") if is_drafted else None
+            names = kept.content.get("draft") if kept is not None else None
+            return painter.look(context, place, instrument, draft=names if isinstance(names, list) else None)
 
         self.read(question, self._take)
 

@@ -1,5 +1,6 @@
 """What is valid when, and which one wins: rows and segments of a dataset type, or one line per type."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,7 @@ def timeline_look(
     begin: str = "",
     end: str = "",
     compare: str = "",
+    draft: Sequence[str] | None = None,
     at_state: int | None = None,
 ) -> TimelineLook:
     """Read a timeline.
@@ -64,6 +66,8 @@ def timeline_look(
         Limits of the view.
     compare : str
         Ticket chain to compare with, as if it were put first.
+    draft : sequence of str, optional
+        Members to compare with, as if they were the chain's list.
     at_state : int, optional
         As the repository was at that state; by default as it is now.
 
@@ -94,7 +98,7 @@ def timeline_look(
             )
         view = load_view(
             uow,
-            [top, *([compare] if compare else [])],
+            [top, *([compare] if compare and draft is None else []), *(draft or ())],
             dataset_types=[dataset_type] if dataset_type else tuple(types),
             at_state=at_state,
         )
@@ -108,7 +112,7 @@ def timeline_look(
         )  # fmt: skip
         if dataset_type:
             look = of_type(look, camera, detector)
-            look = compared(uow, look, view, compare)
+            look = compared(uow, look, view, compare, draft)
         else:
             look = overview(look, types)
         return _placed_in_time(uow, look, camera, at=at, exposure=exposure, begin=begin, end=end)

@@ -186,8 +186,10 @@ def _joined(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
     return tuple(joined)
 
 
-def compared(uow: "UnitOfWork", look: TimelineLook, view: View, compare: str) -> TimelineLook:
-    """Add the ticket chains that are not live, and what would win if one of them were put first."""
+def compared(
+    uow: "UnitOfWork", look: TimelineLook, view: View, compare: str, draft: Sequence[str] | None = None
+) -> TimelineLook:
+    """Add the ticket chains that are not live, and what would win if one were put first, or with a drafted list."""
     listed = view.tree.children.get(look.top, ())
     pending = tuple(
         sorted(
@@ -197,10 +199,14 @@ def compared(uow: "UnitOfWork", look: TimelineLook, view: View, compare: str) ->
         )
     )
     look = replace(look, pending=pending)
-    if not compare:
+    if draft is not None:
+        wanted, label = tuple(name for name in draft if name in view.tree.types), "THEN draft"
+    elif compare:
+        uow.collections.get(compare)
+        wanted, label = (compare, *(one for one in listed if one != compare)), f"THEN {compare.rpartition('/')[2]}"
+    else:
         return look
-    uow.collections.get(compare)
-    after = view.with_children(look.top, (compare, *(one for one in listed if one != compare)))
+    after = view.with_children(look.top, wanted)
     found = after.segments([look.top]).of(look.dataset_type, look.data_key)
     now = {(row.collection, row.begin_tai_ns, row.end_tai_ns): row.number for row in look.rows}
     ends = (*found.begins[1:], MAX_TAI_NS)
@@ -213,5 +219,5 @@ def compared(uow: "UnitOfWork", look: TimelineLook, view: View, compare: str) ->
         for begin, end, owner in zip(found.begins, ends, found.owners, strict=True)
         if begin < end
     ]
-    track = Track(label=f"THEN {compare.rsplit('/', maxsplit=1)[-1]}", stretches=_joined(stretches))
-    return replace(look, compared=compare, then=track)
+    track = Track(label=label, stretches=_joined(stretches))
+    return replace(look, compared=compare or "draft", then=track)

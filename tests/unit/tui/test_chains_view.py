@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands.store import CollectionChain
+from tui.spans import text_of
 
 TOP = "LATISS/calib"
 A, B = f"{TOP}/DM-1", f"{TOP}/DM-2"
@@ -38,6 +39,11 @@ async def test_a_move_is_drafted_shown_and_applied(repo: Any, app_of: Callable[.
         assert "~   1 DM-1" in seen(app.query_one("#draft"))
         assert "1 past" in seen(app.query_one("#effect"))
         assert names(repo) == [B, A]
+        await pilot.press("t")
+        await settled(pilot)
+        assert any("THEN draft" in text_of(one) for one in app.view.body_lines())
+        await pilot.press("q")
+        await settled(pilot)
         await pilot.press("A")
         await settled(pilot)
         await pilot.press("ctrl+r")
