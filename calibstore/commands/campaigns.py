@@ -78,7 +78,7 @@ class Hail(Command):
     key: str = argument("hailing ticket, e.g. TAXICAB-23")
 
 
-@command("decide", writes=True)
+@command("decide", writes=True, role="board")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide(Command):
     """Record the board's decision: people, outcome, waivers, reason."""

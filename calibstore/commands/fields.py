@@ -77,18 +77,43 @@ class Command:
     """Words after `cabstand`, e.g. ``campaign new``."""
     writes: ClassVar[bool]
     """Whether it changes the store (and so is journalled and has a dry run)."""
+    needs_role: ClassVar[str]
+    """Who may use it: one of `ROLES`."""
 
+
+VIEWER: Final = "viewer"
+"""May ask, and look at what a change would do."""
+BUILDER: Final = "builder"
+"""May make, certify and arrange calibrations."""
+VERIFIER: Final = "verifier"
+"""May judge them and prove their use."""
+BOARD: Final = "board"
+"""May record a decision."""
+DEPLOYER: Final = "deployer"
+"""May bring them to sites, take them back, and act against a gate."""
+ROLES: Final = (VIEWER, BUILDER, VERIFIER, BOARD, DEPLOYER)
 
 C = TypeVar("C", bound=Command)
 _REGISTRY: dict[str, type[Command]] = {}
 
 
-def command(verb: str, *, writes: bool) -> Callable[[type[C]], type[C]]:
-    """Register a frozen dataclass as the command of a verb."""
+def command(verb: str, *, writes: bool, role: str = "") -> Callable[[type[C]], type[C]]:
+    """Register a frozen dataclass as the command of a verb.
+
+    Parameters
+    ----------
+    verb : str
+        Words after `cabstand`.
+    writes : bool
+        Whether it changes the store.
+    role : str
+        Who may use it; by default builders what writes, viewers what asks.
+    """
 
     def register(cls: type[C]) -> type[C]:
         cls.verb = verb
         cls.writes = writes
+        cls.needs_role = role or (BUILDER if writes else VIEWER)
         _REGISTRY[verb] = cls
         return cls
 

@@ -32,7 +32,7 @@ class Generate(Command):
     detach: bool = option("return at once; `cabstand jobs` shows how it goes", default=False)
 
 
-@command("jobs", writes=True)
+@command("jobs", writes=True, role="viewer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs(Command):
     """List jobs and how far they are; resume a dead one, or cancel one."""

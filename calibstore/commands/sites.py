@@ -14,7 +14,7 @@ class ExportCalibs(Command):
     collections: tuple[str, ...] = argument("collections; a ticket chain brings its members", metavar="COLLECTION...")
 
 
-@command("import", writes=True)
+@command("import", writes=True, role="deployer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import(Command):
     """Import a bundle: everything or nothing, and a second time changes nothing. Not live until chained."""
@@ -35,7 +35,7 @@ class Import(Command):
     )
 
 
-@command("deploy", writes=True)
+@command("deploy", writes=True, role="deployer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deploy(Command):
     """Make an adopted ticket live: at home first, then at another site (import, chain, fingerprint)."""
@@ -53,7 +53,7 @@ class Deploy(Command):
     )
 
 
-@command("prove", writes=True)
+@command("prove", writes=True, role="verifier")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prove(Command):
     """Prove from a file of the site's own ISR that the new calibration is used there."""

@@ -6,7 +6,7 @@ from calibstore.commands.checks import at_least
 from calibstore.commands.fields import Command, argument, command, option
 
 
-@command("verify", writes=True)
+@command("verify", writes=True, role="verifier")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verify(Command):
     """Measure the newest product of a ticket against its limits, as a detached job."""
@@ -31,7 +31,7 @@ class Verify(Command):
     fail_on_verdict: bool = option("exit with 8 when the verdict is not a pass", default=False)
 
 
-@command("report", writes=True)
+@command("report", writes=True, role="verifier")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report(Command):
     """Write the verification report of a ticket, Markdown and JSON, for the board."""

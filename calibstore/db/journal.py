@@ -1,6 +1,7 @@
 """The hash-chained journal: each entry is a numbered state and seals the one before it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,20 @@ class Journal:
         """Return the entry of a state, or None."""
         row = self._connection.execute(sa.select(journal).where(journal.c.state == state)).first()
         return _entry(row) if row else None
+
+    def of_verbs(self, verbs: Iterable[str]) -> tuple[tuple[int, str, dict[str, Any]], ...]:
+        """Return (state, verb, what it left) of the entries of some verbs, the oldest first."""
+        query = (
+            sa.select(journal.c.state, journal.c.verb, journal.c.after_json)
+            .where(journal.c.verb.in_(sorted(verbs)))
+            .order_by(journal.c.state)
+        )
+        return tuple((row.state, row.verb, json.loads(row.after_json)) for row in self._connection.execute(query))
+
+    def states_of_verbs(self, verbs: Iterable[str]) -> tuple[int, ...]:
+        """Return the states of some verbs, the oldest first."""
+        query = sa.select(journal.c.state).where(journal.c.verb.in_(sorted(verbs))).order_by(journal.c.state)
+        return tuple(self._connection.scalars(query))
 
     def count(self, *, holding: str = "", ticket: str = "") -> int:
         """Return how many entries there are, of a ticket, or holding a text."""

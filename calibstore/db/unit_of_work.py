@@ -57,6 +57,7 @@ class UnitOfWork:
     jobs: Jobs
     sites: Sites
     removals: Removals
+    states: States
     tags: Tags
     states: States
 
@@ -92,6 +93,7 @@ class UnitOfWork:
         self.sites = Sites(connection)
         self.removals = Removals(connection)
         self.mirror = Mirror(connection)
+        self.states = States(connection)
         self.tags = Tags(connection)
         self.states = States(connection)
         return self

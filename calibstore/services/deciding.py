@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from calibstore.commands.campaigns import Decide
+from calibstore.commands.fields import BOARD
 from calibstore.errors import UserInputError, WorkflowError
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.codec import to_plain
@@ -13,8 +14,9 @@ from calibstore.model.waivers import WAIVER_FORM, Waiver
 from calibstore.services import next_lines as lines
 from calibstore.services.actions import Effect, Plan
 from calibstore.services.context import Context
-from calibstore.services.gates import BOARD, require_ready_to_hail, require_role
+from calibstore.services.gates import require_ready_to_hail
 from calibstore.services.judged import judgements_of
+from calibstore.services.roles import require_role
 from calibstore.services.standing import Standing, standing
 from calibstore.services.take_out import still_in_use, take_out_lines
 from calibstore.services.waiver_proposals import (

@@ -14,6 +14,7 @@ from calibstore.errors import StoreError, WorkflowError
 from calibstore.model.records import JournalEntry
 from calibstore.services.actions import Answer, Effect, Handler, Plan, Question
 from calibstore.services.context import Context
+from calibstore.services.roles import require_for
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -53,6 +54,10 @@ _MODULES: Final = {
     "gaps": "gaps",
     "diff": "differences",
     "history": "histories",
+    "undo": "undoing",
+    "redo": "undoing",
+    "restore": "restoring",
+    "rollback": "rollback",
     "campaign new": "campaigns",
     "campaign inputs": "campaigns",
     "campaign ticket": "campaigns",
@@ -88,6 +93,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     WorkflowError
         If the effect is another one than ``context.seen``, to which the user agreed.
     """
+    require_for(command, context, is_looking=dry_run)
     handler = handler_of(command)
     if not dry_run:
         _refuse_foreign(command, context)
@@ -127,6 +133,7 @@ def ask(command: Command, context: Context) -> Answer:
     CabstandError
         If the question names something that is not there.
     """
+    require_for(command, context, is_looking=True)
     question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
     return question(command, context)
 
@@ -136,7 +143,7 @@ _OF_THE_OWNER: Final = frozenset(
     {
         "generate", "certify-calibrations", "decertify", "recertify", "extend", "collection-chain", "associate",
         "disassociate", "register-collection", "register-dataset-type", "remove-collections", "remove-runs", "import",
-        "undo", "redo", "rollback", "replay",
+        "undo", "redo", "restore", "rollback",
     }
 )  # fmt: skip
 

@@ -3,44 +3,27 @@
 Not live until Adopted: the decision covers exactly the content it was taken on, wherever the ticket chain is.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from calibstore.commands.fields import DEPLOYER
 from calibstore.errors import UserInputError, WorkflowError
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.names import NameKind, find_name
 from calibstore.services.checklist import rows_of
 from calibstore.services.checklist_gates import hail_gates
 from calibstore.services.context import Context
-from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.fingerprinting import Fingerprint, fingerprint, fingerprint_of
+from calibstore.services.roles import require_role
+from calibstore.services.segments import View
 from calibstore.services.standing import Standing, standing
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-DEPLOYER: Final = "deployer"
-"""Role that may override the gate."""
-BOARD: Final = "board"
-"""Role that may record a decision."""
 
-
-def require_role(context: Context, role: str) -> None:
-    """Refuse a user who may not act in a role.
-
-    Raises
-    ------
-    WorkflowError
-        Naming the role and where it is given.
-    """
-    if not context.config.has_role(context.user, role):
-        raise WorkflowError(
-            f"{context.user} has not the role {role}",
-            hint=f"add the name to roles.{role} in the configuration file, or ask one of "
-            f"{', '.join(context.config.roles.get(role, ()))}",
-            code="E-ROLE",
-        )
-
-
-def require_adopted(uow: "UnitOfWork", ticket_chain: str, *, override: str, context: Context) -> DecisionRecord | None:
+def require_adopted(
+    uow: "UnitOfWork", ticket_chain: str, *, override: str, context: Context, view: View | None = None
+) -> DecisionRecord | None:
     """Refuse to make a ticket's calibrations live unless the board Adopted exactly what the chain holds.
 
     Parameters
@@ -53,6 +36,8 @@ def require_adopted(uow: "UnitOfWork", ticket_chain: str, *, override: str, cont
         What was typed to act against the gate: the ticket's name; empty for no override.
     context : Context
         Who acts, why, and when.
+    view : View, optional
+        What the chain would hold; by default what it holds.
 
     Returns
     -------
@@ -89,7 +74,7 @@ def require_adopted(uow: "UnitOfWork", ticket_chain: str, *, override: str, cont
     if decision is None or not decision.is_adopted:
         raise _not_adopted(uow, ticket, ticket_chain, decision, context)
     chain = ticket_chain if name.kind is NameKind.TICKET_CHAIN else ticket_chain.rsplit("/", maxsplit=2)[0]
-    _check_content(uow, decision, chain, ticket_chain)
+    _check_content(uow, decision, chain, ticket_chain, view)
     expired = [waiver for waiver in decision.waivers if waiver.is_expired(context.clock())]
     if expired:
         raise WorkflowError(
@@ -114,9 +99,14 @@ def _check_override(ticket: str, override: str, context: Context) -> None:
     require_role(context, DEPLOYER)
 
 
-def _check_content(uow: "UnitOfWork", decision: DecisionRecord, chain: str, given: str) -> None:
+def _check_content(uow: "UnitOfWork", decision: DecisionRecord, chain: str, given: str, view: View | None) -> None:
+    def fingerprint_in(name: str) -> Fingerprint | None:
+        if view is not None:
+            return fingerprint_of(view, name) if name in view.tree.types else None
+        return fingerprint(uow, name) if uow.collections.find(name) is not None else None
+
     ticket = decision.ticket
-    found = fingerprint(uow, chain) if uow.collections.find(chain) is not None else None
+    found = fingerprint_in(chain)
     now = found.effective if found is not None else ""
     decided = str(decision.subject.get("effective", ""))
     if not decided or now != decided:
@@ -131,7 +121,8 @@ def _check_content(uow: "UnitOfWork", decision: DecisionRecord, chain: str, give
             f"{given} is not what was Adopted under {ticket}", hint=f"prepend {chain} instead", code="E-NOTADOPTED"
         )
     # Alone, a member would also apply where the board saw another member of the chain apply.
-    if given != chain and (found is None or dict(found.members).get(given) != fingerprint(uow, given).effective):
+    alone = fingerprint_in(given) if given != chain else None
+    if given != chain and (found is None or alone is None or dict(found.members).get(given) != alone.effective):
         raise WorkflowError(
             f"{given} alone would apply where {chain}, as it was Adopted, applies something else",
             hint=f"prepend {chain} instead",

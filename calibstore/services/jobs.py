@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from calibstore.commands.fields import BUILDER
 from calibstore.commands.generation import Jobs
 from calibstore.errors import ConflictError, ExecutionError, UserInputError
 from calibstore.model.times import utc_text
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.roles import require_role
 from calibstore.services.runner import (
     JobView,
     is_alive,
@@ -35,6 +37,8 @@ class _Waited:
 
 
 def _prepare(command: Jobs, context: Context, dry_run: bool) -> _Waited:
+    if (command.resume or command.cancel) and not dry_run:
+        require_role(context, BUILDER, what="jobs --resume and --cancel")
     wished = [name for name in ("resume", "cancel") if getattr(command, name)]
     if len(wished) == 2 or (wished and command.job):
         raise UserInputError(

@@ -1,0 +1,252 @@
+"""What each state opened and closed, row by row; and rows opened again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from calibstore.db.schema import certification, chain_edge, collection, dataset, journal, metadata, tag_member
+from calibstore.model.collections import CollectionType
+
+_CHUNK: Final = 400
+_LINKS: Final = {"certification": certification, "tag_member": tag_member}
+_CHANGEABLE: Final = (collection, chain_edge, certification, tag_member, dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """A certification or a tag as one state opened or closed it."""
+
+    kind: str
+    """certification or tag_member."""
+    collection: str
+    dataset_type: str
+    data_key: str
+    dataset_id: str
+    begin_tai_ns: int = 0
+    end_tai_ns: int = 0
+    batch: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What no two open rows may share for one instant."""
+        return (self.kind, self.collection, self.dataset_type, self.data_key)
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What makes another row the same."""
+        return (*self.key, self.dataset_id, self.begin_tai_ns, self.end_tai_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection as one state opened or closed it."""
+
+    id: int
+    name: str
+    type: CollectionType
+    doc: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRows:
+    """Everything one state opened and closed."""
+
+    state: int
+    opened: tuple[LinkRow, ...] = ()
+    closed: tuple[LinkRow, ...] = ()
+    made: tuple[CollectionRow, ...] = ()
+    removed: tuple[CollectionRow, ...] = ()
+    chains: tuple[str, ...] = ()
+    """Chains whose list became another one, by name."""
+    datasets_made: int = 0
+    datasets_removed: int = 0
+    others: tuple[str, ...] = ()
+    """Other tables with rows of this state."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changed no collection, list, range or tag."""
+        return not (self.opened or self.closed or self.made or self.removed or self.chains)
+
+
+class States:
+    """What states did, of one transaction's view."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows_of(self, state: int) -> StateRows:
+        """Return everything one state opened and closed."""
+        return StateRows(
+            state=state,
+            opened=self._links("opened_state", state),
+            closed=self._links("closed_state", state),
+            made=self._collections(collection.c.opened_state == state),
+            removed=self._collections(collection.c.closed_state == state),
+            chains=self._chains(state),
+            datasets_made=self._count(dataset, dataset.c.opened_state == state),
+            datasets_removed=self._count(dataset, dataset.c.closed_state == state),
+            others=self._others(state),
+        )
+
+    def open_links(self, kind: str, names: Iterable[str]) -> dict[tuple[object, ...], int]:
+        """Return content -> row number of the open rows of some collections.
+
+        Parameters
+        ----------
+        kind : str
+            certification or tag_member.
+        names : iterable of str
+            Of the collections.
+        """
+        table = _LINKS[kind]
+        found: dict[tuple[object, ...], int] = {}
+        wanted = sorted(set(names))
+        for start in range(0, len(wanted), _CHUNK):
+            query = _links_query(table).where(
+                table.c.closed_state.is_(None),
+                collection.c.closed_state.is_(None),
+                collection.c.name.in_(wanted[start : start + _CHUNK]),
+            )
+            found.update((_link(row, kind).content, row.id) for row in self._connection.execute(query))
+        return found
+
+    def touching(self, kind: str, names: Iterable[str], *, after: int) -> dict[tuple[str, str, str, str], set[int]]:
+        """Return, by key, the states after one that opened or closed a row of some collections.
+
+        Parameters
+        ----------
+        kind : str
+            certification or tag_member.
+        names : iterable of str
+            Of the collections.
+        after : int
+            State looked back to.
+        """
+        table = _LINKS[kind]
+        found: dict[tuple[str, str, str, str], set[int]] = {}
+        wanted = sorted(set(names))
+        for start in range(0, len(wanted), _CHUNK):
+            for column in (table.c.opened_state, table.c.closed_state):
+                query = _links_query(table).where(column > after, collection.c.name.in_(wanted[start : start + _CHUNK]))
+                for row in self._connection.execute(query):
+                    found.setdefault(_link(row, kind).key, set()).add(getattr(row, column.name))
+        return found
+
+    def runs_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of the RUNs that datasets were born in, by dataset id, removed ones too."""
+        wanted = sorted(set(ids))
+        found: dict[str, str] = {}
+        for start in range(0, len(wanted), _CHUNK):
+            query = (
+                sa.select(dataset.c.id, collection.c.name)
+                .join(collection, collection.c.id == dataset.c.run_id)
+                .where(dataset.c.id.in_(wanted[start : start + _CHUNK]), dataset.c.closed_state.is_(None))
+            )
+            found.update((row[0], row[1]) for row in self._connection.execute(query))
+        return found
+
+    def references(self, of: CollectionRow) -> tuple[int, ...]:
+        """Return the states whose rows need a collection: members, lists it is in, datasets born in it."""
+        states: set[int] = set()
+        for table, column in (
+            (chain_edge, chain_edge.c.child_id),
+            (chain_edge, chain_edge.c.chain_id),
+            (certification, certification.c.collection_id),
+            (tag_member, tag_member.c.collection_id),
+            (dataset, dataset.c.run_id),
+        ):
+            query = sa.select(table.c.opened_state).distinct().where(column == of.id, table.c.closed_state.is_(None))
+            states.update(self._connection.scalars(query))
+        return tuple(sorted(states))
+
+    def close_collections(self, ids: Sequence[int], *, state: int) -> None:
+        """Close collections; their history stays readable."""
+        self._connection.execute(
+            sa.update(collection)
+            .where(collection.c.id.in_(ids), collection.c.closed_state.is_(None))
+            .values(closed_state=state)
+        )
+
+    def orphans(self) -> tuple[tuple[str, str, int], ...]:
+        """Return (table, column, state) of rows whose state is no entry of the journal."""
+        found: list[tuple[str, str, int]] = []
+        for table in metadata.sorted_tables:
+            for name in ("opened_state", "closed_state"):
+                if name not in table.c:
+                    continue
+                column = table.c[name]
+                known = sa.select(journal.c.state).where(journal.c.state == column)
+                query = sa.select(column).distinct().where(column.is_not(None), ~known.exists())
+                found += [(table.name, name, state) for state in self._connection.scalars(query)]
+        return tuple(sorted(found, key=lambda one: (one[2], one[0], one[1])))
+
+    def counts(self, name: str, column: str) -> dict[int, int]:
+        """Return how many rows of a table each state opened or closed."""
+        table = metadata.tables[name]
+        states = table.c[column]
+        query = sa.select(states, sa.func.count()).where(states.is_not(None)).group_by(states)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def _links(self, column: str, state: int) -> tuple[LinkRow, ...]:
+        found: list[LinkRow] = []
+        for kind, table in _LINKS.items():
+            query = _links_query(table).where(table.c[column] == state).order_by(table.c.id)
+            found += [_link(row, kind) for row in self._connection.execute(query)]
+        return tuple(found)
+
+    def _collections(self, condition: sa.ColumnElement[bool]) -> tuple[CollectionRow, ...]:
+        query = sa.select(collection).where(condition).order_by(collection.c.id)
+        return tuple(
+            CollectionRow(row.id, row.name, CollectionType(row.type), row.doc, row.origin)
+            for row in self._connection.execute(query)
+        )
+
+    def _chains(self, state: int) -> tuple[str, ...]:
+        query = (
+            sa.select(collection.c.name)
+            .distinct()
+            .join(chain_edge, chain_edge.c.chain_id == collection.c.id)
+            .where(sa.or_(chain_edge.c.opened_state == state, chain_edge.c.closed_state == state))
+            .order_by(collection.c.name)
+        )
+        return tuple(self._connection.scalars(query))
+
+    def _count(self, table: Any, condition: sa.ColumnElement[bool]) -> int:
+        return self._connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition)) or 0
+
+    def _others(self, state: int) -> tuple[str, ...]:
+        found = []
+        for table in metadata.sorted_tables:
+            if table in _CHANGEABLE or "opened_state" not in table.c:
+                continue
+            mine = table.c.opened_state == state
+            if "closed_state" in table.c:
+                mine = sa.or_(mine, table.c.closed_state == state)
+            if self._connection.execute(sa.select(sa.literal(1)).select_from(table).where(mine).limit(1)).first():
+                found.append(table.name)
+        return tuple(found)
+
+
+def _links_query(table: Any) -> Any:
+    return sa.select(table, collection.c.name.label("collection")).join(
+        collection, collection.c.id == table.c.collection_id
+    )
+
+
+def _link(row: Any, kind: str) -> LinkRow:
+    is_certified = kind == "certification"
+    return LinkRow(
+        kind=kind,
+        collection=row.collection,
+        dataset_type=row.dataset_type,
+        data_key=row.data_key,
+        dataset_id=row.dataset_id,
+        begin_tai_ns=row.begin_tai_ns if is_certified else 0,
+        end_tai_ns=row.end_tai_ns if is_certified else 0,
+        batch=row.batch if is_certified else 0,
+    )

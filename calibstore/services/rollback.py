@@ -1,0 +1,166 @@
+"""The rollback drill: the previous list of a top chain here, the lines for each site, and what to process again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from calibstore.commands.fields import to_line
+from calibstore.commands.states import Rollback
+from calibstore.commands.store import CollectionChain
+from calibstore.errors import WorkflowError
+from calibstore.model.chain_lists import change_between
+from calibstore.model.exposure import Exposure
+from calibstore.model.names import top_chain_of
+from calibstore.model.site_records import DeployStep, DestinationRecord
+from calibstore.model.times import describe
+from calibstore.model.timespan import Timespan
+from calibstore.services import next_lines
+from calibstore.services.actions import Handler, Plan
+from calibstore.services.context import Context
+from calibstore.services.native_reversal import list_lines
+from calibstore.services.restoring import chain_at, restored
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
+
+_SHOWN: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """A destination where something of the present list is live."""
+
+    destination: DestinationRecord
+    location: str
+    tickets: tuple[str, ...]
+
+
+def plan_rollback(command: Rollback, context: Context, uow: "UnitOfWork", _prepared: object = None) -> Plan:
+    """Plan the drill; see `calibstore.services.actions.Handler`."""
+    chain = top_chain_of(command.chain) if command.chain in uow.repository.instruments() else command.chain
+    now = chain_at(uow, chain, None)
+    state = command.to_state if command.to_state is not None else _previous(uow, chain)
+    plan = restored(uow, context, chain, state, override=command.override, verb="roll back")
+    if plan.apply is None:
+        return plan
+    then = chain_at(uow, chain, state)
+    since = _live_since(uow, chain, state)
+    sites = _sites(uow, chain, now, then)
+    taken, exposures = _exposures(uow, chain, since, context.clock())
+    site_lines, native = _site_lines(sites, chain, now, then)
+    effect = replace(
+        plan.effect,
+        lines=(*plan.effect.lines, *site_lines, *taken),
+        native=(*plan.effect.native, *native),
+        warnings=(
+            *plan.effect.warnings,
+            *(
+                f"W-OBSERVING {one.destination.name} is observing: agree on the moment with {one.destination.site}"
+                for one in sites
+                if one.destination.is_observing
+            ),
+        ),
+        data={
+            **plan.effect.data,
+            "live_since_tai_ns": since,
+            "sites": [
+                {"destination": one.destination.name, "location": one.location, "tickets": list(one.tickets)}
+                for one in sites
+            ],
+            "exposures": exposures,
+        },
+        after={**plan.effect.after, "exposures": sum(len(one["ids"]) for one in exposures.values())},
+    )
+    return replace(plan, effect=effect)
+
+
+def _previous(uow: "UnitOfWork", chain: str) -> int:
+    """Return the newest state at which the list was another one."""
+    changed = uow.collections.changed_states(chain, after=0)
+    now = chain_at(uow, chain, None)
+    for state in reversed(changed):
+        before = uow.associations.tree(at_state=state - 1).children.get(chain)
+        if before is None:
+            break
+        if before != now:
+            return state - 1
+    raise WorkflowError(f"{chain} never had another list", hint=f"cabstand history {chain}", code="E-NOUNDO")
+
+
+def _live_since(uow: "UnitOfWork", chain: str, state: int) -> int:
+    """Return when the first change after a state made the list another one [TAI ns]."""
+    changed = uow.collections.changed_states(chain, after=state)
+    entry = uow.journal.entry(changed[0]) if changed else None
+    return entry.at_tai_ns if entry is not None else 0
+
+
+def _sites(uow: "UnitOfWork", chain: str, now: Sequence[str], then: Sequence[str]) -> tuple[_Site, ...]:
+    """Return the destinations where a member that goes, or moves, was made live and not taken out since."""
+    moved = {name for name in now if name not in then} | set(_heads(now, then))
+    last: dict[str, dict[str, DeployStep]] = {}
+    for one in uow.sites.deployments():
+        if one.step in (DeployStep.LIVE, DeployStep.REMOVED):
+            last.setdefault(one.destination, {})[one.ticket] = one.step
+    found = []
+    for place in uow.sites.destinations():
+        live = {ticket for ticket, step in last.get(place.name, {}).items() if step is DeployStep.LIVE}
+        tickets = tuple(sorted(ticket for ticket in live if f"{chain}/{ticket}" in moved))
+        if tickets and not place.is_home:
+            found.append(_Site(destination=place, location=uow.sites.last_location(place.name), tickets=tickets))
+    return tuple(found)
+
+
+def _heads(now: Sequence[str], then: Sequence[str]) -> tuple[str, ...]:
+    change = change_between(now, then)
+    return change.children if change is not None else ()
+
+
+def _site_lines(
+    sites: Sequence[_Site], chain: str, now: tuple[str, ...], then: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """Return what to do at each site, for people, and the native lines with the site's name behind them."""
+    change = change_between(now, then)
+    lines: list[str] = []
+    native: list[str] = []
+    if not sites:
+        lines.append("no other site has these tickets live, as far as is recorded here")
+    for one in sites:
+        name = one.destination.name
+        root = one.location or one.destination.repository
+        lines.append(f"at {name} ({one.destination.site}), where {', '.join(one.tickets)} is live:")
+        own = list_lines(root, chain, now, then)
+        native += [f"{line}  # {name}" for line in own]
+        if one.location and change is not None:
+            there = CollectionChain(parent=chain, children=change.children, mode=change.mode, drop=change.drop)
+            lines.append(f"  {next_lines.at_repository(to_line(there), one.location)}")
+        lines += [f"  {line}" for line in own]
+    return lines, native
+
+
+def _exposures(
+    uow: "UnitOfWork", chain: str, since: int, now: int
+) -> tuple[list[str], dict[str, dict[str, list[int]]]]:
+    """Return the exposures taken since, by night, with those known to be processed."""
+    proved = {one.exposure for one in uow.sites.proofs()}
+    by_night: dict[int, list[Exposure]] = {}
+    for instrument in uow.repository.instruments():
+        if top_chain_of(instrument) != chain or since >= now:
+            continue
+        for one in uow.exposures.in_timespan(instrument, Timespan(since, now)):
+            by_night.setdefault(one.day_obs, []).append(one)
+    total = sum(len(night) for night in by_night.values())
+    lines = [f"taken since this list was left, {describe(since)}: {total} exposures"]
+    if total:
+        lines.append("process again what was processed with it:")
+    found: dict[str, dict[str, list[int]]] = {}
+    for day_obs, night in sorted(by_night.items()):
+        ids = sorted(one.id for one in night)
+        done = [one for one in ids if one in proved]
+        shown = ", ".join(str(one) for one in ids[:_SHOWN]) + (" ..." if len(ids) > _SHOWN else "")
+        known = f"; known to be processed (a proof): {', '.join(str(one) for one in done[:_SHOWN])}" if done else ""
+        lines.append(f"  {day_obs}: {len(ids)} exposures, {shown}{known}")
+        found[str(day_obs)] = {"ids": ids, "proved": done}
+    return lines, found
+
+
+HANDLERS = {"rollback": Handler(plan=plan_rollback)}
