@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from calibstore.db.schema import certification, chain_edge, collection, dataset, exposure, journal, tag_member
+from calibstore.db.state_watch import StateWatch
 from calibstore.model.collections import CollectionType
 from calibstore.model.links import HeldLinks, Link
 from calibstore.model.search_path import CollectionTree, Member
@@ -231,6 +232,10 @@ class Associations:
         """Return the number of the newest state; 0 before the first."""
         return self._connection.scalar(_LAST) or 0
 
+    def watch(self) -> StateWatch:
+        """Return what tells the newest committed state, also after this transaction."""
+        return StateWatch(self._connection.engine)
+
     def tree(self, *, at_state: int | None = None) -> CollectionTree:
         """Return all collections and the lists of all chains; now, or as they were at a state."""
         queries, state = (_NOW, {}) if at_state is None else (_THEN, {"state": at_state})
@@ -328,9 +333,9 @@ class Associations:
         path, order = _first_offering(starts, places, kinds, offered)
         names = dict(_fetch(self._connection, _NAMES, {"ids": path}))
         member = Member(names[path[-1]], CollectionType(kinds[path[-1]]), tuple(names[one] for one in path[:-1]))
-        found = dict(reversed(offered[path[-1]]))
-        facts = {row[0]: row[1] for row in _fetch(self._connection, _FACTS, {"datasets": list(found)})}
-        offers = (Offer(member, order, one, facts[one], timespan) for one, timespan in found.items())
+        found = offered[path[-1]]
+        facts = {row[0]: row[1] for row in _fetch(self._connection, _FACTS, {"datasets": [one[0] for one in found]})}
+        offers = (Offer(member, order, one, facts[one], timespan) for one, timespan in found)
         return tuple(sorted(offers, key=lambda offer: offer.timespan or Timespan()))
 
     def spans(self, instrument: str, timespan: Timespan) -> list[tuple[int, int, int]]:

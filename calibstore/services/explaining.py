@@ -253,12 +253,17 @@ def _winner(
             f"the exposure reaches into {n_winners} ranges of this collection, so the look-up fails instead of choosing"
         )
         return _candidate(number, member, row, AMBIGUOUS, reason)
-    why = "valid for the exposure" if row.timespan else f"in a {member.type} collection, so valid at any time"
     is_alone = len({one.row.dataset_id for one in found.placed}) == 1
+    return _candidate(number, member, row, WINS, reason_to_win(member, row, timespan, is_alone=is_alone))
+
+
+def reason_to_win(member: Member, row: Association, timespan: Timespan | None, *, is_alone: bool = False) -> str:
+    """Return why a look-up takes a dataset; `is_alone` where nothing else is there for its data ID."""
+    why = "valid for the exposure" if row.timespan else f"in a {member.type} collection, so valid at any time"
     reason = f"{why}; the only candidate" if is_alone else f"the first in search order that is {why}"
     if row.timespan and timespan and not (row.timespan.contains(timespan.begin_tai_ns) and _covers_end(row, timespan)):
         reason += "; its range covers only a part of the exposure, which is enough"
-    return _candidate(number, member, row, WINS, reason)
+    return reason
 
 
 def _covers_end(row: Association, timespan: Timespan) -> bool:

@@ -3,10 +3,20 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from calibstore.model.search_path import Association
 from calibstore.model.timespan import Timespan
-from calibstore.services.explaining import Candidate, Explanation, data_key_of, explain_lookup
+from calibstore.services.bulk_lookup import Winners, winners
+from calibstore.services.explaining import (
+    WINS,
+    Candidate,
+    Explanation,
+    data_key_of,
+    explain_lookup,
+    reason_to_win,
+)
 from calibstore.services.fingerprinting import Fingerprint, fingerprint
-from calibstore.services.segments import Segments, ambiguity, load_view
+from calibstore.services.resolver import Resolver
+from calibstore.services.segments import Placed, Segments, ambiguity, load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -15,12 +25,15 @@ __all__ = [
     "Candidate",
     "Explanation",
     "Fingerprint",
+    "Resolver",
     "Segments",
+    "Winners",
     "data_key_of",
     "explain_lookup",
     "find_first",
     "fingerprint",
     "segments",
+    "winners",
 ]
 
 
@@ -55,7 +68,7 @@ def find_first(
     collections: Sequence[str],
     physical_filter: str = "",
 ) -> Candidate | None:
-    """Return the dataset that applies to a time, or None.
+    """Return the dataset that applies to a time, or None; by one walk from the top, without reading what else is there.
 
     Parameters
     ----------
@@ -75,19 +88,43 @@ def find_first(
     NotFoundError
         If a collection or the dataset type is unknown.
     """
-    explanation = explain_lookup(
-        uow,
-        dataset_type=dataset_type,
-        instrument=instrument,
-        detector=detector,
-        timespan=timespan,
-        collections=collections,
-        physical_filter=physical_filter,
+    key = data_key_of(
+        uow, dataset_type=dataset_type, instrument=instrument, detector=detector, physical_filter=physical_filter
     )
-    if explanation.is_ambiguous:
-        key = data_key_of(
-            uow, dataset_type=dataset_type, instrument=instrument, detector=detector, physical_filter=physical_filter
+    offers = uow.associations.offers(dataset_type, key, timespan, collections)
+    if not offers or len(collections) > 1:
+        for name in collections:
+            uow.collections.get(name)
+    found = [
+        Placed(
+            offer.order,
+            offer.member,
+            Association(
+                collection=offer.member.name,
+                dataset_type=dataset_type,
+                data_key=key,
+                dataset_id=offer.dataset_id,
+                run=offer.run,
+                timespan=offer.timespan,
+            ),
         )
-        view = load_view(uow, collections, dataset_types=[dataset_type])
-        raise ambiguity(dataset_type, key, view.segments(collections).of(dataset_type, key).winners(timespan))
-    return explanation.winner
+        for offer in offers
+    ]
+    if len(found) > 1:
+        raise ambiguity(dataset_type, key, found)
+    return _candidate(found[0], timespan) if found else None
+
+
+def _candidate(one: Placed, timespan: Timespan | None) -> Candidate:
+    return Candidate(
+        order=one.order,
+        path=(*one.member.path, one.member.name),
+        collection=one.member.name,
+        collection_type=str(one.member.type),
+        dataset_id=one.row.dataset_id,
+        run=one.row.run,
+        data_key=one.row.data_key,
+        timespan=one.row.timespan,
+        verdict=WINS,
+        reason=reason_to_win(one.member, one.row, timespan),
+    )

@@ -141,7 +141,9 @@ def _need_types(connection: Any, types: Sequence[str], state: int) -> None:
     rows = [
         {
             "name": name,
-            "dimensions_json": '["instrument", "detector"]',
+            "dimensions_json": '["detector", "instrument", "physical_filter"]'
+            if name == "flat"
+            else '["detector", "instrument"]',
             "storage_class": "IsrCalib",
             "is_calibration": True,
             "opened_state": state,
