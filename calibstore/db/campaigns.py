@@ -195,6 +195,11 @@ class Campaigns:
         query = sa.select(s.decision.c.ticket, s.decision.c.status).where(s.decision.c.id.in_(newest))
         return {row.ticket: row.status for row in self._connection.execute(query)}
 
+    def tickets_with(self, status: str) -> tuple[str, ...]:
+        """Return the tickets that some decision, not only the newest, led to a status."""
+        query = sa.select(s.decision.c.ticket).distinct().where(s.decision.c.status == status)
+        return tuple(sorted(self._connection.scalars(query)))
+
     def insert_decision(
         self,
         record: DecisionRecord,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.repository import Doctor
 from calibstore.datastore.atomic_files import is_temporary
@@ -17,6 +17,9 @@ from calibstore.errors import CabstandError
 from calibstore.model.records import DatasetRecord
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
+
+if TYPE_CHECKING:
+    from calibstore.db.unit_of_work import UnitOfWork
 
 LOGIND_FILES: Final = (
     "/etc/systemd/logind.conf",
@@ -147,6 +150,7 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
             # Files of what is mirrored are the Butler's.
             if uow.repository.record().authority == "butler":
                 records = tuple(one for one in records if one.origin != "imported")
+            rejected = _rejected(uow)
     except CabstandError as problem:
         yield Symptom("fail", problem.message, problem.hint)
         return
@@ -156,7 +160,22 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
         yield Symptom(
             "fail", f"journal: state {altered} does not fit its seal", "somebody changed it: cabstand journal --verify"
         )
+    yield from rejected
     yield from files(context, records, checksums=checksums)
+
+
+def _rejected(uow: "UnitOfWork") -> list[Symptom]:
+    """Return a symptom for everything the board rejected that processing still finds."""
+    from calibstore.services.live_edge import take_out_line
+    from calibstore.services.rejections import rejected_in_use
+
+    found = rejected_in_use(uow)
+    tree = uow.associations.tree() if found else None
+    return [
+        Symptom("fail", one.text(), f"take it out: {take_out_line(tree, one.collection, one.top)}")
+        for one in found
+        if tree is not None
+    ]
 
 
 def files(context: Context, records: Sequence[DatasetRecord], *, checksums: bool) -> Iterator[Symptom]:

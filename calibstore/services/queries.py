@@ -29,6 +29,7 @@ from calibstore.services.explaining import (
 from calibstore.services.instruments import one_instrument
 from calibstore.services.layout import folded
 from calibstore.services.moments import read_moment, require_collection
+from calibstore.services.rejections import STILL_IN_USE, rejected_datasets
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -155,6 +156,7 @@ def explain(command: Explain, context: Context) -> Answer:
             with_elsewhere=True,
             at_state=moment.at_state,
         )
+        rejected = rejected_datasets(uow)
     if subject.exposure is None:
         found = replace(
             found,
@@ -188,12 +190,21 @@ def explain(command: Explain, context: Context) -> Answer:
         "collection": top,
         "state": moment.number,
         "winner": _candidate_data(found.winner) if found.winner else None,
+        "rejected_by": rejected.get(found.winner.dataset_id) if found.winner else None,
         "is_ambiguous": found.is_ambiguous,
         "boundaries": [_boundary_data(one) for one in found.boundaries],
         "candidates": [_candidate_data(one) for one in found.candidates],
         "elsewhere": [_candidate_data(one) for one in found.elsewhere],
     }
-    return Answer(lines=tuple(lines), data=data)
+    return Answer(lines=tuple(lines), data=data, warnings=_rejection_told(found.winner, rejected, top))
+
+
+def _rejection_told(winner: Candidate | None, rejected: Mapping[str, str], top: str) -> tuple[str, ...]:
+    """Tell that the board rejected what applies; the look-up itself takes no notice of that."""
+    if winner is None or winner.dataset_id not in rejected:
+        return ()
+    told = f"{STILL_IN_USE}: the board Rejected {winner.dataset_id[:8]} ({rejected[winner.dataset_id]})"
+    return (f"W-REJECTEDLIVE {told}, and {top} leads to it in {winner.collection}",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,17 @@ Look-up takes no notice of decisions; so this is told wherever people look.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from calibstore.model.campaign_records import DecisionRecord
+from calibstore.model.hailing import HailingState
 from calibstore.model.names import top_chain_of
 from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-STILL_IN_USE = "REJECTED BUT STILL IN USE"
+STILL_IN_USE: Final = "REJECTED BUT STILL IN USE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def rejected_of(decisions: Iterable[DecisionRecord]) -> set[str]:
 def rejected_datasets(uow: "UnitOfWork") -> dict[str, str]:
     """Return the ticket that rejected it by dataset id, of every rejected product."""
     found: dict[str, str] = {}
-    for ticket in sorted(uow.campaigns.newest_decisions()):
+    for ticket in uow.campaigns.tickets_with(HailingState.REJECTED):
         found |= dict.fromkeys(rejected_of(uow.campaigns.decisions(ticket)), ticket)
     return found
 

@@ -13,6 +13,7 @@ from calibstore.model.timespan import MAX_TAI_NS, Timespan
 from calibstore.services.certify_facts import how_made
 from calibstore.services.destinations import destination_views
 from calibstore.services.judged import in_order
+from calibstore.services.rejections import STILL_IN_USE, rejected_datasets
 from calibstore.services.segments import KeySegments, Placed, Segments
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class _Teller:
         self._is_strict = uow.repository.record().is_strict
         self._sites: dict[str, tuple[int, int]] = {}
         self._decisions: dict[str, DecisionRecord | None] = {}
+        self._rejected = rejected_datasets(uow)
 
     def filled(self, row: InUse) -> InUse:
         """Return a row with verdict, sites, units and warnings."""
@@ -222,7 +224,10 @@ class _Teller:
             not_applied=tuple(steps) if isinstance(steps, list) else (),
         )
         if name is None or name.kind is not NameKind.CERTIFIED:
-            return replace(row, verify="no data", verify_level=WARN, level=WARN)
+            alarm = self._alarm(row)
+            return replace(
+                row, verify="no data", verify_level=WARN, level=FAIL if alarm else WARN, warnings=tuple(alarm)
+            )
         chain = CollectionName(
             kind=NameKind.TICKET_CHAIN, instrument=name.instrument, ticket=name.ticket, user_prefix=name.user_prefix
         ).text()
@@ -243,6 +248,11 @@ class _Teller:
             warnings=warnings,
             level=next(level for level in WORST if level in levels),
         )
+
+    def _alarm(self, row: InUse) -> list[tuple[str, str]]:
+        """Tell what was rejected under another ticket, or certified under another name."""
+        tickets = sorted({self._rejected[one] for one in row.dataset_ids if one in self._rejected})
+        return [(FAIL, f"{row.dataset_type} of {one} is {STILL_IN_USE} HERE, as {row.label}") for one in tickets]
 
     def _decision(self, ticket: str) -> "DecisionRecord | None":
         if ticket not in self._decisions:
@@ -278,7 +288,9 @@ class _Teller:
     def _warnings(self, row: InUse, ticket: str, decision: "DecisionRecord | None") -> tuple[tuple[str, str], ...]:
         told = []
         if decision is not None and decision.is_rejected:
-            told.append((FAIL, f"{ticket} is REJECTED BUT STILL IN USE HERE"))
+            told.append((FAIL, f"{ticket} is {STILL_IN_USE} HERE"))
+        elif alarm := self._alarm(row):
+            told += alarm
         elif decision is None and self._is_strict:
             told.append((WARN, f"{ticket} is in use without a decision of the board"))
         elif decision is not None and not decision.is_adopted:
