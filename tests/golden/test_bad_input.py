@@ -38,7 +38,9 @@ MISSING = _rows(
     ("collection-chain LATISS/calib", "CHILDREN"), ("hail DM-1", "KEY"), ("decide DM-1", "OUTCOME", "--people"),
     ("decide DM-1 adopt", "--people"), ("deploy home", "TICKET"), ("export-calibs", "DIRECTORY", "COLLECTION"),
     ("import", "DIRECTORY"), ("prove home", "TICKET", "FILE"), ("process", "EXPOSURE", "DETECTOR"),
-    ("explain", "EXPOSURE", "DETECTOR"),
+    ("explain", "EXPOSURE", "DETECTOR"), ("associate", "COLLECTION", "--collections", "--dataset-type"),
+    ("disassociate a", "--dataset-type"), ("register-collection", "NAME", "TYPE"),
+    ("register-dataset-type flat", "STORAGE_CLASS", "DIMENSIONS"),
 )  # fmt: skip
 
 WRONG_KIND = _rows(
@@ -55,7 +57,11 @@ WRONG_KIND = _rows(
     ("certfy-calibrations", "certfy-calibrations", "'certify-calibrations'"), ("campaign nwe", "nwe", "'new'"),
     ("query-datasets --colections x", "--colections", "'--collections'"),
     ("query-datasets --limit -5", "-5"), (f'exposures --where "{WHERE}" --limit -3', "-3"), ("jobs --log", "--log"),
-    ("collection-chain LATISS/calib a --mode redefine", "redefine", "is not one of prepend, extend, remove"),
+    ("collection-chain LATISS/calib a --mode redifine", "redifine", "did you mean redefine"),
+    ("collection-chain LATISS/calib first --mode pop", "'first'", "whole numbers", "--mode remove"),
+    ("collection-chain LATISS/calib a --mode remove --flatten", "--flatten", "prepend, extend, redefine"),
+    ("register-collection some/name ru", "ru", "did you mean run"),
+    ("register-dataset-type flat ExposureF detectr", "'detectr'", "did you mean detector"),
     ("spot bias DM-1 --ok --detectors a", "'a'"),
 )  # fmt: skip
 
@@ -87,6 +93,10 @@ UNKNOWN = _rows(
     (f"collection-chain LATISS/calibs {BASE} --mode prepend", "'LATISS/calibs'", "did you mean LATISS/calib?"),
     (f"collection-chain LATISS/calib {BASE}0 --mode prepend", f"'{BASE}0'", f"did you mean {BASE}?"),
     (f"collection-chain LATISS/calib {BASE} --mode remove", BASE, "none"),
+    ("collection-chain LATISS/calib 5 --mode pop", "place 5", "no members"),
+    (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias", "--create"),
+    (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type raw --create", "raw", RUN),
+    (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bais --create", "did you mean bias?"),
     ("import TMP/absent", "absent"), ("import TMP", "export.yaml"), ("fingerprint --against TMP/absent", "absent"),
     ("export-calibs TMP/bundle nope", "nope"),
 )  # fmt: skip
@@ -163,6 +173,7 @@ NAMES = [
         (f"certify-calibrations {RUN} mine,yours bias --begin-date 20250408", "'mine,yours'", "','"),
         (f"certify-calibrations {RUN} u/jane/mine bias --begin-date 20250408", "u/jane/mine"),
         (f"collection-chain a,b {CERTIFIED} --mode prepend --create", "'a,b'"),
+        ("register-collection a,b run", "'a,b'"), ("register-dataset-type 2flats ExposureF instrument", "2flats"),
     ),
     *_rows("certified", 4, ("campaign new LATISS DM-1 other", "DM-1", "campaign show")),
 ]  # fmt: skip

@@ -35,6 +35,12 @@ TABLE = [
      "butler certify-calibrations"),
     ("certified", f"decertify {CERTIFIED} bias --begin-date 20250501", CERTIFIED, "registry.decertify("),
     ("certified", f"collection-chain {BASE} {CERTIFIED} --mode remove", CERTIFIED, "butler collection-chain"),
+    ("certified", f"collection-chain {BASE} --mode pop", CERTIFIED, f"--mode remove {BASE}"),
+    ("certified", f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create", "1 dataset",
+     "butler associate"),
+    ("certified", "register-collection some/chain chained", "some/chain", "collections.register("),
+    ("certified", "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration", "flat",
+     "butler register-dataset-type"),
     ("certified", "campaign ticket DM-1 deployment DM-2", "DM-2", ""),
     ("linked", "hail DM-1 TAXICAB-3", "TAXICAB-3", ""),
     ("hailed", "decide DM-1 defer --people 'A. Chair'", "DEFER", ""),
@@ -46,6 +52,7 @@ TABLE = [
     ("live", "process 2025041100001 0", "bias", "pipetask"),
     ("live", "-R OTHER import BUNDLE", CERTIFIED, "butler import"),
     ("live", "prove home DM-1 PROCESSED", "self-check", "butler query-datasets"),
+    ("tagged", "disassociate LATISS/calib_tagged/DM-1 --dataset-type bias", "1 dataset", "butler prune-datasets"),
     ("new", "rehearse TMP/rehearsal", "", ""),
 ]  # fmt: skip
 

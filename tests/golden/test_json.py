@@ -24,6 +24,7 @@ QUESTIONS = [
     "query-collections",
     "query-collections --chains table",
     "query-collections --chains flatten",
+    "query-collections --chains inverse-tree",
     "query-datasets bias",
     f"explain {FIRST} 0 bias",
     f"fingerprint {BASE}",
@@ -60,6 +61,10 @@ ACTIONS = [
     "-R TMP/other import TMP/bundle",
     f"collection-chain LATISS/calib {BASE} --mode remove --confirm LATISS/calib",
     f"decertify {CERTIFIED} bias --begin-date 2025-05-01",
+    f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",
+    f"disassociate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias",
+    "register-collection some/chain chained --doc tried",
+    "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration",
 ]
 KEYS_OF_AN_ACTION = {
     "dry_run", "summary", "data", "lines", "warnings", "native", "inverse", "next", "confirm", "state", "line",

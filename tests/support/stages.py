@@ -70,6 +70,7 @@ _WALK: dict[str, tuple[str, ...]] = {
     "hailed": ("cabstand hail DM-1 TAXICAB-3",),
     "decided": ("DECIDE",),
     "live": (LIVE_LINE,),
+    "tagged": (f"cabstand associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",),
 }
 
 

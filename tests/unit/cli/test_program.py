@@ -12,7 +12,7 @@ from calibstore.cli.session import Session, Surroundings
 ISSUE_VERBS = (
     "init rehearse ingest exposures generate jobs spot verify report certify-calibrations decertify collection-chain "
     "query-collections query-datasets explain fingerprint campaign hail decide export-calibs import deploy prove "
-    "process journal doctor"
+    "process journal doctor associate disassociate register-collection register-dataset-type"
 ).split()
 
 
