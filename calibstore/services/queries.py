@@ -318,9 +318,10 @@ def _verdict_lines(found: Explanation, top: str) -> list[str]:
         return [f"Applies: {winner.dataset_id} (#{winner.order})", f"  from {winner.collection}"]
     if found.is_ambiguous:
         numbers = ", ".join(f"#{one.order}" for one in found.candidates if one.verdict == "AMBIGUOUS")
-        return [f"Ambiguous: the look-up fails, because {numbers} of one collection both touch the exposure"]
+        told = f"Ambiguous: the look-up fails, because {numbers} of one collection both touch the exposure"
+        return folded(told, hanging="  ")
     if not found.candidates:
-        return [f"Nothing applies: {top} leads to no collection with datasets"]
+        return folded(f"Nothing applies: {top} leads to no collection with datasets", hanging="  ")
     return ["Nothing applies: every candidate below misses, each for its own reason"]
 
 

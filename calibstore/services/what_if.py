@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.fields import Command, to_line
 from calibstore.commands.lines import TypedLine, read_line, words_of_line
+from calibstore.commands.store import CollectionChain
 from calibstore.commands.views import WhatIf
-from calibstore.errors import CabstandError, UserInputError
+from calibstore.errors import CabstandError, UserInputError, WorkflowError
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId
 from calibstore.model.names import find_name, top_chain_of
@@ -63,10 +64,30 @@ def what_if(command: WhatIf, context: Context) -> Answer:
     line = to_line(pending, reason=typed.reason)
     try:
         effect, previews = look_ahead(pending, told)
+    except WorkflowError as gate:
+        if not isinstance(pending, CollectionChain):
+            raise _refused(gate) from gate
+        previews = _behind_the_gate(pending, context)
+        return _answer(line, Effect(summary=""), previews, context, gate=gate)
     except CabstandError as refusal:
-        refusal.message = f"it would be refused: {refusal.message}"
-        raise
+        raise _refused(refusal) from refusal
     return _answer(line, effect, previews, context)
+
+
+def _refused(refusal: CabstandError) -> CabstandError:
+    refusal.message = f"it would be refused: {refusal.message}"
+    return refusal
+
+
+def _behind_the_gate(command: CollectionChain, context: Context) -> tuple[dict[str, object], ...]:
+    """Return what a change of a list would do once nothing but the workflow stood against it."""
+    from calibstore.services.chain_change import read_change
+
+    with context.unit_of_work() as uow:
+        change = read_change(command, uow)
+        change.after.tree.refuse_cycle(command.parent)
+        found = preview_everywhere(uow, change.before, change.after, changed=command.parent, now_tai_ns=context.clock())
+        return tuple(preview.data for preview in found)
 
 
 def read_pending(words: Sequence[str]) -> TypedLine:
@@ -132,7 +153,7 @@ def _tried(command: Command, context: Context) -> tuple[dict[str, object], ...] 
     from calibstore.services.doors import handler_of
 
     handler = handler_of(command)
-    if handler.prepare is not None or context.is_read_only:
+    if handler.prepare is not None or handler.begin is not None or context.is_read_only:
         return None
     with tempfile.TemporaryDirectory() as folder, context.unit_of_work(write=True) as uow:
         before = _everything(uow)
@@ -166,10 +187,24 @@ def _differs(before: View, after: View, name: str) -> bool:
     )
 
 
-def _answer(line: str, effect: Effect, previews: Sequence[dict[str, object]] | None, context: Context) -> Answer:
+def _answer(
+    line: str,
+    effect: Effect,
+    previews: Sequence[dict[str, object]] | None,
+    context: Context,
+    *,
+    gate: WorkflowError | None = None,
+) -> Answer:
     with context.unit_of_work() as uow:
         told = [(preview, _touched(uow, preview, context.clock())) for preview in previews or ()]
-    lines = [f"what if: {line}", *folded(f"it would {effect.summary}", "  ", "  ")]
+    lines = [f"what if: {line}"]
+    if gate is None:
+        is_nothing = effect.summary.startswith("nothing")
+        lines += folded(effect.summary if is_nothing else f"it would {effect.summary}", "  ", "  ")
+    else:
+        lines += folded(f"REFUSED as things stand [{gate.code}]: {gate.message}", "  ", "  ")
+        lines += folded(f"remedy: {gate.hint}", "  ", "  ") if gate.hint else []
+        lines.append("  Once that is settled, it would change this:")
     lines += [*folded(f"it asks to be confirmed first: type {effect.confirm}", "  ", "  ")] if effect.confirm else []
     for preview, touched in _alike(told):
         lines += ["", *preview_lines(preview, touched)]
@@ -184,10 +219,13 @@ def _answer(line: str, effect: Effect, previews: Sequence[dict[str, object]] | N
         "confirm": effect.confirm,
         "of_state": effect.of_state,
         "warnings": list(effect.warnings),
+        "refusal": {"code": gate.code, "message": gate.message, "hint": gate.hint} if gate else None,
         "is_known": previews is not None,
         "previews": [_preview_data(preview, touched) for preview, touched in told],
     }
-    return Answer(lines=tuple(lines), data=data, warnings=effect.warnings)
+    return Answer(
+        lines=tuple(lines), data=data, warnings=effect.warnings, exit_code=gate.exit_code if gate else effect.exit_code
+    )
 
 
 def _preview_data(preview: dict[str, object], touched: Sequence[_Told]) -> dict[str, object]:
