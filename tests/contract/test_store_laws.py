@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from calibstore.commands.repository import ShowJournal
 from calibstore.commands.store import CertifyCalibrations, CollectionChain, Decertify, Explain, Fingerprint
+from calibstore.db.schema import metadata
 from calibstore.errors import CabstandError, ConflictError, NotFoundError, StoreError
 from calibstore.model.collections import CollectionType
 from calibstore.model.timespan import Timespan
@@ -298,3 +301,18 @@ def test_the_same_commands_give_the_same_answers_on_both(
     assert str(here.context.store).startswith("postgresql")
     assert there.context.store == tmp_path / "file" / "cabstand.sqlite3"
     assert live_story(here) == live_story(there)
+
+
+def test_the_schema_of_the_store_is_the_declared_one(repo: Any, database_kind: str) -> None:
+    with surroundings._engine(repo.context.store, False).connect() as connection:
+        migration = MigrationContext.configure(connection, opts={"compare_type": True, "target_metadata": metadata})
+        assert compare_metadata(migration, metadata) == []
+        if database_kind == "postgresql":
+            found = {
+                (table, one["name"]): (str(one["type"]), one["type"].collation)
+                for table in metadata.tables
+                for one in sa.inspect(connection).get_columns(table)
+                if isinstance(one["type"], sa.String)
+            }
+            assert set(found.values()) == {('TEXT COLLATE "C"', "C")}
+            assert len(found) == sum(isinstance(c.type, sa.String) for t in metadata.tables.values() for c in t.columns)
