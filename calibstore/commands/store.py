@@ -52,7 +52,7 @@ class CollectionChain(Command):
         default=(),
         metavar="CHILDREN...",
     )
-    mode: str = option(f"{', '.join(MODES)}; there is no default", default="", choices=("", *MODES))
+    mode: str = option("what is done to the list; there is no default", default="", choices=("", *MODES))
     drop: tuple[str, ...] = option(
         "take this member out in the same state; repeat for more", default=(), metavar="NAME"
     )
