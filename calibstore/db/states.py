@@ -73,6 +73,22 @@ class StateRows:
         return not (self.opened or self.closed or self.made or self.removed or self.chains)
 
 
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Every edge there ever was, by the name of its chain."""
+
+    edges: dict[str, list[tuple[int, str, int, int | None]]]
+    """(position, child, opened, closed) in order of position."""
+
+    def at(self, chain: str, state: int) -> tuple[str, ...]:
+        """Return a chain's list right after a state."""
+        return tuple(
+            child
+            for _, child, opened, closed in self.edges.get(chain, [])
+            if opened <= state and (closed is None or closed > state)
+        )
+
+
 class States:
     """What states did, of one transaction's view."""
 
@@ -184,6 +200,26 @@ class States:
                 query = sa.select(column).distinct().where(column.is_not(None), ~known.exists())
                 found += [(table.name, name, state) for state in self._connection.scalars(query)]
         return tuple(sorted(found, key=lambda one: (one[2], one[0], one[1])))
+
+    def lists(self) -> Lists:
+        """Return every edge there ever was."""
+        child = collection.alias("child")
+        query = (
+            sa.select(
+                collection.c.name,
+                chain_edge.c.position,
+                child.c.name.label("child"),
+                chain_edge.c.opened_state,
+                chain_edge.c.closed_state,
+            )
+            .join(chain_edge, chain_edge.c.chain_id == collection.c.id)
+            .join(child, child.c.id == chain_edge.c.child_id)
+            .order_by(collection.c.name, chain_edge.c.position)
+        )
+        edges: dict[str, list[tuple[int, str, int, int | None]]] = {}
+        for row in self._connection.execute(query):
+            edges.setdefault(row[0], []).append((row[1], row[2], row[3], row[4]))
+        return Lists(edges)
 
     def counts(self, name: str, column: str) -> dict[int, int]:
         """Return how many rows of a table each state opened or closed."""

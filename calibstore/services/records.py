@@ -1,7 +1,7 @@
 """Showing the journal: who did what, when and why; as Markdown for a ticket; and checking its seals."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from calibstore.commands.repository import ShowJournal
 from calibstore.errors import NotFoundError, StoreError, UserInputError
@@ -12,9 +12,12 @@ from calibstore.reports.journal_markdown import JournalData, JournalJob, Journal
 from calibstore.services.acknowledging import outside_marks
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
+from calibstore.services.journal_check import check_journal
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+_SHOWN: Final = 5
 
 
 def _journal(command: ShowJournal, context: Context) -> Answer:
@@ -37,13 +40,13 @@ def _journal(command: ShowJournal, context: Context) -> Answer:
 
 def _verify(uow: "UnitOfWork") -> Answer:
     entries = uow.journal.entries()
-    altered = uow.journal.first_altered()
-    if altered is not None:
-        found = next((entry for entry in entries if entry.state == altered), None)
-        told = f": {found.line}" if found is not None else ""
+    faults = check_journal(uow)
+    if faults:
+        told = "; ".join(f"state {one.state}: {one.what}" for one in faults[:_SHOWN])
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise StoreError(
-            f"journal entry {altered} was altered, or one before it is missing{told}",
-            hint="compare with a backup of the store; what follows this entry cannot be trusted",
+            f"the journal does not hold from state {faults[0].state} on: {told}{more}",
+            hint="compare with a backup of the store; what follows this state cannot be trusted",
             code="E-JOURNAL",
         )
     last = entries[-1].hash if entries else ""

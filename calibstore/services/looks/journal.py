@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.errors import NotFoundError
 from calibstore.model.times import describe
 from calibstore.services.context import Context
+from calibstore.services.journal_check import check_journal
 
 if TYPE_CHECKING:
     from calibstore.model.records import JournalEntry
@@ -132,11 +133,12 @@ def entry_look(context: Context, state: int) -> EntryLook | None:
 def seal_look(context: Context) -> SealLook:
     """Check every entry against its seal."""
     with context.unit_of_work() as uow:
-        altered, n_entries = uow.journal.first_altered(), uow.journal.count()
-    if altered is not None:
+        faults, n_entries = check_journal(uow), uow.journal.count()
+    if faults:
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
         text = (
-            f"entry {altered} was altered, or one before it is missing: compare with a backup of the store; "
-            "what follows this entry cannot be trusted"
+            f"state {faults[0].state}: {faults[0].what}{more}: compare with a backup of the store; "
+            "what follows this state cannot be trusted"
         )
         return SealLook(False, n_entries, text)
     return SealLook(True, n_entries, f"{n_entries} entries, none altered")

@@ -62,7 +62,7 @@ def test_an_altered_entry_is_named(campaign: Any) -> None:
     with pytest.raises(StoreError) as caught:
         campaign.repo.ask(ShowJournal(verify=True))
     assert caught.value.exit_code == 7
-    assert "entry 3 " in caught.value.message
+    assert "state 3: " in caught.value.message
 
 
 def test_a_ticket_without_entries_is_not_found(campaign: Any) -> None:
