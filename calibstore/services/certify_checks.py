@@ -1,5 +1,6 @@
 """What a certification must fulfil: source, name, unit, no overlap, every detector, the campaign's own terms."""
 
+import difflib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ from calibstore.services.rejections import rejected_datasets
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
+_TYPO: Final = 0.9
+"""Names more alike than this (of 1) are one typed wrongly."""
 FINAL_UNITS: Final = {one.name: one.unit for one in DATASET_TYPES if one.is_calibration and one.unit}
 """Pixel unit of each final type; a product in another one is no such calibration."""
 
@@ -140,6 +143,10 @@ def check_target(uow: "UnitOfWork", name: str, dataset_type: str, *, is_strict: 
                 code="E-NAME",
             )
         warnings.append(f"W-NAME {problem}")
+    if known is None and problem:
+        others = [one.name for one in uow.collections.list(types=(CollectionType.CALIBRATION,))]
+        near = difflib.get_close_matches(name, others, n=1, cutoff=_TYPO)
+        warnings += [f"W-NEARNAME {name} is new, and {near[0]} exists: was that meant?"] if near else []
     is_patterned = parsed is not None and parsed.kind is NameKind.CERTIFIED
     return Target(name, parsed if is_patterned else None, tuple(warnings))
 
@@ -156,7 +163,11 @@ def check_same_ticket(target: Target, run: str, *, is_strict: bool) -> Target:
     if source is None or target.parsed is None:
         return target
     if (source.ticket, source.user_prefix) == (target.parsed.ticket, target.parsed.user_prefix):
-        return target
+        ours, theirs = (source.tag, source.rerun), (target.parsed.tag, target.parsed.rerun)
+        if ours == theirs:
+            return target
+        told = f"W-OTHERRERUN {run} is {'.'.join(ours)}, {target.name} {'.'.join(theirs)}: they are mostly named alike"
+        return replace(target, warnings=(*target.warnings, told))
     told = f"{run} is of ticket {source.ticket}, {target.name} of {target.parsed.ticket}"
     if is_strict:
         meant = replace(target.parsed, ticket=source.ticket, tag=source.tag, user_prefix=source.user_prefix)
