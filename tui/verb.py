@@ -175,11 +175,7 @@ def add_ui(group: click.Group) -> None:
         if ctx.invoked_subcommand is None:
             if not (sys.stdin.isatty() and sys.stdout.isatty()):
                 raise click.exceptions.NoArgsIsHelpError(ctx)
-            return ctx.invoke(ui, words=(), **_defaults())
+            return ctx.invoke(ui, words=())
         return result
 
     group.callback = callback
-
-
-def _defaults() -> dict[str, object]:
-    return {param.name: param.default for param in ui.params if param.name not in (None, "words")}

@@ -50,6 +50,14 @@ def outside_changes(uow: "UnitOfWork") -> tuple[OutsideChange, ...]:
     )
 
 
+def standing_findings(uow: "UnitOfWork") -> tuple[str, ...]:
+    """Return what the newest reading found in the Butler that cannot work there: each a line with its rule id."""
+    from calibstore.db.mirror import OBSERVE
+
+    entries = [one for one in uow.mirror.entries() if one.verb == OBSERVE]
+    return tuple(entries[-1].after.get("findings", ())) if entries else ()
+
+
 def outside_marks(uow: "UnitOfWork") -> dict[int, str]:
     """Return what the journal says beside each change made outside, by state."""
     from calibstore.db.mirror import OBSERVE

@@ -106,9 +106,7 @@ class MirrorChanges:
             mirror.set_doc(name, doc)
         mirror.set_children({name: new for name, (_, new) in self.chains.items()}, state=state)
         values = {key: DataId.parse(key) for key in {one.data_key for one in self.datasets_fresh}}
-        mirror.open_datasets(
-            ((one, values[one.data_key]) for one in self.datasets_fresh), files, state=state, now=now
-        )
+        mirror.open_datasets(((one, values[one.data_key]) for one in self.datasets_fresh), files, state=state, now=now)
         mirror.open_ranges(self.ranges_fresh, self.keys, state=state)
         mirror.open_tags(self.tags_fresh, self.keys, state=state)
 
@@ -166,7 +164,8 @@ def digest(reading: "ButlerReading") -> str:
     """Return a hash of everything that was read but the exposures: equal where nothing changed."""
     import hashlib
 
-    small = ([replace(one, n_exposures=0) for one in reading.instruments], reading.collections, reading.dataset_types)
+    instruments = [replace(one, n_exposures=0) for one in reading.instruments]
+    small = (instruments, reading.collections, reading.dataset_types, reading.findings)
     made = hashlib.sha256(sha256_of(small).encode())
     for rows in (reading.datasets, reading.ranges, reading.tags):
         made.update("\n".join(sorted(map(repr, map(tuple, rows)))).encode())

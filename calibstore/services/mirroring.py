@@ -44,8 +44,8 @@ def attend(context: Context, butler: str = "", *, is_reading: bool = True) -> tu
     Returns
     -------
     tuple of str
-        Warnings: what changed outside and is not acknowledged (W-OUTSIDE), or that the mirror is old (W-STALE).
-        Nothing for a repository that is no companion.
+        Warnings: what changed outside and is not acknowledged (W-OUTSIDE), that the mirror is old (W-STALE), and what
+        was found just now that cannot be shown. Nothing for a repository that is no companion.
 
     Raises
     ------
@@ -63,8 +63,7 @@ def attend(context: Context, butler: str = "", *, is_reading: bool = True) -> tu
         )
     ours = replace(context, reason="", confirmed="", seen=None)
     if not _is_laid(context):
-        _begin(replace(ours, is_read_only=False), butler or place, is_read_only=context.is_read_only)
-        return ()
+        return _begin(replace(ours, is_read_only=False), butler or place, is_read_only=context.is_read_only)
     warnings: tuple[str, ...] = ()
     try:
         warnings = _observe(ours) if is_reading else ()
@@ -91,7 +90,7 @@ def _is_laid(context: Context) -> bool:
         return bool(relations(connection))
 
 
-def _begin(context: Context, butler: str, *, is_read_only: bool) -> None:
+def _begin(context: Context, butler: str, *, is_read_only: bool) -> tuple[str, ...]:
     from calibstore.services.doors import execute
 
     if is_read_only:
@@ -104,7 +103,7 @@ def _begin(context: Context, butler: str, *, is_read_only: bool) -> None:
     made = _NewCompanion(context.root, butler)
     try:
         made.create()
-        execute(Observe(), context)
+        return execute(Observe(), context).warnings
     except BaseException:
         made.discard()
         raise
@@ -116,7 +115,7 @@ def _observe(context: Context) -> tuple[str, ...]:
     can_record = not context.is_read_only and context.may_write
     effect = execute(Observe(), context, dry_run=not can_record)
     if can_record or not effect.data.get("differs"):
-        return ()
+        return effect.warnings
     return (f"W-STALE {_read_text(context)}, since then {effect.summary}; open it writable to take that in",)
 
 

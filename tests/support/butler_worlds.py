@@ -136,10 +136,9 @@ def make_world(folder: Path, seed: int, *, n_shots: int = 10) -> list[Shot]:
         runs, others = [f"u/run{number}" for number in range(4)], []
         for run in runs:
             butler.collections.register(run, CollectionType.RUN)
-            for name, known in refs.items():
+            for name in TYPES:
                 chosen = [one for one in data_ids(name) if dice.random() < 0.7]
-                if chosen:
-                    known += butler.registry.insertDatasets(name, chosen, run=run)
+                refs[name] += butler.registry.insertDatasets(name, chosen, run=run) if chosen else []
         for number in range(4):
             name = f"TestCam/calib/c{number}"
             others.append(name)

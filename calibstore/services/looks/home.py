@@ -11,7 +11,7 @@ from calibstore.model.names import find_name, top_chain_of
 from calibstore.model.search_path import CollectionTree
 from calibstore.model.times import NS_PER_DAY, ns_to_iso, parse_time, time_views
 from calibstore.model.timespan import MAX_TAI_NS, Timespan
-from calibstore.services.acknowledging import OutsideChange, outside_changes, outside_text
+from calibstore.services.acknowledging import OutsideChange, outside_changes, outside_text, standing_findings
 from calibstore.services.context import Context
 from calibstore.services.fingerprinting import fingerprint_of
 from calibstore.services.looks.in_use import FAIL, OK, WARN, WORST, InUse, in_use_rows, keys_of
@@ -135,6 +135,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurrie
         at_once = _READ_AT_ONCE // len(camera.detectors) if is_hurried else None
         work = open_work(uow, instrument=camera.instrument, now_tai_ns=now, n_at_once=at_once)
         outside = outside_changes(uow) if repository.authority == "butler" else ()
+        findings = standing_findings(uow) if repository.authority == "butler" else ()
         night = last_night(uow, segments, camera, now_tai_ns=now)
         effective = fingerprint_of(view, top).effective[:12] if segments.by_key and work.is_whole else ""
         facts = _Facts(uow, camera, segments, now_tai_ns=now, at_tai_ns=at_tai_ns)
@@ -147,7 +148,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurrie
             at_text=ns_to_iso(at_tai_ns)[:19],
             is_now=not at,
             rows=rows,
-            alarms=(*_outside_alarms(outside), *_alarms(rows, work, night)),
+            alarms=(*_outside_alarms(outside), *_alarms(rows, work, night), *_finding_alarms(findings)),
             works=work.works,
             n_unread=work.n_unread,
             is_whole=work.is_whole,
@@ -177,6 +178,15 @@ def _outside_alarms(outside: tuple[OutsideChange, ...]) -> tuple[Alarm, ...]:
         return ()
     text = f"{outside_text(outside)}; once it is understood: cabstand acknowledge --reason TEXT"
     return (Alarm(level=FAIL, text=text, place_text="journal"),)
+
+
+def _finding_alarms(findings: tuple[str, ...]) -> tuple[Alarm, ...]:
+    """Say what the Butler holds that can never work; what merely is not shown is told when it is read."""
+    return tuple(
+        Alarm(level=WARN, text=one, place_text="journal")
+        for one in findings
+        if one.startswith(("W-EMPTYRANGE", "W-OVERLAP", "W-NAMECLASH"))
+    )
 
 
 def _alarms(rows: Sequence[InUse], work: OpenWork, night: LastNight | None) -> tuple[Alarm, ...]:
