@@ -24,6 +24,8 @@ from calibstore.sites.butler_yaml_reader import read_export
 DATA_FOLDER: Final = "data"
 IMPORTED: Final = "imported"
 
+_LARGEST: Final = (1 << 63) - 1
+_LONGEST_REASON: Final = 300
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -201,7 +203,8 @@ def _read_facts(folder: Path) -> _Facts:
     if not path.exists():
         return _Facts()
     try:
-        plain = json.loads(read_text(path))
+        plain = json.loads(read_text(path), parse_constant=_refuse_constant)
+        _check_values(plain)
         if not isinstance(plain, dict) or plain.get("format") != FACTS_FORMAT:
             raise ValueError(f"format {plain.get('format') if isinstance(plain, dict) else plain!r} is not known")
         partial = plain.get("partial")
@@ -216,10 +219,37 @@ def _read_facts(folder: Path) -> _Facts:
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as fault:
         raise UserInputError(
-            f"{path}: is not what Cabstand writes: {' '.join(str(fault).split())}",
+            f"{path}: is not what Cabstand writes: {' '.join(str(fault).split())[:_LONGEST_REASON]}",
             hint="fetch the bundle again",
             code="E-FACTS",
         ) from fault
+
+
+def _refuse_constant(text: str) -> object:
+    raise ValueError(f"{text} is no number")
+
+
+def _check_values(value: object) -> None:
+    """Refuse texts that could steer a terminal and numbers that no column holds.
+
+    Raises
+    ------
+    ValueError
+        With the first of them.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_values(key)
+            _check_values(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_values(inner)
+    elif isinstance(value, str):
+        odd = {one for one in value if not one.isprintable()} - {"\n", "\t"}
+        if odd:
+            raise ValueError(f"a text has the odd character {min(odd)!a}")
+    elif isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("a number has more than 18 digits")
 
 
 def _check_files(

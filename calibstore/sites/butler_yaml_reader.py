@@ -35,6 +35,7 @@ from calibstore.sites.butler_yaml import TIME_TAG, TIMESPAN_TAG, UNIVERSE_NAMESP
 
 _VERSION = re.compile(r"1\.0(\.\d+)?")
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+_DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _STORAGE_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 _LONGEST_NAME: Final = 1024
 _LONGEST_PROSE: Final = 1 << 16
@@ -112,7 +113,7 @@ def parse_export(text: str, *, name: str = "export.yaml") -> Exchange:
     except CabstandError as fault:
         if fault.message.startswith(name):
             raise
-        raise UserInputError(f"{name}: {fault.message}", hint=fault.hint or _HINT, code=fault.code) from fault
+        raise UserInputError(_shown(f"{name}: {fault.message}"), hint=fault.hint or _HINT, code=fault.code) from fault
 
 
 def check_path(path: str) -> str:
@@ -261,8 +262,10 @@ class _Reader:
         if not _TYPE_NAME.fullmatch(name) or not _STORAGE_CLASS.fullmatch(storage_class):
             raise _wrong(where, f"dataset type {_short(name)} with storage class {_short(storage_class)} is not plain")
         dimensions = _sequence(block.get("dimensions"), f"{where}: dimensions")
-        if not all(isinstance(one, str) for one in dimensions):
-            raise _wrong(where, "dimensions are names")
+        if not all(isinstance(one, str) and _DIMENSION.fullmatch(one) for one in dimensions):
+            raise _wrong(where, f"dimensions {_short(dimensions)} are no names")
+        if len(set(dimensions)) < len(dimensions):
+            raise _wrong(where, f"dimensions {_short(dimensions)} name one twice")
         record = DatasetTypeRecord(
             name=name,
             dimensions=required_dimensions(tuple(dimensions)),
@@ -371,6 +374,11 @@ def _number(plain: dict[str, Any], key: str, where: str, *, default: int | None 
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
         raise _wrong(where, f"{key} is {_short(value)}, not a whole number from 0 on")
     return value
+
+
+def _shown(text: str) -> str:
+    """Return a message in which nothing steers a terminal."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _short(value: object) -> str:

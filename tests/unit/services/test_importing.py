@@ -380,3 +380,34 @@ def test_a_dataset_that_was_removed_here_is_told(target: Any, bundle: Path) -> N
     with pytest.raises(ConflictError, match=f"was removed here in state {state}") as caught:
         target.do(Import(directory=str(bundle)))
     assert caught.value.code == "E-IMPORT"
+
+
+def test_a_linked_folder_that_leaves_the_bundle_is_refused(target: Any, bundle: Path, tmp_path: Path) -> None:
+    folder = next(bundle.rglob("*.fits")).parent
+    shutil.move(folder, tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="a link leads out of the bundle") as caught:
+        target.do(Import(directory=str(bundle)))
+    assert caught.value.code == "E-BUNDLE"
+    assert not (target.root / "data").exists()
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": "\\u001b[2J"}', '{"format": 123456789012345678901}'])
+def test_facts_that_no_store_holds_are_refused(target: Any, bundle: Path, text: str) -> None:
+    (bundle / "cabstand.json").write_text(text)
+    with pytest.raises(UserInputError) as caught:
+        target.do(Import(directory=str(bundle)))
+    assert caught.value.code == "E-FACTS"
+    assert caught.value.message.isprintable()
+
+
+def test_a_refusal_lists_everything_and_counts_the_rest(target: Any, bundle: Path, real_product: Any) -> None:
+    real_product(target, RUN, pixel=7.0)
+    next(bundle.rglob("*20250101b*.fits")).unlink()
+    with pytest.raises(StoreError) as caught:
+        target.do(Import(directory=str(bundle)), dry_run=True)
+    head, missing, differs, rest = caught.value.message.splitlines()
+    assert head == "2 things stand against the import"
+    assert missing.endswith("missing")
+    assert differs.endswith("and differs")
+    assert rest.startswith("  otherwise 0 new datasets, ")

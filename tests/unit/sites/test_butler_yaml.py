@@ -162,6 +162,10 @@ def bomb() -> str:
 
 
 GOOD = export_text(sample())
+SPAN = (
+    "timespan: !lsst.daf.butler.Timespan\n      begin: !butler_time/tai/iso '2024-01-02 00:00:00.123456789'\n"
+    "      end: null"
+)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +196,22 @@ GOOD = export_text(sample())
         (GOOD.replace("detector: 0", "detector: [0]"), "detector"),
         (GOOD.replace(f"name: {CHAIN}\n", "name: a/../b\n"), "a part may not be"),
         (GOOD.replace(f"run: {RUN}", "run: else/where"), "which the export does not describe"),
+        (GOOD.replace("universe_namespace: daf_butler", "universe_namespace: other"), "dimensions of 'other'"),
+        (GOOD.replace("physical_filter: SDSS", 'physical_filter: "a\\x1b[2J" # SDSS'), "printable"),
+        (GOOD.replace("full_name: RXX_S00", 'full_name: "R\\x07"'), r"odd character '\\x07'"),
+        (GOOD.replace("full_name: RXX_S00", f"full_name: {'R' * 33}"), "has 33 characters, more than 32"),
+        (GOOD.replace("doc: '", "doc: '\u202e"), "odd character"),
+        (GOOD.replace("id: 0", "id: 99999999999999999999"), "not a whole number"),
+        (GOOD.replace("  - instrument\n  - detector\n", "  - instrument\n", 1), "bias needs instrument"),
+        (GOOD.replace("is_calibration: true", "is_calibration: false"), "is no calibration type"),
+        (GOOD.replace(OTHER_ID, ID, 1), "is listed twice"),
+        (GOOD[: GOOD.rindex("- !uuid")] + f"- !uuid '{'0' * 8}-{ID[9:]}'\n", "which the export does not list"),
+        (GOOD.replace(SPAN, "timespan: !lsst.daf.butler.Timespan EMPTY"), "'EMPTY' holds no instant"),
+        (GOOD.replace("end: null", "end: !butler_time/tai/iso '2020-01-01 00:00:00'"), "is not before|before|reversed"),
+        (
+            GOOD.replace("  records:\n  - instrument: LATISS\n    id", "  rows:\n  - instrument: LATISS\n    id"),
+            "is no list",
+        ),
         (GOOD.replace(f"  - {CERTIFIED}\n", f"  - {CERTIFIED}\n  - {CERTIFIED}\n"), "lists a member twice"),
     ],
 )
