@@ -267,11 +267,13 @@ def _check_base(command: CollectionChain, now: tuple[str, ...], uow: "UnitOfWork
     states = uow.collections.changed_states(command.parent, after=base)
     if not states:
         return
-    then = uow.associations.tree(at_state=base).children.get(command.parent, ())
+    lists = uow.associations.tree(at_state=base).children
+    then = lists.get(command.parent, ())
     entries = [entry for state in states[-_SHOWN_STATES:] if (entry := uow.journal.entry(state)) is not None]
     who = "; ".join(f"state {one.state} by {one.user}: {one.summary or one.line}" for one in entries)
     raise WorkflowError(
-        f"{command.parent} changed since state {base} ({_difference(then, now)}): {who}; nothing was written",
+        f"{command.parent} changed since state {base} "
+        f"({_difference(then, now) if command.parent in lists else 'it is new since'}): {who}; nothing was written",
         hint=_rebased_hint(command, then, now, states[-1]),
         code="E-CHANGED",
     )

@@ -1,6 +1,5 @@
 """Lines of the observatory's own tools, quoted for a shell: every change can be done without Cabstand."""
 
-import shlex
 from pathlib import Path
 
 from calibstore.commands.fields import quoted
@@ -27,7 +26,7 @@ def butler(subcommand: str, repository: Path | str, *words: str) -> str:
     return " ".join(quoted(word) for word in ("butler", subcommand, place(repository), *words))
 
 
-def butler_python(repository: Path | str, call: str, *, imports: str = "Butler", before: str = "") -> str:
+def butler_python(repository: Path | str, call: str, *, imports: str = "Butler") -> str:
     """Return a line that calls the Butler's Python interface, for what its command line cannot do.
 
     Parameters
@@ -38,8 +37,6 @@ def butler_python(repository: Path | str, call: str, *, imports: str = "Butler",
         What is called on the Butler, e.g. ``collections.redefine_chain('a', [])``.
     imports : str
         Names from ``lsst.daf.butler``.
-    before : str
-        Statements that stand first, each with its semicolon.
     """
-    script = f"{before}from lsst.daf.butler import {imports}; Butler.from_config({place(repository)!r}, writeable=True).{call}"
-    return shlex.join(["python", "-c", script])
+    opened = f"Butler.from_config({place(repository)!r}, writeable=True)"
+    return f"python -c {quoted(f'from lsst.daf.butler import {imports}; {opened}.{call}')}"
