@@ -165,33 +165,28 @@ def _offers() -> Any:
         )
         .where(chain_edge.c.closed_state.is_(None))
     )
-    joined: Any = reached
-    for type_, table, into in (
-        (CollectionType.CALIBRATION, certification, certification.c.collection_id),
-        (CollectionType.TAGGED, tag_member, tag_member.c.collection_id),
-        (CollectionType.RUN, dataset, dataset.c.run_id),
+    arms = []
+    for types, table, into, dataset_id in (
+        ((CollectionType.CHAINED, CollectionType.CALIBRATION), certification, certification.c.collection_id, None),
+        ((CollectionType.TAGGED,), tag_member, tag_member.c.collection_id, None),
+        ((CollectionType.RUN,), dataset, dataset.c.run_id, dataset.c.id),
     ):
         found = [
-            reached.c.type == str(type_),
             into == reached.c.child_id,
             table.c.dataset_type == sa.bindparam("dataset_type"),
             table.c.data_key == sa.bindparam("data_key"),
             table.c.closed_state.is_(None),
         ]
+        columns: tuple[Any, ...] = _ALWAYS[:2]
         if table is certification:
+            columns = (certification.c.begin_tai_ns, certification.c.end_tai_ns)
             found += [table.c.begin_tai_ns < _ONE_END, table.c.end_tai_ns > _ONE_BEGIN]
-        joined = joined.outerjoin(table, sa.and_(*found))
-    return sa.select(
-        reached.c.chain_id,
-        reached.c.position,
-        reached.c.child_id,
-        reached.c.type,
-        certification.c.dataset_id,
-        tag_member.c.dataset_id,
-        dataset.c.id,
-        certification.c.begin_tai_ns,
-        certification.c.end_tai_ns,
-    ).select_from(joined)
+        arms.append(
+            sa.select(reached, table.c.dataset_id if dataset_id is None else dataset_id, *columns)
+            .select_from(reached.outerjoin(table, sa.and_(*found)))
+            .where(reached.c.type.in_([str(one) for one in types]))
+        )
+    return sa.union_all(*arms)
 
 
 _OFFERS: Final = _offers()
@@ -316,15 +311,12 @@ class Associations:
         offered: dict[int, list[tuple[str, Timespan | None]]] = {}
         places: dict[int, dict[int, int]] = {}
         kinds: dict[int, str] = {}
-        for chain, position, child, kind, certified, tagged, born, begin, end in _fetch(
-            self._connection, _OFFERS, asked
-        ):
+        for chain, position, child, kind, dataset_id, begin, end in _fetch(self._connection, _OFFERS, asked):
             kinds[child] = kind
             places.setdefault(chain, {})[child] = position
-            dataset_id = certified or tagged or born
             if dataset_id is not None:
                 some = offered.setdefault(child, [])
-                one = (dataset_id, Timespan(begin, end) if certified else None)
+                one = (dataset_id, Timespan(begin, end) if kind == CollectionType.CALIBRATION else None)
                 if one not in some:
                     some.append(one)
         if not offered:
