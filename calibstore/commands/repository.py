@@ -56,7 +56,10 @@ class ShowJournal(Command):
 
     ticket: str = argument("only this construction ticket", default="")
     markdown: bool = option("Markdown for the ticket", default=False)
-    verify: bool = option("check that no entry was altered", default=False)
+    verify: bool = option("check that neither an entry nor a row behind it was altered", default=False)
+    replay: str = option(
+        "do everything again in a new repository there, and compare the fingerprints", default="", metavar="NEW_PATH"
+    )
     last: int | None = option("only the newest N entries", default=None, metavar="N")
 
 

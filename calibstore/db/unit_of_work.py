@@ -21,6 +21,7 @@ from calibstore.db.mirror import Mirror
 from calibstore.db.removals import Removals
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
+from calibstore.db.state_copy import StateCopy
 from calibstore.db.states import States
 from calibstore.db.tags import Tags
 from calibstore.db.verifications import Verifications
@@ -97,6 +98,12 @@ class UnitOfWork:
         self.tags = Tags(connection)
         self.states = States(connection)
         return self
+
+    def copy_to(self, other: "UnitOfWork", numbers: dict[str, dict[int, int]]) -> StateCopy:
+        """Return what copies states of this store into another one; `numbers` pairs their row numbers."""
+        assert self._connection is not None
+        assert other._connection is not None
+        return StateCopy(self._connection, other._connection, numbers)
 
     def commit(self) -> None:
         """Make the changes durable; nothing may follow."""

@@ -138,6 +138,23 @@ def ask(command: Command, context: Context) -> Answer:
     return question(command, context)
 
 
+def repeat(command: Command, context: Context) -> int:
+    """Do again in a replay what was looked at, confirmed and measured when it was done first; return its state.
+
+    Raises
+    ------
+    CabstandError
+        Whatever the action refuses.
+    """
+    with context.unit_of_work(write=True) as uow:
+        plan = handler_of(command).plan(command, context, uow, None)
+        entry = uow.journal.append(_entry(command, plan.effect, context))
+        if plan.apply is not None:
+            plan.apply(uow, entry.state)
+        uow.commit()
+    return entry.state
+
+
 # What look-ups read: of a repository that a Butler owns, the Butler changes it.
 _OF_THE_OWNER: Final = frozenset(
     {

@@ -23,6 +23,10 @@ _SHOWN: Final = 5
 def _journal(command: ShowJournal, context: Context) -> Answer:
     if command.last is not None and command.last < 1:
         raise UserInputError(f"--last {command.last}: give a number from 1 on")
+    if command.replay:
+        from calibstore.services.replaying import replay
+
+        return replay(context, command.replay)
     with context.unit_of_work() as uow:
         if command.verify:
             return _verify(uow)
