@@ -35,6 +35,7 @@ MISSING = _rows(
     ("campaign inputs DM-1 bias", "--where"), ("campaign ticket DM-1", "ROLE", "KEY"), ("campaign show", "TICKET"),
     ("spot", "TYPE", "TICKET"), ("verify bias", "TICKET"), ("report", "TICKET"),
     ("certify-calibrations", "RUN", "COLLECTION", "DATASET_TYPE"), ("decertify", "COLLECTION"),
+    ("recertify", "COLLECTION"), ("remove-collections", "GLOB"), ("remove-runs", "GLOB"),
     ("collection-chain LATISS/calib", "CHILDREN"), ("hail DM-1", "KEY"), ("decide DM-1", "OUTCOME", "--people"),
     ("decide DM-1 adopt", "--people"), ("deploy home", "TICKET"), ("export-calibs", "DIRECTORY", "COLLECTION"),
     ("import", "DIRECTORY"), ("prove home", "TICKET", "FILE"), ("process", "EXPOSURE", "DETECTOR"),
@@ -89,6 +90,11 @@ UNKNOWN = _rows(
     (f"decertify {CERTIFIED} dark --begin-date 20250408", "dark"),
     (f"decertify {CERTIFIED} bias --begin-date 20250408 --detector 9", "detector 9"),
     (f"decertify {CERTIFIED} bias --begin-date 20200408 --end-date 20200501", "2020-04-08", "2025-04-08"),
+    (f"recertify {CERTIFIED} bais --end-date 20250501", "bais", "did you mean bias?"),
+    (f"recertify {CERTIFIED} bias --end-date 20250501 --detector 9", "detector 9"),
+    (f"recertify {CERTIFIED} bias --end-date 20250501 --of-begin 20200101", "20200101", "2025-04-08"),
+    (f"remove-collections {CERTIFIED}x", f"'{CERTIFIED}x'", f"did you mean {CERTIFIED}?"),
+    (f"remove-runs {RUN}x", f"'{RUN}x'", f"did you mean {RUN}?"),
     ("spot bias DM-1 --ok --detectors 8", "8", "it has 0"),
     (f"collection-chain LATISS/calibs {BASE} --mode prepend", "'LATISS/calibs'", "did you mean LATISS/calib?"),
     (f"collection-chain LATISS/calib {BASE}0 --mode prepend", f"'{BASE}0'", f"did you mean {BASE}?"),
@@ -193,13 +199,24 @@ RANGES = [
         (f"certify-calibrations {RUN} {OTHER} biasBootstrap --begin-date 20250408", "biasBootstrap", "never certified"),
         (f"certify-calibrations {BASE} {OTHER} bias --begin-date 20250408", BASE, "CHAINED"),
         (f"decertify {RUN} bias --begin-date 20250408", RUN, "RUN collection"),
+        *[(f"recertify {CERTIFIED} bias --end-date {time}", time.strip("'")) for time in _TIMES],
+        (f"recertify {CERTIFIED} bias", "--end-date unbounded"),
+        (f"recertify {CERTIFIED} bias --end-date 20250301", "20250301", "the begin that is kept"),
+        (f"remove-collections {RUN}", RUN, "remove-runs"), (f"remove-runs {CERTIFIED}", CERTIFIED, "remove-coll"),
     ),
     *_rows(
         "certified", 4,
-        (f"certify-calibrations {RUN} {CERTIFIED} bias --begin-date 2025-04-09T14:00:00", CERTIFIED, "decertify"),
+        (f"certify-calibrations {RUN} {CERTIFIED} bias --begin-date 2025-04-09T14:00:00", CERTIFIED, "recertify"),
         (f"certify-calibrations {RUN} {RUN} bias --begin-date 20250408", RUN),
         (f"certify-calibrations {RUN} LATISS/calib bias --begin-date 20250408", "LATISS/calib"),
     ),
+]  # fmt: skip
+
+REMOVAL = [
+    *_rows("certified", 5, (f"remove-runs {RUN}", CERTIFIED, "protected: 1 link", "--force"),
+           (f"remove-collections {CERTIFIED}", f"{BASE} lists {CERTIFIED}", "--remove-from-parents")),
+    *_rows("live", 5, (f"remove-runs {RUN} --force --reason x", "LATISS/calib leads", "--mode remove"),
+           (f"remove-collections {CERTIFIED} --remove-from-parents", "LATISS/calib leads", "--mode remove")),
 ]  # fmt: skip
 
 CHAINS = [
@@ -259,7 +276,8 @@ FOLDERS = [
            ("rehearse TMP/text.yaml --prepare-only", "text.yaml")),
 ]  # fmt: skip
 
-TABLE = [*MISSING, *WRONG_KIND, *UNKNOWN, *SELECTIONS, *WORK, *NAMES, *RANGES, *CHAINS, *BOARD, *SITES, *FOLDERS]
+TABLE = [*MISSING, *WRONG_KIND, *UNKNOWN, *SELECTIONS, *WORK, *NAMES, *RANGES, *REMOVAL, *CHAINS, *BOARD, *SITES]
+TABLE += FOLDERS
 
 
 @pytest.fixture
