@@ -315,7 +315,7 @@ class Frame(App[int]):
             top_line(
                 width,
                 instrument=self.instrument,
-                repository=str(self.opening.root),
+                repository=f"butler:{self.opening.butler}" if self.opening.butler else str(self.opening.root),
                 kind=self._head.get("kind", ""),
                 mode="READ-ONLY" if self.is_read_only else "RW",
                 user=self.opening.user,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from calibstore.commands.fields import Command, argument, command, option
 
 
-@command("observe", writes=True)
+@command("observe", writes=True, role="viewer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observe(Command):
     """Read the Butler repository again and record what changed there; every verb does so first."""

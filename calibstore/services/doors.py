@@ -95,8 +95,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     """
     require_for(command, context, is_looking=dry_run)
     handler = handler_of(command)
-    if not dry_run:
-        _refuse_foreign(command, context)
+    _refuse_foreign(command, context, dry_run=dry_run)
     if context.is_read_only and not dry_run:
         return _looked(handler, command, context)
     if handler.prepare and not dry_run:
@@ -125,19 +124,6 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     return plan.after(done) if plan.after else done
 
 
-def ask(command: Command, context: Context) -> Answer:
-    """Answer a question; nothing is written.
-
-    Raises
-    ------
-    CabstandError
-        If the question names something that is not there.
-    """
-    require_for(command, context, is_looking=True)
-    question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
-    return question(command, context)
-
-
 def repeat(command: Command, context: Context) -> int:
     """Do again in a replay what was looked at, confirmed and measured when it was done first; return its state.
 
@@ -158,7 +144,7 @@ def repeat(command: Command, context: Context) -> int:
 # What look-ups read: of a repository that a Butler owns, the Butler changes it.
 _OF_THE_OWNER: Final = frozenset(
     {
-        "generate", "certify-calibrations", "decertify", "recertify", "extend", "collection-chain", "associate",
+        "generate", "certify-calibrations", "decertify", "recertify", "collection-chain", "associate",
         "disassociate", "register-collection", "register-dataset-type", "remove-collections", "remove-runs", "import",
         "undo", "redo", "restore", "rollback",
     }
@@ -173,7 +159,7 @@ def _natively(effect: Effect, context: Context) -> Effect:
     return replace(effect, native=tuple(line.replace(str(context.root), butler) for line in effect.native))
 
 
-def _refuse_foreign(command: Command, context: Context) -> None:
+def _refuse_foreign(command: Command, context: Context, *, dry_run: bool) -> None:
     """Refuse what changes collections, ranges or datasets of a repository that a Butler owns.
 
     Raises
@@ -182,7 +168,12 @@ def _refuse_foreign(command: Command, context: Context) -> None:
         E-AUTHORITY, with the native lines that do it there.
     """
     is_at_home = command.verb == "deploy" and getattr(command, "destination", "") == "home"
-    if not (command.verb in _OF_THE_OWNER or is_at_home) or not context.repository_file.butler:
+    is_export = command.verb == "export-calibs"
+    if not (command.verb in _OF_THE_OWNER or is_at_home or is_export) or not context.repository_file.butler:
+        return
+    if is_export:
+        raise _export_there(command, context)
+    if dry_run:
         return
     effect = execute(command, replace(context, seen=None), dry_run=True)
     lines = [line for line in effect.native if not line.startswith("#")]
@@ -196,6 +187,31 @@ def _refuse_foreign(command: Command, context: Context) -> None:
 
 
 def _looked(handler: Handler, command: Command, context: Context) -> Effect:
+def _export_there(command: Command, context: Context) -> WorkflowError:
+    """Return the refusal of an export: the files are the Butler's, which knows their sizes and formatters."""
+    from calibstore.services.native import butler
+
+    words = (str(getattr(command, "directory", "")), *getattr(command, "collections", ()), "--transfer", "copy")
+    return WorkflowError(
+        f"the files of {context.repository_file.butler} are the Butler's, and its own export knows them",
+        hint=f"run: {butler('export-calibs', context.root, *words)}; `cabstand import` takes that folder elsewhere",
+        code="E-AUTHORITY",
+    )
+
+
+def ask(command: Command, context: Context) -> Answer:
+    """Answer a question; nothing is written.
+
+    Raises
+    ------
+    CabstandError
+        If the question names something that is not there.
+    """
+    require_for(command, context, is_looking=True)
+    question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
+    return question(command, context)
+
+
     """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
     prepared = handler.prepare(command, context, True) if handler.prepare else None
     try:
