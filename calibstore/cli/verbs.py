@@ -18,7 +18,7 @@ _ORDER = (
     "associate", "disassociate", "register-collection", "register-dataset-type", "hail", "decide", "deploy",
     "export-calibs", "import",
     "prove", "process", "query-collections", "query-datasets", "explain", "timeline", "whatif",
-    "shadowed", "gaps", "fingerprint", "diff", "history", "undo", "redo", "restore", "rollback", "journal", "doctor", "migrate",
+    "shadowed", "gaps", "fingerprint", "diff", "history", "undo", "redo", "restore", "rollback", "journal", "observe", "acknowledge", "doctor", "migrate",
 )  # fmt: skip
 _HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}
