@@ -70,6 +70,14 @@ def open_postgresql(url: str, *, read_only: bool, lock_timeout_ms: int, is_poole
             connection.execute("SET default_transaction_read_only = on")
         connection.autocommit = False
 
+    first_pool = engine.pool
+
+    @event.listens_for(engine, "checkin")
+    def _close(_connection: Any, record: Any) -> None:
+        if engine.pool is not first_pool:
+            # Given back after the store was closed, by a thread that was still looking: nobody else would close it.
+            record.invalidate()
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if not connection.get_execution_options().get("cabstand_write", False):

@@ -261,3 +261,12 @@ def test_a_process_of_its_own_finds_the_store(make_repo: Callable[..., Repo]) ->
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_connection_given_back_after_closing_is_closed(make_repo: Callable[..., Repo], postgres: Postgres) -> None:
+    repo = make_repo(kind="test")
+    with repo.context.unit_of_work() as uow:
+        uow.journal.last_state()
+        forget_engines()
+    name = database_of(repo)
+    assert postgres.run(f"select count(*) from pg_stat_activity where datname = '{name}'") == [(0,)]
