@@ -46,6 +46,11 @@ def _click_command(cls: type[Command], name: str) -> click.Command:
     @click.pass_context
     def callback(ctx: click.Context, /, **values: Any) -> int:
         options = {key: values.pop(key) for key in GLOBAL_NAMES}
+        for one in asked:
+            words = values[one.name] if one.declared.takes_rest else ()
+            if "--json" in words:  # how this answer is printed: no line within the line has a use for it
+                options["as_json"] = True
+                values[one.name] = tuple(word for word in words if word != "--json")
         session: Session = ctx.obj.with_options(options)
         return session.run(build(cls, values))
 

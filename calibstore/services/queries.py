@@ -231,7 +231,14 @@ def _subject(uow: "UnitOfWork", camera: Camera, text: str, physical_filter: str)
             )
         detail = f"{exposure.observation_type}, {_from_to(exposure.timespan)} TAI, day_obs {exposure.day_obs}"
         return _Subject(f"exposure {exposure.id}", detail, exposure.timespan, exposure.physical_filter, exposure.id)
-    parsed = parse_time(body, day_obs_offset_h=camera.day_obs_offset_h)
+    try:
+        parsed = parse_time(body, day_obs_offset_h=camera.day_obs_offset_h)
+    except UserInputError as problem:
+        raise UserInputError(
+            f"EXPOSURE: {text!r} is neither an exposure id nor a time",
+            hint=f"cabstand exposures lists ids; for a look-up without exposure {problem.hint}",
+            code=problem.code,
+        ) from problem
     begin = min(parsed.tai_ns, MAX_TAI_NS - 1)
     return _Subject(f"{ns_to_iso(begin)} TAI", parsed.understood_as, Timespan(begin, begin + 1), physical_filter, None)
 

@@ -46,7 +46,11 @@ MISSING = _rows(
 
 WRONG_KIND = _rows(
     "certified", 2,
-    ("explain abc 0 bias", "abc", "whole number"), ("explain 2025040800001 zero", "zero"),
+    ("timeline --detector x", "'x'"), ("timeline --from yesterday", "yesterday"), ("whatif explain 1 0", "question"),
+    ("whatif", "no line"), ("gaps --to never", "never"), ("diff", "--from-state"), ("diff --from-state x", "'x'"),
+    ("history", "NAME_OR_DATA_ID"), ("history detektor=0", "detektor"), ("history a b", "'a b'", "give one"),
+    ("shadowed --at-state 1 --as-of 2025-01-01", "both say when"), ("fingerprint --as-of x", "x"),
+    ("explain abc 0 bias", "abc", "exposure id", "TAI"), ("explain 2025040800001 zero", "zero"),
     ("process 2025040800001 x", "'x'"), ("journal --last many", "many"), ("journal --last -1", "-1"),
     ("generate bias DM-1 --n-sigma three", "three"), ("generate flat DM-1", "flat", "bias"),
     ("verify biasBootstrap DM-1", "biasBootstrap"), ("campaign ticket DM-1 hail TAXICAB-1", "hail", "hailing"),
@@ -76,6 +80,10 @@ UNKNOWN = _rows(
     ("deploy home DM-7", "DM-7"), ("campaign new LATIS DM-9 x", "'LATIS'", "LATISS"),
     ("exposures --instrument LSSTCam", "LSSTCam", "LATISS"),
     (f"explain {FIRST} 0 bias --instrument LSSTCam", "LSSTCam", "LATISS"),
+    ("timeline bais", "'bais'", "did you mean bias?"), ("shadowed --at-state 999", "999", "journal"),
+    (f"gaps {BASE}x", f"'{BASE}x'", f"did you mean {BASE}?"), ("diff TMP/absent", "absent"),
+    (f"history {BASE}x", f"'{BASE}x'", f"did you mean {BASE}?"), ("query-datasets --at-state 999", "999"),
+    (f"whatif collection-chain LATISS/calib {BASE}x --mode prepend", "refused", f"did you mean {BASE}?"),
     (f"fingerprint {BASE}x", f"'{BASE}x'", f"did you mean {BASE}?"),
     (f"explain {FIRST} 0 bias --collection {BASE}x", f"{BASE}x", f"did you mean {BASE}?"),
     ("explain 2025040899999 0 bias", "2025040899999"), (f"explain {FIRST} 7 bias", "7", "it has 0 only"),

@@ -10,6 +10,7 @@ from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId
 from calibstore.model.names import find_name
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
+from calibstore.services.layout import number_ranges
 from calibstore.services.looks.in_use import keys_of
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, TimelineRow, Track
 from calibstore.services.segments import KeySegments, Placed, View
@@ -115,23 +116,12 @@ def _groups(
     ordered = sorted(alike.items(), key=lambda pair: (-len(pair[1]), pair[1][0]))
     return tuple(
         Track(
-            label=f"det {_ranges(members)}" if len(members) > 1 else f"det {members[0]}",
+            label=f"det {number_ranges(members)}" if len(members) > 1 else f"det {members[0]}",
             stretches=stretches,
             detectors=tuple(members),
         )
         for stretches, members in ordered
     )
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Return numbers as ranges, such as ``0-3,7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] + 1 == number:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
 def _label(collection: str) -> str:

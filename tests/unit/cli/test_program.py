@@ -10,9 +10,10 @@ from calibstore.cli.program import run
 from calibstore.cli.session import Session, Surroundings
 
 ISSUE_VERBS = (
+    "timeline whatif shadowed gaps diff history "
     "init rehearse ingest exposures generate jobs spot verify report certify-calibrations decertify collection-chain "
     "query-collections query-datasets explain fingerprint campaign hail decide export-calibs import deploy prove "
-    "process journal doctor associate disassociate register-collection register-dataset-type"
+    "recertify remove-collections remove-runs process journal doctor associate disassociate register-collection register-dataset-type"
 ).split()
 
 
