@@ -261,9 +261,14 @@ class Mirror:
                 if one[0] in files and one[0] not in again
             ],
         )
-        for start in range(0, len(again), _CHUNK):
-            chunk = sorted(again)[start : start + _CHUNK]
-            self._connection.execute(sa.update(dataset).where(dataset.c.id.in_(chunk)).values(closed_state=None))
+        back = [{"back": id_, "to_run": runs[run], "to_key": key} for (id_, _, run, key), _ in found if id_ in again]
+        if back:
+            self._connection.execute(
+                sa.update(dataset)
+                .where(dataset.c.id == sa.bindparam("back"))
+                .values(closed_state=None, run_id=sa.bindparam("to_run"), data_key=sa.bindparam("to_key")),
+                back,
+            )
 
     def close_datasets(self, ids: Sequence[str], *, state: int) -> None:
         """Close datasets."""

@@ -296,7 +296,7 @@ def test_a_repository_that_is_gone_leaves_the_companion_readable(world: World) -
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        (lambda folder: shutil.rmtree(folder), "E-BUTLER"),
+        (shutil.rmtree, "E-BUTLER"),
         (lambda folder: (folder / "butler.yaml").write_text("a: [b\n"), "E-BUTLER"),
         (lambda folder: (folder / "gen3.sqlite3").write_bytes(b"rubbish" * 999), "E-BUTLER"),
         (lambda folder: (folder / "gen3.sqlite3").unlink(), "E-BUTLER"),
