@@ -113,7 +113,7 @@ def gather(uow: "UnitOfWork", root: Path, names: Sequence[str], *, with_facts: b
         collections=tuple(one.name for one in given),
         instruments=tuple(sorted({one.instrument for one in datasets})),
         ticket=tickets.pop() if len(tickets) == 1 else "",
-        warnings=_warnings(given, members),
+        warnings=_warnings(given, [record for record, _ in found.values()], members),
     )
 
 
@@ -313,7 +313,9 @@ def _facts(
     }
 
 
-def _warnings(given: Sequence[CollectionRecord], members: _Members) -> tuple[str, ...]:
+def _warnings(
+    given: Sequence[CollectionRecord], collections: Sequence[CollectionRecord], members: _Members
+) -> tuple[str, ...]:
     warnings = []
     single = [one.name for one in given if one.type is CollectionType.CALIBRATION]
     if single:
@@ -322,6 +324,12 @@ def _warnings(given: Sequence[CollectionRecord], members: _Members) -> tuple[str
         warnings.append(
             f"W-SINGLE {', '.join(single)} exported without its ticket chain: export {chain} so that the other site "
             "gets the same chain"
+        )
+    beyond = [one.name for one in collections if one.type in (CollectionType.RUN, CollectionType.TAGGED)]
+    if beyond:
+        warnings.append(
+            f"W-RUNMEMBER {', '.join(beyond)}: the Butler's own export leaves RUN and TAGGED members out, and then no "
+            "Butler takes the chain; this one brings them"
         )
     warnings += [
         f"W-RUNMEMBER {name}: its {', '.join(types)} are no calibrations and stay behind"

@@ -160,7 +160,8 @@ def _compare_dimensions(source: Source, cameras: dict[str, Camera], uow: "UnitOf
             if number not in ours:
                 found.refuse(
                     f"{name} has no detector {number} ({theirs.get((name, number), 'unnamed')}) here",
-                    f"this repository's camera has {len(ours)} detectors; one for every detector of the bundle: "
+                    f"this repository's camera has {counted(len(ours), 'detector')}; make one with every detector of "
+                    "the bundle: "
                     f"cabstand init PATH --camera {source.folder / EXPORT_FILE}",
                 )
             elif theirs.get((name, number), ours[number]) != ours[number]:

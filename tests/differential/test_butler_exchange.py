@@ -116,3 +116,12 @@ def test_our_own_bundle_brings_runs_and_tags_here_too(
     assert (repo.root / "cabstand.sqlite3").read_bytes() == before
     repo.do(ExportCalibs(directory=str(tmp_path / "again"), collections=tuple(base)))
     assert (tmp_path / "again" / "export.yaml").read_text() == (exported / "export.yaml").read_text()
+
+
+def test_members_that_a_butler_would_leave_out_are_told(source: Any, tmp_path: Path) -> None:
+    effect = source.do(
+        ExportCalibs(directory=str(tmp_path / "b"), collections=("LSSTComCam/calib/DM-1",)), dry_run=True
+    )
+    (warning,) = [one for one in effect.warnings if one.startswith("W-RUNMEMBER")]
+    assert "best.20240102a" in warning
+    assert "defectsGen.20240102a" in warning
