@@ -97,17 +97,29 @@ class States:
 
     def rows_of(self, state: int) -> StateRows:
         """Return everything one state opened and closed."""
-        return StateRows(
-            state=state,
-            opened=self._links("opened_state", state),
-            closed=self._links("closed_state", state),
-            made=self._collections(collection.c.opened_state == state),
-            removed=self._collections(collection.c.closed_state == state),
-            chains=self._chains(state),
-            datasets_made=self._count(dataset, dataset.c.opened_state == state),
-            datasets_removed=self._count(dataset, dataset.c.closed_state == state),
-            others=self._others(state),
-        )
+        return self.rows_of_many([state])[state]
+
+    def rows_of_many(self, states: Sequence[int]) -> dict[int, StateRows]:
+        """Return everything some states opened and closed, each table read once."""
+        wanted = sorted(set(states))
+        opened, closed = self._links("opened_state", wanted), self._links("closed_state", wanted)
+        made, removed = self._collections("opened_state", wanted), self._collections("closed_state", wanted)
+        chains, others = self._chains(wanted), self._others(wanted)
+        born, gone = self._datasets("opened_state", wanted), self._datasets("closed_state", wanted)
+        return {
+            state: StateRows(
+                state=state,
+                opened=tuple(opened.get(state, ())),
+                closed=tuple(closed.get(state, ())),
+                made=tuple(made.get(state, ())),
+                removed=tuple(removed.get(state, ())),
+                chains=tuple(sorted(chains.get(state, ()))),
+                datasets_made=born.get(state, 0),
+                datasets_removed=gone.get(state, 0),
+                others=tuple(others.get(state, ())),
+            )
+            for state in wanted
+        }
 
     def open_links(self, kind: str, names: Iterable[str]) -> dict[tuple[object, ...], int]:
         """Return content -> row number of the open rows of some collections.
@@ -228,44 +240,53 @@ class States:
         query = sa.select(states, sa.func.count()).where(states.is_not(None)).group_by(states)
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
-    def _links(self, column: str, state: int) -> tuple[LinkRow, ...]:
-        found: list[LinkRow] = []
+    def _links(self, column: str, states: Sequence[int]) -> dict[int, list[LinkRow]]:
+        found: dict[int, list[LinkRow]] = {}
         for kind, table in _LINKS.items():
-            query = _links_query(table).where(table.c[column] == state).order_by(table.c.id)
-            found += [_link(row, kind) for row in self._connection.execute(query)]
-        return tuple(found)
+            query = _links_query(table).where(table.c[column].in_(states)).order_by(table.c.id)
+            for row in self._connection.execute(query):
+                found.setdefault(getattr(row, column), []).append(_link(row, kind))
+        return found
 
-    def _collections(self, condition: sa.ColumnElement[bool]) -> tuple[CollectionRow, ...]:
-        query = sa.select(collection).where(condition).order_by(collection.c.id)
-        return tuple(
-            CollectionRow(row.id, row.name, CollectionType(row.type), row.doc, row.origin)
-            for row in self._connection.execute(query)
-        )
+    def _collections(self, column: str, states: Sequence[int]) -> dict[int, list[CollectionRow]]:
+        found: dict[int, list[CollectionRow]] = {}
+        query = sa.select(collection).where(collection.c[column].in_(states)).order_by(collection.c.id)
+        for row in self._connection.execute(query):
+            one = CollectionRow(row.id, row.name, CollectionType(row.type), row.doc, row.origin)
+            found.setdefault(getattr(row, column), []).append(one)
+        return found
 
-    def _chains(self, state: int) -> tuple[str, ...]:
-        query = (
-            sa.select(collection.c.name)
-            .distinct()
-            .join(chain_edge, chain_edge.c.chain_id == collection.c.id)
-            .where(sa.or_(chain_edge.c.opened_state == state, chain_edge.c.closed_state == state))
-            .order_by(collection.c.name)
-        )
-        return tuple(self._connection.scalars(query))
+    def _chains(self, states: Sequence[int]) -> dict[int, set[str]]:
+        found: dict[int, set[str]] = {}
+        for column in (chain_edge.c.opened_state, chain_edge.c.closed_state):
+            query = (
+                sa.select(column, collection.c.name)
+                .distinct()
+                .join(collection, collection.c.id == chain_edge.c.chain_id)
+                .where(column.in_(states))
+            )
+            for state, name in self._connection.execute(query):
+                found.setdefault(state, set()).add(name)
+        return found
 
-    def _count(self, table: Any, condition: sa.ColumnElement[bool]) -> int:
-        return self._connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition)) or 0
+    def _datasets(self, column: str, states: Sequence[int]) -> dict[int, int]:
+        state = dataset.c[column]
+        query = sa.select(state, sa.func.count()).where(state.in_(states)).group_by(state)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
 
-    def _others(self, state: int) -> tuple[str, ...]:
-        found = []
+    def _others(self, states: Sequence[int]) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
         for table in metadata.sorted_tables:
             if table in _CHANGEABLE or "opened_state" not in table.c:
                 continue
-            mine = table.c.opened_state == state
-            if "closed_state" in table.c:
-                mine = sa.or_(mine, table.c.closed_state == state)
-            if self._connection.execute(sa.select(sa.literal(1)).select_from(table).where(mine).limit(1)).first():
-                found.append(table.name)
-        return tuple(found)
+            mine: set[int] = set()
+            for name in ("opened_state", "closed_state"):
+                if name in table.c:
+                    column = table.c[name]
+                    mine.update(self._connection.scalars(sa.select(column).distinct().where(column.in_(states))))
+            for state in mine:
+                found.setdefault(state, []).append(table.name)
+        return found
 
 
 def _links_query(table: Any) -> Any:

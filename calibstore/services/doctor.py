@@ -17,6 +17,7 @@ from calibstore.errors import CabstandError
 from calibstore.model.records import DatasetRecord
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
+from calibstore.services.roles import roles_of
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -160,6 +161,7 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
         yield Symptom(
             "fail", f"journal: state {altered} does not fit its seal", "somebody changed it: cabstand journal --verify"
         )
+    yield Symptom("ok", f"{context.user} acts here as {', '.join(roles_of(context)) or 'nobody'}")
     yield from rejected
     yield from files(context, records, checksums=checksums)
 

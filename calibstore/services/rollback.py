@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.states import Rollback
@@ -11,6 +11,7 @@ from calibstore.errors import WorkflowError
 from calibstore.model.chain_lists import change_between
 from calibstore.model.exposure import Exposure
 from calibstore.model.names import top_chain_of
+from calibstore.model.records import JournalEntry
 from calibstore.model.site_records import DeployStep, DestinationRecord
 from calibstore.model.times import describe
 from calibstore.model.timespan import Timespan
@@ -62,7 +63,7 @@ def plan_rollback(command: Rollback, context: Context, uow: "UnitOfWork", _prepa
         ),
         data={
             **plan.effect.data,
-            "live_since_tai_ns": since,
+            "live_since_state": since.state if since else None,
             "sites": [
                 {"destination": one.destination.name, "location": one.location, "tickets": list(one.tickets)}
                 for one in sites
@@ -87,11 +88,10 @@ def _previous(uow: "UnitOfWork", chain: str) -> int:
     raise WorkflowError(f"{chain} never had another list", hint=f"cabstand history {chain}", code="E-NOUNDO")
 
 
-def _live_since(uow: "UnitOfWork", chain: str, state: int) -> int:
-    """Return when the first change after a state made the list another one [TAI ns]."""
+def _live_since(uow: "UnitOfWork", chain: str, state: int) -> JournalEntry | None:
+    """Return the first change after a state that made the list another one."""
     changed = uow.collections.changed_states(chain, after=state)
-    entry = uow.journal.entry(changed[0]) if changed else None
-    return entry.at_tai_ns if entry is not None else 0
+    return uow.journal.entry(changed[0]) if changed else None
 
 
 def _sites(uow: "UnitOfWork", chain: str, now: Sequence[str], then: Sequence[str]) -> tuple[_Site, ...]:
@@ -138,29 +138,46 @@ def _site_lines(
 
 
 def _exposures(
-    uow: "UnitOfWork", chain: str, since: int, now: int
+    uow: "UnitOfWork", chain: str, live: JournalEntry | None, now: int
 ) -> tuple[list[str], dict[str, dict[str, list[int]]]]:
-    """Return the exposures taken since, by night, with those known to be processed."""
-    proved = {one.exposure for one in uow.sites.proofs()}
-    by_night: dict[int, list[Exposure]] = {}
+    """Return the exposures taken or processed since an entry, by night, with those known to be processed."""
+    if live is None:
+        return [], {}
+    processed = _processed(uow, live.state)
+    by_night: dict[int, dict[int, Exposure]] = {}
     for instrument in uow.repository.instruments():
-        if top_chain_of(instrument) != chain or since >= now:
+        if top_chain_of(instrument) != chain:
             continue
-        for one in uow.exposures.in_timespan(instrument, Timespan(since, now)):
-            by_night.setdefault(one.day_obs, []).append(one)
+        span = Timespan(live.at_tai_ns, max(now, live.at_tai_ns + 1))
+        for one in (*uow.exposures.in_timespan(instrument, span), *uow.exposures.by_ids(instrument, processed)):
+            by_night.setdefault(one.day_obs, {})[one.id] = one
     total = sum(len(night) for night in by_night.values())
-    lines = [f"taken since this list was left, {describe(since)}: {total} exposures"]
+    lines = [f"taken or processed since state {live.state}, {describe(live.at_tai_ns)}: {total} exposures"]
     if total:
         lines.append("process again what was processed with it:")
     found: dict[str, dict[str, list[int]]] = {}
     for day_obs, night in sorted(by_night.items()):
-        ids = sorted(one.id for one in night)
-        done = [one for one in ids if one in proved]
-        shown = ", ".join(str(one) for one in ids[:_SHOWN]) + (" ..." if len(ids) > _SHOWN else "")
-        known = f"; known to be processed (a proof): {', '.join(str(one) for one in done[:_SHOWN])}" if done else ""
-        lines.append(f"  {day_obs}: {len(ids)} exposures, {shown}{known}")
-        found[str(day_obs)] = {"ids": ids, "proved": done}
+        ids = sorted(night)
+        done = [one for one in ids if one in set(processed)]
+        known = f"; known to be processed: {_some(done)}" if done else ""
+        lines.append(f"  {day_obs}: {len(ids)} exposures, {_some(ids)}{known}")
+        found[str(day_obs)] = {"ids": ids, "processed": done}
     return lines, found
+
+
+def _processed(uow: "UnitOfWork", since: int) -> list[int]:
+    """Return the exposures that the store knows were processed after a state: by a proof, or by itself."""
+    found = {one.exposure for one in uow.sites.proofs() if one.opened_state > since}
+    for state in uow.journal.states_of_verbs(("process",)):
+        entry = uow.journal.entry(state) if state > since else None
+        fields: Any = entry.command.get("fields", {}) if entry is not None else {}
+        if isinstance(fields.get("exposure"), int):
+            found.add(fields["exposure"])
+    return sorted(found)
+
+
+def _some(ids: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in ids[:_SHOWN]) + (" ..." if len(ids) > _SHOWN else "")
 
 
 HANDLERS = {"rollback": Handler(plan=plan_rollback)}

@@ -3,9 +3,10 @@
 The same look-ups, gates and questions as for any change: taking back may put something live.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.states import Redo, Undo
 from calibstore.errors import NotFoundError, WorkflowError
@@ -23,6 +24,9 @@ from calibstore.services.state_ledger import REDO, UNDO, UNDOABLE, Ledger, load_
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+
+_PAST: Final = re.compile(r" \([0-9]+ past exposures get another answer\)$")
 
 
 def plan_undo(command: Undo, context: Context, uow: "UnitOfWork", _prepared: object = None) -> Plan:
@@ -142,7 +146,8 @@ def _effect(
     if entry.user != context.user:
         told.append(f"W-OTHERS state {entry.state} was done by {entry.user}, not by {context.user}")
     past = f" ({taken} past exposures get another answer)" if taken else ""
-    what = " ".join(entry.summary.split()) or entry.line
+    # What it did to past exposures then is not what taking it back does to them now.
+    what = _PAST.sub("", " ".join(entry.summary.split())) or entry.line
     return Effect(
         summary=f"{verb} state {entry.state}, {what}{past}",
         lines=(

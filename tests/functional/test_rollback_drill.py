@@ -11,6 +11,7 @@ from calibstore.commands.states import Rollback, Undo
 from calibstore.commands.store import CollectionChain, Explain
 from calibstore.errors import WorkflowError
 from calibstore.model.campaign_records import DecisionRecord
+from calibstore.model.site_records import ProofRecord
 from calibstore.model.times import parse_time
 from calibstore.services.fingerprinting import fingerprint
 
@@ -33,6 +34,20 @@ def effective(repo: Any, name: str = TOP) -> tuple[str, str]:
 def winner(repo: Any, exposure: int) -> list[str]:
     data = repo.ask(Explain(exposure=str(exposure), detector=0)).data
     return [one["dataset_id"] for one in data["candidates"] if one["verdict"] == "WINS"]
+
+
+def proof_of(exposure: int) -> ProofRecord:
+    return ProofRecord(
+        ticket="DM-1",
+        destination="second",
+        source="isr.json",
+        source_sha256="0" * 64,
+        exposure=exposure,
+        detector=0,
+        is_same=True,
+        is_self_check=False,
+        rows=(),
+    )
 
 
 @pytest.fixture
@@ -65,6 +80,8 @@ def test_both_repositories_are_back_and_what_was_taken_is_listed(both: tuple[Any
     bad = [winner(repo, taken[0]) for repo in (home, site)]
     assert bad[0] == bad[1]
 
+    home.write(lambda uow, state: uow.sites.insert_proof(proof_of(taken[1]), state=state))
+
     drill = Rollback(chain="LATISS")
     with pytest.raises(WorkflowError) as caught:
         home.do(drill, reason="amplifier C00 is wrong")
@@ -73,8 +90,8 @@ def test_both_repositories_are_back_and_what_was_taken_is_listed(both: tuple[Any
     assert effective(home) == before[0]
     assert winner(home, taken[0]) != bad[0]
     assert done.data["exposures"] == {
-        "20250601": {"ids": taken[:2], "proved": []},
-        "20250602": {"ids": taken[2:], "proved": []},
+        "20250601": {"ids": taken[:2], "processed": [taken[1]]},
+        "20250602": {"ids": taken[2:], "processed": []},
     }
     assert [one["destination"] for one in done.data["sites"]] == ["second"]
 

@@ -110,7 +110,7 @@ def journal_look(
         ticket=ticket,
         is_one=bool(state),
         place=place,
-        rows=tuple(_row(one) for one in found) if with_rows else (),
+        rows=tuple(entry_row(one) for one in found) if with_rows else (),
         detail=_whole(entry) if entry is not None else None,
     )
 
@@ -120,7 +120,7 @@ def journal_window(
 ) -> tuple[EntryRow, ...]:
     """Read some rows, the newest first."""
     with context.unit_of_work() as uow:
-        return tuple(_row(one) for one in uow.journal.newest(offset, limit, holding=holding, ticket=ticket))
+        return tuple(entry_row(one) for one in uow.journal.newest(offset, limit, holding=holding, ticket=ticket))
 
 
 def entry_look(context: Context, state: int) -> EntryLook | None:
@@ -144,14 +144,15 @@ def seal_look(context: Context) -> SealLook:
     return SealLook(True, n_entries, f"{n_entries} entries, none altered")
 
 
-def _row(entry: "JournalEntry") -> EntryRow:
+def entry_row(entry: "JournalEntry") -> EntryRow:
+    """Return an entry as a row of a table."""
     summary = " ".join(entry.summary.split())
     return EntryRow(entry.state, entry.at_tai_ns, entry.user, entry.verb, entry.ticket, summary)
 
 
 def _whole(entry: "JournalEntry") -> EntryLook:
     return EntryLook(
-        row=_row(entry),
+        row=entry_row(entry),
         at_text=describe(entry.at_tai_ns),
         host=entry.host,
         line=entry.line,

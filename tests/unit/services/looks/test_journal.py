@@ -54,4 +54,4 @@ def test_a_changed_entry_breaks_the_seal(repo: Any) -> None:
 
     seal = seal_look(repo.context)
     assert not seal.is_whole
-    assert "entry 3" in seal.text
+    assert "state 3:" in seal.text

@@ -1,0 +1,157 @@
+"""What the state history screen reads: windows of states with what each changed, and which can be taken back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from calibstore.errors import NotFoundError
+from calibstore.services.context import Context
+from calibstore.services.looks.journal import EntryRow, entry_row
+from calibstore.services.reversal import why_not
+from calibstore.services.state_ledger import REDO, UNDO, UNDOABLE, Ledger, load_ledger
+
+if TYPE_CHECKING:
+    from calibstore.db.states import StateRows
+    from calibstore.db.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRow:
+    """A state in the table."""
+
+    entry: EntryRow
+    chains: tuple[str, ...] = ()
+    """Chains whose list became another one."""
+    collections: tuple[str, ...] = ()
+    """Collections whose ranges or tags changed, or that were made or removed."""
+    n_opened: int = 0
+    """Certifications and tags."""
+    n_closed: int = 0
+    undone_by: int | None = None
+    """State that took it back, while it is so."""
+    about: int | None = None
+    """Of an undo or redo: the state it is about."""
+    why_not: str = ""
+    """Why it cannot be undone; empty where it can, as far as its own rows tell."""
+
+    @property
+    def is_undoable(self) -> bool:
+        """Whether undo may be offered."""
+        return not self.why_not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatesLook:
+    """How many states there are, and what undo and redo would act on."""
+
+    n_states: int
+    """As narrowed."""
+    last_state: int
+    next_undo: int | None = None
+    next_redo: int | None = None
+    chain: str = ""
+    list_now: tuple[str, ...] = ()
+    """Of the chain the states are narrowed to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListThen:
+    """A chain's list at a state beside the one it has."""
+
+    state: int
+    then: tuple[str, ...]
+    now: tuple[str, ...]
+    line: str
+    """What restores it; empty where nothing differs."""
+
+
+def states_look(context: Context, *, chain: str = "") -> StatesLook:
+    """Read how many states there are.
+
+    Parameters
+    ----------
+    context : Context
+        The repository.
+    chain : str
+        Only states that changed the list of this chain.
+    """
+    with context.unit_of_work() as uow:
+        ledger = load_ledger(uow)
+        undoable = (
+            state
+            for state in reversed(ledger.done)
+            if ledger.is_in_force(state) and not why_not(True, uow.states.rows_of(state))
+        )
+        return StatesLook(
+            n_states=len(uow.collections.changed_states(chain, after=0)) if chain else uow.journal.count(),
+            last_state=uow.journal.last_state(),
+            next_undo=next(undoable, None),
+            next_redo=ledger.next_redo(),
+            chain=chain,
+            list_now=uow.associations.tree().children.get(chain, ()) if chain else (),
+        )
+
+
+def states_window(context: Context, offset: int, limit: int, *, chain: str = "") -> tuple[StateRow, ...]:
+    """Read some states, the newest first."""
+    with context.unit_of_work() as uow:
+        ledger = load_ledger(uow)
+        if chain:
+            states = tuple(reversed(uow.collections.changed_states(chain, after=0)))[offset : offset + limit]
+            entries = [entry for state in states if (entry := uow.journal.entry(state)) is not None]
+        else:
+            entries = list(uow.journal.newest(offset, limit))
+        rows = uow.states.rows_of_many([entry.state for entry in entries])
+        return tuple(_row(entry_row(entry), rows[entry.state], ledger) for entry in entries)
+
+
+def list_then(context: Context, chain: str, state: int) -> ListThen:
+    """Read a chain's list at a state, for a screen that offers to restore it.
+
+    Raises
+    ------
+    NotFoundError
+        E-NOPARENT: there was no such chain then.
+    """
+    from calibstore.commands.fields import to_line
+    from calibstore.commands.states import Restore
+    from calibstore.services.restoring import chain_at
+
+    with context.unit_of_work() as uow:
+        then, now = chain_at(uow, chain, state), _now(uow, chain)
+    line = to_line(Restore(chain=chain, to_state=state)) if then != now else ""
+    return ListThen(state=state, then=then, now=now, line=line)
+
+
+def _now(uow: "UnitOfWork", chain: str) -> tuple[str, ...]:
+    found = uow.associations.tree().children.get(chain)
+    if found is None:
+        raise NotFoundError(f"there is no chain {chain!r}", hint=f"cabstand history {chain}", code="E-NOPARENT")
+    return found
+
+
+def _row(entry: EntryRow, rows: "StateRows", ledger: Ledger) -> StateRow:
+    return StateRow(
+        entry=entry,
+        chains=rows.chains,
+        collections=_names(rows),
+        n_opened=len(rows.opened),
+        n_closed=len(rows.closed),
+        undone_by=ledger.undone_by(entry.state),
+        about=ledger.about(entry.state) if entry.verb in (UNDO, REDO) else None,
+        why_not=_why_not(entry, rows, ledger),
+    )
+
+
+def _why_not(entry: EntryRow, rows: "StateRows", ledger: Ledger) -> str:
+    if entry.verb in (UNDO, REDO):
+        return f"it is the {entry.verb} of state {ledger.about(entry.state)}"
+    by = ledger.undone_by(entry.state)
+    if by is not None:
+        return f"it is undone, by state {by}"
+    return why_not(entry.verb in UNDOABLE, rows)
+
+
+def _names(rows: "StateRows") -> tuple[str, ...]:
+    links: Sequence[str] = [one.collection for one in (*rows.opened, *rows.closed)]
+    return tuple(sorted({*links, *(one.name for one in (*rows.made, *rows.removed))}))
