@@ -56,6 +56,8 @@ def plan_decertify(command: Decertify, context: Context, uow: "UnitOfWork", _pre
         *(line for preview in previews for line in preview.lines()),
         "the Butler has no command for this; the native line calls its Python interface",
     ]
+    if uow.repository.record().is_strict and any(preview.is_live for preview in previews):
+        lines.append("while it is live, certifying it again is refused: cabstand undo asks for what that needs")
     if not is_whole:
         lines.append("detectors alone do not tell what was taken out apart: no line takes this back as a whole")
     effect = Effect(

@@ -1,5 +1,6 @@
 """Python calls that change ranges in a Butler repository: it has no command for them."""
 
+import json
 import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -17,8 +18,8 @@ def decertify_call(
     """Return the call that takes a stretch of time out, of some data IDs or all."""
     ids = f", dataIds={_data_ids(data_keys)}" if data_keys else ""
     return _python(
-        f"Butler.from_config({str(root)!r}, writeable=True).registry"
-        f".decertify({collection!r}, {dataset_type!r}, {_timespan(taken)}{ids})"
+        f"Butler.from_config({_text(str(root))}, writeable=True).registry"
+        f".decertify({_text(collection)}, {_text(dataset_type)}, {_timespan(taken)}{ids})"
     )
 
 
@@ -27,9 +28,9 @@ def certify_call(
 ) -> str:
     """Return the call that certifies some datasets of a RUN: the Butler's command takes all of them."""
     return _python(
-        f"b = Butler.from_config({str(root)!r}, writeable=True); b.collections.register({collection!r}, "
-        f"type=CollectionType.CALIBRATION); b.registry.certify({collection!r}, "
-        f"[b.find_dataset({dataset_type!r}, d, collections={run!r}) for d in {_data_ids(data_keys)}], "
+        f"b = Butler.from_config({_text(str(root))}, writeable=True); b.collections.register({_text(collection)}, "
+        f"type=CollectionType.CALIBRATION); b.registry.certify({_text(collection)}, "
+        f"[b.find_dataset({_text(dataset_type)}, d, collections={_text(run)}) for d in {_data_ids(data_keys)}], "
         f"{_timespan(timespan)})",
         opening=_OPENING.replace("Butler, ", "Butler, CollectionType, "),
     )
@@ -49,17 +50,18 @@ def recertify_call(
     changes : sequence of (Timespan, Timespan, collection of str)
         Range now, range then, and the data keys that have it.
     """
+    what, into = _text(dataset_type), _text(collection)
     first, rest = [], []
     for number, (old, new, keys) in enumerate(changes):
         name = f"refs{number}" if len(changes) > 1 else "refs"
         first.append(
-            f"{name} = [a.ref for a in r.queryDatasetAssociations({dataset_type!r}, collections={collection!r}) "
+            f"{name} = [a.ref for a in r.queryDatasetAssociations({what}, collections={into}) "
             f"if a.timespan == {_timespan(old)} and dict(a.ref.dataId.required) in {_data_ids(keys)}]; "
-            f"r.decertify({collection!r}, {dataset_type!r}, {_timespan(old)}, dataIds=[x.dataId for x in {name}])"
+            f"r.decertify({into}, {what}, {_timespan(old)}, dataIds=[x.dataId for x in {name}])"
         )
-        rest.append(f"r.certify({collection!r}, {name}, {_timespan(new)})")
+        rest.append(f"r.certify({into}, {name}, {_timespan(new)})")
     return _python(
-        f"b = Butler.from_config({str(root)!r}, writeable=True); r = b.registry; s = ExitStack(); "
+        f"b = Butler.from_config({_text(str(root))}, writeable=True); r = b.registry; s = ExitStack(); "
         f"s.enter_context(b.transaction()); {'; '.join([*first, *rest])}; s.close()",
         opening=f"from contextlib import ExitStack; {_OPENING}",
     )
@@ -70,7 +72,12 @@ def _python(call: str, *, opening: str = _OPENING) -> str:
 
 
 def _data_ids(data_keys: Collection[str]) -> str:
-    return repr([dict(DataId.parse(key)) for key in sorted(set(data_keys))])
+    return json.dumps([dict(DataId.parse(key)) for key in sorted(set(data_keys))])
+
+
+def _text(text: str) -> str:
+    # Quoted twice, so that single quotes are left to the shell.
+    return json.dumps(text)
 
 
 def _timespan(timespan: Timespan) -> str:
@@ -78,4 +85,4 @@ def _timespan(timespan: Timespan) -> str:
 
 
 def _time(text: str) -> str:
-    return f"Time({text!r}, scale='tai')" if text else "None"
+    return f'Time({_text(text)}, scale="tai")' if text else "None"

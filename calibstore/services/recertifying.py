@@ -247,7 +247,8 @@ def _effect(
         warnings.append(f"W-EARLY {early}; {all_taken} exposures already taken get another answer")
     if live_taken:
         warnings.append(f"W-PAST {live_taken} exposures already taken get another answer")
-    inverse, is_whole = _inverse(change)
+    is_shorter_live = is_strict and any(told.startswith("W-LIVE") for told in warnings)
+    inverse, is_whole = _inverse(change, override=change.ticket if is_shorter_live else "")
     if not is_whole:
         lines.append("detectors alone do not tell the changed data IDs apart: no line takes this back as a whole")
     return Effect(
@@ -287,7 +288,7 @@ def _effect(
     )
 
 
-def _inverse(change: _Change) -> tuple[tuple[str, ...], bool]:
+def _inverse(change: _Change, *, override: str) -> tuple[tuple[str, ...], bool]:
     """Return the lines that give the old ranges again, and whether they give all of them."""
     changed = {row.id: new for row, new in change.changes}
     lines, is_whole = [], True
@@ -308,7 +309,9 @@ def _inverse(change: _Change) -> tuple[tuple[str, ...], bool]:
                     end_date=explicit_dates(old)[1],
                     detector=detectors,
                     of_begin=_begin_word(new),
-                )
+                    override=override if old.difference(new) else "",
+                ),
+                reason="the former range again" if override and old.difference(new) else "",
             )
         )
     return tuple(lines), is_whole

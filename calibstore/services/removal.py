@@ -122,16 +122,16 @@ def _refuse_live(radius: BlastRadius, uow: "UnitOfWork") -> list[str]:
     if not radius.live:
         return []
     name, chain = radius.live[0]
-    told = f"{chain} leads to {name}"
     names = {one.name for one in radius.collections}
+    told = f"{chain} leads to {name}" if chain != name else f"{name} is searched by processing"
     if name not in names:
-        told += f", which links datasets of {next(iter(sorted(names)))}"
+        told += f", which links datasets of {min(names)}"
     if uow.repository.record().is_strict:
         tree = uow.associations.tree()
-        is_top = chain in names
-        hint = "a chain that processing searches stays" if is_top else ""
+        hint = "such a chain stays; members can be taken out of it: cabstand collection-chain" if chain in names else ""
+        lines = "\n  ".join(radius.lines())
         raise WorkflowError(
-            f"{told}: it is live, and what is live is not removed",
+            f"{told}: it is live, and what is live is not removed\n  {lines}",
             hint=hint or f"take it out of the chain first: {take_out_line(tree, name, chain)}",
             code="E-LIVE",
         )

@@ -65,8 +65,8 @@ def run_python(line: str, repo: Any, folder: Path) -> None:
     """Run a native Python line in this process: starting another costs seconds."""
     python, option, script = shlex.split(line)
     assert (python, option) == ("python", "-c")
-    assert repr(str(repo.root)) in script
-    exec(script.replace(repr(str(repo.root)), repr(str(folder))), {})
+    assert f'"{repo.root}"' in script
+    exec(script.replace(f'"{repo.root}"', f'"{folder}"'), {})
 
 
 def test_native_calls_leave_the_same_ranges(both: tuple[Any, Path]) -> None:

@@ -74,8 +74,8 @@ ACTIONS = [
     f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",
     f"disassociate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias",
     f"recertify {CERTIFIED} bias --end-date 2025-06-01",
-    f"remove-collections {CERTIFIED} --remove-from-parents --confirm {CERTIFIED}",
-    f"remove-runs {RUN} --force --reason mistaken --confirm {RUN}",
+    f"-R TMP/other remove-collections {CERTIFIED} --remove-from-parents --confirm {CERTIFIED}",
+    f"-R TMP/other remove-runs {RUN} --force --reason mistaken --confirm {RUN}",
     "register-collection some/chain chained --doc tried",
     "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration",
 ]

@@ -324,8 +324,8 @@ def test_a_test_repository_only_warns_of_what_was_rejected(loose_repo: Any) -> N
 def test_native_line_is_one_python_call_in_one_transaction(repo: Any) -> None:
     (line,) = repo.do(recertify(end_date="unbounded"), dry_run=True).native
     assert line.startswith("python -c ")
-    for part in ("b.transaction()", "r.decertify(", "r.certify(", "'2025-03-01T00:00:00'", "None"):
-        assert part in line.replace("'\"'\"'", "'")
+    for part in ("b.transaction()", "r.decertify(", "r.certify(", '"2025-03-01T00:00:00"', "None"):
+        assert part in line
 
 
 def test_json_of_the_effect_can_be_written(repo: Any) -> None:
