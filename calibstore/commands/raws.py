@@ -38,3 +38,13 @@ class ShowExposures(Command):
     )
     limit: int = option("samples shown", default=10, metavar="N")
     events: bool = option("show camera-state changes instead", default=False)
+
+
+@command("query-dimension-records", writes=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryDimensionRecords(Command):
+    """List what the repository knows of instruments, detectors, filters or exposures."""
+
+    element: str = argument("what is listed", choices=("instrument", "detector", "physical_filter", "exposure"))
+    where: str = option("selection, e.g. \"instrument='LATISS' and detector.purpose='SCIENCE'\"", default="")
+    limit: int = option("rows shown", default=200, metavar="N")

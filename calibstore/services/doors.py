@@ -46,6 +46,7 @@ _MODULES: Final = {
     "disassociate": "associating",
     "query-collections": "queries",
     "query-datasets": "queries",
+    "query-dimension-records": "dimension_records",
     "explain": "queries",
     "fingerprint": "fingerprint_question",
     "timeline": "timelines",
@@ -69,6 +70,8 @@ _MODULES: Final = {
     "import": "importing",
     "deploy": "deploying",
     "prove": "proving",
+    "observe": "mirroring",
+    "acknowledge": "acknowledging",
 }
 
 
@@ -82,8 +85,6 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     context : Context
         Repository, clock, user, reason.
     dry_run : bool
-    "observe": "mirroring",
-    "acknowledge": "acknowledging",
         Return the effect without writing anything.
 
     Raises
@@ -186,7 +187,6 @@ def _refuse_foreign(command: Command, context: Context, *, dry_run: bool) -> Non
     )
 
 
-def _looked(handler: Handler, command: Command, context: Context) -> Effect:
 def _export_there(command: Command, context: Context) -> WorkflowError:
     """Return the refusal of an export: the files are the Butler's, which knows their sizes and formatters."""
     from calibstore.services.native import butler
@@ -212,6 +212,7 @@ def ask(command: Command, context: Context) -> Answer:
     return question(command, context)
 
 
+def _looked(handler: Handler, command: Command, context: Context) -> Effect:
     """Carry out what turns out to change nothing, such as a list of jobs; refuse the rest."""
     prepared = handler.prepare(command, context, True) if handler.prepare else None
     try:

@@ -12,8 +12,8 @@ from calibstore.cli.session import Session, Surroundings
 ISSUE_VERBS = (
     "timeline whatif shadowed gaps diff history "
     "init rehearse ingest exposures generate jobs spot verify report certify-calibrations decertify collection-chain "
-    "query-collections query-datasets explain fingerprint campaign hail decide export-calibs import deploy prove "
-    "recertify remove-collections remove-runs process journal doctor associate disassociate register-collection register-dataset-type"
+    "query-collections query-datasets query-dimension-records explain fingerprint campaign hail decide export-calibs import deploy prove "
+    "recertify remove-collections remove-runs process journal doctor migrate associate disassociate register-collection register-dataset-type"
 ).split()
 
 
