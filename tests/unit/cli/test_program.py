@@ -10,10 +10,11 @@ from calibstore.cli.program import run
 from calibstore.cli.session import Session, Surroundings
 
 ISSUE_VERBS = (
-    "timeline whatif shadowed gaps diff history "
-    "init rehearse ingest exposures generate jobs spot verify report certify-calibrations decertify collection-chain "
-    "query-collections query-datasets query-dimension-records explain fingerprint campaign hail decide export-calibs import deploy prove "
-    "recertify remove-collections remove-runs process journal doctor migrate associate disassociate register-collection register-dataset-type"
+    "init rehearse ingest exposures generate jobs spot verify report certify-calibrations decertify recertify "
+    "collection-chain associate disassociate register-collection register-dataset-type remove-collections remove-runs "
+    "query-collections query-datasets query-dimension-records explain timeline whatif shadowed gaps fingerprint diff "
+    "history undo redo restore rollback campaign hail decide export-calibs import deploy prove process journal observe "
+    "acknowledge doctor migrate"
 ).split()
 
 
