@@ -1,7 +1,8 @@
 """Questions about collections, datasets and look-up."""
 
 import fnmatch
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from calibstore.services.actions import Answer
 from calibstore.services.chain_listing import listed_rows, listed_under, parents_of
 from calibstore.services.context import Context
 from calibstore.services.explaining import (
+    EMPTY,
     REMOVED,
     Boundary,
     Candidate,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
 _DAY_OBS_DIGITS: Final = 8
+_EMPTY_JOINED: Final = 3
+"""So many collections in a row without anything of the type are told in one line."""
 
 
 def query_collections(command: QueryCollections, context: Context) -> Answer:
@@ -173,7 +177,7 @@ def explain(command: Explain, context: Context) -> Answer:
         *_boundary_lines(found),
         *([""] if found.candidates else []),
     ]
-    lines += [line for candidate in found.candidates for line in describe_candidate(candidate)]
+    lines += _candidate_lines(found.candidates)
     for title, chosen in (
         ("Not searched:", [one for one in found.elsewhere if one.verdict != REMOVED]),
         ("No longer certified:", [one for one in found.elsewhere if one.verdict == REMOVED]),
@@ -205,6 +209,19 @@ def _rejection_told(winner: Candidate | None, rejected: Mapping[str, str], top: 
         return ()
     told = f"{STILL_IN_USE}: the board Rejected {winner.dataset_id[:8]} ({rejected[winner.dataset_id]})"
     return (f"W-REJECTEDLIVE {told}, and {top} leads to it in {winner.collection}",)
+
+
+def _candidate_lines(candidates: Sequence[Candidate]) -> list[str]:
+    """Return the candidates for people; a ticket's other collections hold nothing of the type, one line tells that."""
+    lines: list[str] = []
+    for is_empty, group in itertools.groupby(candidates, lambda one: one.verdict == EMPTY):
+        some = list(group)
+        if is_empty and len(some) >= _EMPTY_JOINED:
+            numbers = f"{some[0].order}-{some[-1].order}"
+            lines.append(f"{numbers:>2}  {EMPTY}  {len(some)} collections that hold nothing of this type")
+        else:
+            lines += [line for one in some for line in describe_candidate(one)]
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

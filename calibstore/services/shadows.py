@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.store import CollectionChain
@@ -21,6 +21,9 @@ from calibstore.services.segments import Placed, Segments, View, load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+
+_SHOWN: Final = 40
+"""Entries shown of each kind; the rest is counted, and complete in the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +228,8 @@ def _lines(report: ShadowReport, view: View) -> list[str]:
     partly = [one for one in report.collections if one.n_partly]
     if partly:
         lines += ["", "Shadowed for a part of their range, and still the answer in the rest:"]
-        lines += [f"  {one.n_partly:>4} of {one.n_entries:<4}  {one.name}" for one in partly]
+        lines += [f"  {one.n_partly:>4} of {one.n_entries:<4}  {one.name}" for one in partly[:_SHOWN]]
+        lines += [f"  and {len(partly) - _SHOWN} more collections; --json lists all"] if len(partly) > _SHOWN else []
     removable = _removable(report, view)
     if removable is not None:
         lines += ["", "Taking these out would change no answer; see for yourself:"]
@@ -236,13 +240,15 @@ def _lines(report: ShadowReport, view: View) -> list[str]:
 def _dead_lines(entries: Sequence[DeadEntries]) -> list[str]:
     lines: list[str] = []
     last = ""
-    for one in entries:
+    for one in entries[:_SHOWN]:
         if one.collection != last:
             lines.append(f"  {one.collection}")
             last = one.collection
         valid = range_text(one.timespan) if one.timespan else "always valid"
         lines += folded(f"{one.dataset_type}, {data_keys_text(one.data_keys)}, {valid}", "    ", "  ")
         lines += folded(f"covered by {listed(one.covered_by, 3)}", "      ", "  ")
+    if len(entries) > _SHOWN:
+        lines.append(f"  and {len(entries) - _SHOWN} more; --json lists all")
     return lines
 
 

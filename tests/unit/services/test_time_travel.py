@@ -234,3 +234,13 @@ def test_other_pixels_are_told_as_such(repo: Any, make_repo: Callable[..., Any])
     told = repo.ask(Fingerprint(against=str(there.root))).data["against"]["differences"][TOP]
     assert told.startswith("what applies from old differs: bias detector=0 instrument=LATISS ")
     assert told.endswith(" has other pixels")
+
+
+def test_collections_without_anything_of_the_type_are_told_in_one_line(repo: Any) -> None:
+    for number in range(4):
+        put_certified(repo, f"dark{number}", "2024-01-01", dataset_type="dark")
+    repo.add_chain(TOP, ["new", "dark0", "dark1", "dark2", "dark3", "old"])
+    answer = repo.ask(Explain(exposure="2024-10-15", detector=0))
+    assert "2-5  EMPTY  4 collections that hold nothing of this type" in answer.lines
+    assert len(answer.data["candidates"]) == 6
+    assert any(line.startswith(" 6  SHADOWED") for line in answer.lines)
