@@ -19,6 +19,11 @@ def database_faults(place: "Path | str") -> tuple[str, ...]:
     ----------
     place : Path or str
         The database file or URL; opened read-only.
+
+    Raises
+    ------
+    CabstandError
+        If the file is missing, or the server cannot be asked.
     """
     engine = open_engine(place, read_only=True, is_pooled=False)
     try:
@@ -32,6 +37,8 @@ def database_faults(place: "Path | str") -> tuple[str, ...]:
             ]
         return tuple(found)
     except sa.exc.DBAPIError as problem:
+        if engine.dialect.name == "postgresql":
+            raise postgresql.explained(problem, engine.url) from problem
         return (one_line(problem),)
     finally:
         engine.dispose()

@@ -138,7 +138,11 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
     """
     from calibstore.db.health import database_faults
 
-    faults = database_faults(context.store)
+    try:
+        faults = database_faults(context.store)
+    except CabstandError as problem:
+        yield Symptom("fail", problem.message, problem.hint)
+        return
     yield from (Symptom("fail", f"database: {fault}", "restore the last backup, then ask for help") for fault in faults)
     if faults:
         return

@@ -238,7 +238,7 @@ def _plan(command: Init, context: Context, _uow: "UnitOfWork", store: _NewStore)
             line
             for camera in store.cameras
             for line in (
-                f"butler create {context.root}",
+                *_native_create(context.root, store.database),
                 f"butler register-instrument {context.root} {camera.class_name or camera.instrument}",
             )
         ),
@@ -253,6 +253,16 @@ def _plan(command: Init, context: Context, _uow: "UnitOfWork", store: _NewStore)
         after={"kind": command.kind, "instruments": [camera.instrument for camera in store.cameras]},
     )
     return Plan(effect=effect, apply=apply)
+
+
+def _native_create(root: Path, database: str) -> tuple[str, ...]:
+    if not database:
+        return (f"butler create {root}",)
+    url = database.replace("+psycopg", "")
+    return (
+        f"printf '%s\\n' 'registry:' '  db: \"{url}\"' > butler-seed.yaml",
+        f"butler create {root} --seed-config butler-seed.yaml",
+    )
 
 
 HANDLERS = {"init": Handler(plan=_plan, prepare=_prepare, begin=_begin)}

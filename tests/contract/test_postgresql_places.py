@@ -270,3 +270,13 @@ def test_a_connection_given_back_after_closing_is_closed(make_repo: Callable[...
         forget_engines()
     name = database_of(repo)
     assert postgres.run(f"select count(*) from pg_stat_activity where datname = '{name}'") == [(0,)]
+
+
+def test_the_doctor_tells_of_a_server_that_is_down(place: Repo, tmp_path: Path) -> None:
+    place.root.mkdir()
+    (place.root / REPOSITORY_FILE).write_text(f'database = "postgresql+psycopg://ada@/x?host={tmp_path}"\n')
+    answer = place.ask(Doctor())
+    (failed,) = [one for one in answer.data["symptoms"] if one["level"] == "fail"]
+    assert "cannot be reached" in failed["text"]
+    assert "pg_isready" in failed["remedy"]
+    assert answer.exit_code == 7

@@ -427,7 +427,7 @@ def test_a_store_that_cannot_be_used(
     before = _store(spoilt).read_bytes()
     said = typed(f"cabstand {line}", spoilt)
     assert said.code == 7, said
-    if line == "doctor" and damage != "empty":
+    if line == "doctor":
         assert "fail" in said.out
     else:
         _is_one_error(said)
@@ -523,7 +523,7 @@ def test_products_that_are_gone_are_named(
 def test_the_table_has_every_verb() -> None:
     from calibstore.commands import registered
 
-    never_wrong = {"campaign list", "doctor"}  # they take nothing that could be wrong
+    never_wrong = {"campaign list", "doctor", "migrate"}  # they take nothing that could be wrong
     typed_verbs = {" ".join(words[:2]) for words in (shlex.split(row[1]) for row in TABLE)}
     missing = {verb for verb in registered() if not any(typed.startswith(verb) for typed in typed_verbs)}
     assert missing == never_wrong

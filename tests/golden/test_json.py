@@ -69,6 +69,7 @@ ACTIONS = [
     f"export-calibs TMP/bundle {BASE}",
     "-R TMP/other init TMP/other --camera LATISS:mini --kind rehearsal",
     "-R TMP/other import TMP/bundle",
+    "migrate",
     f"collection-chain LATISS/calib {BASE} --mode remove --confirm LATISS/calib",
     f"decertify {CERTIFIED} bias --begin-date 2025-05-01",
     f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",
