@@ -56,10 +56,10 @@ def test_choices_turn_and_a_needed_choice_is_not_made_for_anybody() -> None:
     chain = FormModel(CollectionChain, {})
     mode = next(field for field in chain.fields if field.name == "mode")
     seen = []
-    for _ in range(4):
+    for _ in range(6):
         chain.cycle(mode, 1)
         seen.append(chain.values["mode"])
-    assert seen == ["prepend", "extend", "remove", ""]
+    assert seen == ["prepend", "extend", "remove", "pop", "redefine", ""]
 
 
 def test_a_job_is_not_waited_for_in_the_interface() -> None:
