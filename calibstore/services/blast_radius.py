@@ -90,11 +90,16 @@ class BlastRadius:
 
     def lines(self) -> tuple[str, ...]:
         """Return all of it for people."""
-        lines = [f"{one.type} {one.name}" for one in self.collections[:SHOWN]]
+        lines = []
+        for one in self.collections[:SHOWN]:
+            lines.append(f"{one.type} {one.name}")
+            held = [(kind, n, size) for run, kind, n, size in self.held if run == one.name]
+            if held:
+                size_mb = sum(size for _, _, size in held) / 1e6
+                lines.append(
+                    f"  {', '.join(f'{n} {kind}' for kind, n, _ in held)} ({size_mb:.1f} MB, which stay on disk)"
+                )
         lines += _more(self.collections)
-        for run, kind, n, size in self.held[:SHOWN]:
-            lines.append(f"  {n} {kind} of {run} ({size / 1e6:.1f} MB; the files stay on disk)")
-        lines += _more(self.held)
         lines += _grouped("its own links", self.own_links)
         lines += _grouped("links to its datasets", self.links)
         lines += _listed("listed by", [f"{chain} lists {name}" for name, chain in self.parents])

@@ -3,9 +3,12 @@
 Rows are closed and files stay on disk, so that it can be taken back.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from calibstore.commands.fields import to_line
 from calibstore.commands.removal import RemoveCollections, RemoveRuns
+from calibstore.commands.states import Undo
 from calibstore.errors import NotFoundError, UserInputError, WorkflowError
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.counting import counted
@@ -149,8 +152,12 @@ def _plan(
 ) -> Plan:
     native, note = native_and_note
     if radius.sites:
-        where = ", ".join(sorted({f"{ticket} at {one}" for ticket, one, _ in radius.sites}))
-        warnings = [*warnings, f"W-SITES {where}: what is there stays there, and can no longer be compared with this"]
+        for ticket in sorted({one[0] for one in radius.sites}):
+            where = ", ".join(one for brought, one, _ in radius.sites if brought == ticket)
+            warnings = [
+                *warnings,
+                f"W-SITES {ticket} was brought to {where}: it stays there, with nothing here behind it",
+            ]
     ranges = [told for preview in radius.previews for told in preview.warnings()]
     tickets = {parsed.ticket for one in found if (parsed := find_name(one.name)) is not None and parsed.ticket}
     n_datasets = sum(n for _, _, n, _ in radius.held)
@@ -178,7 +185,10 @@ def _plan(
     def apply(uow: "UnitOfWork", state: int) -> None:
         uow.removals.close(found, state=state)
 
-    return Plan(effect=effect, apply=apply)
+    def after(done: Effect) -> Effect:
+        return replace(done, inverse=(to_line(Undo(state=done.state)),))
+
+    return Plan(effect=effect, apply=apply, after=after)
 
 
 def _named(found: tuple[CollectionRecord, ...], glob: str) -> str:

@@ -89,7 +89,7 @@ def test_what_stands_on_a_run_is_told_and_refused(repo: Any) -> None:
     for part in (
         f"2 bias in {INTO} for [2025-02-01T00:00:00, 2025-03-01T00:00:00), [2025-04-01T00:00:00, ∞)",
         "protected: 2 links",
-        "1 bias of",
+        "1 bias (",
     ):
         assert part in error.message
     assert "--force --reason" in error.hint
@@ -306,3 +306,24 @@ def test_doctor_lists_the_files_of_a_removed_run(repo: Any) -> None:
         records = uow.datasets.all_with_files()
     assert run not in {one.run for one in records}
     assert any("without a row" in one.text for one in files(repo.context, records, checksums=False))
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_the_inverse_line_brings_all_of_it_back(repo: Any, is_run: bool) -> None:
+    from calibstore.commands.lines import read_line
+
+    def seen() -> Any:
+        with repo.context.unit_of_work() as uow:
+            rows = [(row.dataset_id, row.timespan) for row in load_view(uow, [BASE]).rows.get(INTO, ())]
+            return names(repo), ids_in(repo, RUN), rows, uow.associations.tree().children
+
+    before = seen()
+    asked = RemoveRuns(glob=RUN, force=True) if is_run else RemoveCollections(glob=INTO, remove_from_parents=True)
+    planned = repo.do(asked, reason="x", dry_run=True)
+    assert planned.inverse == ()
+    done = repo.do(asked, reason="x", confirmed=asked.glob)
+    assert seen() != before
+    (line,) = done.inverse
+    assert line == f"cabstand undo {done.state}"
+    repo.do(read_line(line).build())
+    assert seen() == before
