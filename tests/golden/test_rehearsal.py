@@ -14,6 +14,10 @@ def test_the_rehearsal_walks_to_its_end_and_can_begin_anew(terminal: Any, tmp_pa
     assert "That was the whole way." in said
     assert "home, summit-rehearsal: proved, used there" in said
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 300_000_000
+    for repository in ("home", "summit"):
+        again = terminal(f"cabstand -R {folder}/{repository} journal --replay {tmp_path}/{repository}-again")
+        assert "collections have equal fingerprints" in again
+        assert "done again" in again
     terminal(f"cabstand rehearse {folder}", code=4)
     terminal(f"cabstand rehearse {folder} --reset --prepare-only")
     assert not (folder / "bundle").exists()
