@@ -111,6 +111,7 @@ UNKNOWN = _rows(
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias", "--create"),
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type raw --create", "raw", RUN),
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bais --create", "did you mean bias?"),
+    ("acknowledge", "no change made outside"), ("acknowledge 99", "99"), ("observe", "accompanies no Butler", "butler:"),
     ("import TMP/absent", "absent"), ("import TMP", "export.yaml"), ("fingerprint --against TMP/absent", "absent"),
     ("export-calibs TMP/bundle nope", "nope"),
 )  # fmt: skip
