@@ -60,7 +60,6 @@ class UnitOfWork:
     removals: Removals
     states: States
     tags: Tags
-    states: States
 
     def __init__(self, engine: Engine, *, write: bool, first: Callable[[Connection], None] | None = None) -> None:
         self._engine = engine
@@ -96,7 +95,6 @@ class UnitOfWork:
         self.mirror = Mirror(connection)
         self.states = States(connection)
         self.tags = Tags(connection)
-        self.states = States(connection)
         return self
 
     def copy_to(self, other: "UnitOfWork", numbers: dict[str, dict[int, int]]) -> StateCopy:

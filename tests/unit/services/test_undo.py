@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from calibstore.commands.collections import Associate, RegisterCollection
+from calibstore.commands.removal import RemoveRuns
 from calibstore.commands.repository import ShowJournal
+from calibstore.commands.sites import Deploy
 from calibstore.commands.states import Redo, Restore, Undo
 from calibstore.commands.store import CertifyCalibrations, CollectionChain, Decertify
 from calibstore.errors import CabstandError
+from calibstore.model.campaign_records import DecisionRecord
 from calibstore.services.fingerprinting import Fingerprint, fingerprint
 
 BASE = "LATISS/calib/DM-1"
@@ -215,3 +218,39 @@ def test_everything_of_one_state_goes_together(make_repo: Callable[..., Any]) ->
     undone = repo.do(Undo())
     assert undone.data["closed"] == 9
     assert prints(repo) == before
+
+
+def test_a_removed_run_comes_back_with_its_datasets_and_links(loose_repo: Any) -> None:
+    loose_repo.add_run(RUN, [0])
+    loose_repo.certify(RUN, INTO, "20250101")
+    loose_repo.do(chain(RUN, create=True))
+    before, certified = prints(loose_repo), rows(loose_repo, INTO)
+    command = RemoveRuns(glob=RUN, force=True)
+    seen = loose_repo.do(command, dry_run=True, reason="by mistake")
+    loose_repo.do(command, confirmed=seen.confirm, reason="by mistake")
+    assert RUN not in prints(loose_repo)
+    assert rows(loose_repo, INTO) == []
+    undone = loose_repo.do(Undo())
+    assert prints(loose_repo) == before
+    assert rows(loose_repo, INTO) == certified
+    assert children(loose_repo, "u/ada/list") == [RUN]
+    assert any("collections.register" in line and RUN in line for line in undone.native)
+    loose_repo.ask(ShowJournal(verify=True))
+
+
+def test_undo_of_going_live_at_home_is_recorded(strict_repo: Any) -> None:
+    top = "LATISS/calib"
+    strict_repo.add_run(RUN, [0])
+    strict_repo.certify(RUN, INTO, "20250601")
+    with strict_repo.context.unit_of_work() as uow:
+        subject = {"ticket_chain": BASE, "effective": fingerprint(uow, BASE).effective}
+    decision = DecisionRecord(ticket="DM-1", outcome="adopt", status="Adopted", people=("ada",), subject=subject)
+    strict_repo.write(lambda uow, state: uow.campaigns.insert_decision(decision, state=state))
+    strict_repo.do(Deploy(destination="home", ticket="DM-1"))
+    strict_repo.do(Undo())
+    assert children(strict_repo, top) == []
+    strict_repo.do(Redo())
+    assert children(strict_repo, top) == [BASE]
+    with strict_repo.context.unit_of_work() as uow:
+        steps = [str(one.step) for one in uow.sites.deployments("DM-1", "home")]
+    assert steps == ["live", "removed", "live"]
