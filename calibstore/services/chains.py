@@ -46,7 +46,9 @@ def plan_collection_chain(
             # Before the change is durable: what cannot be saved is not changed.
             _save_list(change, context, state)
         chain = uow.collections.register(command.parent, CollectionType.CHAINED, state=state, doc=command.doc)
-        uow.collections.set_children(chain, tuple(uow.collections.get(name) for name in change.new), state=state)
+        known = {one.name: one for one in uow.collections.children(chain)}
+        members = tuple(known.get(name) or uow.collections.get(name) for name in change.new)
+        uow.collections.set_children(chain, members, state=state)
 
     def after(done: Effect) -> Effect:
         path = saved_path(context, command.parent, done.state or 0)
