@@ -134,6 +134,15 @@ class HeldLinks(Mapping[str, tuple[Association, ...]]):
             for name, row in places
         )
 
+    def contents(self, collection: str, rows: Sequence[int]) -> list[str]:
+        """Return the pixel checksums of some rows of a collection."""
+        if collection in self._made:
+            return [self._made[collection][row].content_sha256 for row in rows]
+        links = self._links[collection]
+        ids = [links[row][3] for row in rows]
+        facts = self._facts.of(ids)
+        return [facts[one][1] for one in ids]
+
     def __getitem__(self, collection: str) -> tuple[Association, ...]:
         if collection not in self._made:
             links = self._links[collection]

@@ -174,18 +174,8 @@ def _first_member(ours: Fingerprint, theirs: Fingerprint) -> str:
 def _won_lines(segments: Segments) -> dict[str, list[str]]:
     """Return, by member, one line for each longest stretch with one dataset."""
     won: dict[str, list[str]] = {}
-    for (dataset_type, data_key), found in segments.by_key.items():
-        merged: list[list[object]] = []
-        for span, owner in found.stretches():
-            last = merged[-1] if merged else None
-            if last is not None and last[1] == span.begin_tai_ns and last[2] == owner.row.dataset_id:
-                last[1] = span.end_tai_ns
-                continue
-            row = owner.row
-            merged.append([span.begin_tai_ns, span.end_tai_ns, row.dataset_id, row.content_sha256, owner.member.name])
-        for begin, end, dataset_id, content, member in merged:
-            line = f"{dataset_type}\t{data_key}\t{begin}\t{end}\t{dataset_id}\t{content}"
-            won.setdefault(str(member), []).append(line)
+    for one in segments.won():
+        won.setdefault(one.member, []).append("\t".join(map(str, one[:-1])))
     return won
 
 

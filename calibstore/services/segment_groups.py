@@ -57,6 +57,15 @@ class Group:
         places = slot.block.key_set.places
         return [column[places[key]] for key in keys]
 
+    def row_numbers(self, number: int) -> Sequence[int]:
+        """Return the rows of a slot for all data keys of the group."""
+        slot = self.slots[number]
+        column = slot.block.rows[slot.column]
+        if self.keys is slot.block.key_set.keys:
+            return column
+        places = slot.block.key_set.places
+        return [column[places[key]] for key in self.keys]
+
     def rows(self, key: str) -> list[tuple[str, int]]:
         """Return collection and row number of every slot for one data key."""
         return [(slot.member.name, slot.block.rows[slot.column][slot.block.key_set.places[key]]) for slot in self.slots]

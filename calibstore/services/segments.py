@@ -7,7 +7,7 @@ owner it touches; two datasets of that one collection inside an exposure are an 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from calibstore.errors import ConflictError
 from calibstore.model.collections import CollectionType
@@ -96,6 +96,19 @@ class KeySegments:
 _NOTHING = KeySegments((), (MIN_TAI_NS,), (None,))
 
 
+class Won(NamedTuple):
+    """A stretch of time with the dataset that applies."""
+
+    dataset_type: str
+    data_key: str
+    begin_tai_ns: int
+    end_tai_ns: int
+    dataset_id: str
+    content_sha256: str
+    member: str
+    """Collection it is taken from at the begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segments:
     """All stretches of a search path."""
@@ -104,6 +117,12 @@ class Segments:
     by_key: Mapping[Key, KeySegments]
     groups: tuple[Group, ...] = field(default=(), repr=False, compare=False)
     """The same once for all data keys that look alike."""
+
+    def won(self) -> Iterator[Won]:
+        """Yield the longest stretches with one dataset, of everything that can win; in columns, without objects."""
+        if isinstance(self.by_key, _ByKey):
+            for one in self.groups:
+                yield from self.by_key.won(one)
 
     def of(self, dataset_type: str, data_key: str) -> KeySegments:
         """Return the stretches of one dataset type and data ID; empty when there is none."""
@@ -175,6 +194,32 @@ class _ByKey(Mapping[Key, KeySegments]):
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    def won(self, one: Group) -> Iterator[Won]:
+        """Yield what wins of one group, data key by data key."""
+        begins, owners = one.stretches
+        ends = (*begins[1:], MAX_TAI_NS)
+        columns: dict[int, tuple[str, Sequence[str], list[str]]] = {}
+        for owner in sorted(set(owners) - {-1}):
+            name, rows = one.slots[owner].member.name, one.row_numbers(owner)
+            columns[owner] = (name, one.dataset_ids(one.slots[owner], one.keys), self._held.contents(name, rows))
+        owned = [
+            (begin, end, *columns[owner])
+            for begin, end, owner in zip(begins, ends, owners, strict=True)
+            if owner >= 0 and begin < end
+        ]
+        for place, key in enumerate(one.keys):
+            last: Won | None = None
+            for begin, end, member, dataset_ids, contents in owned:
+                dataset_id = dataset_ids[place]
+                if last is not None:
+                    if last.end_tai_ns == begin and last.dataset_id == dataset_id:
+                        last = last._replace(end_tai_ns=end)
+                        continue
+                    yield last
+                last = Won(one.dataset_type, key, begin, end, dataset_id, contents[place], member)
+            if last is not None:
+                yield last
 
     def _segments(self, one: Group, data_key: str) -> KeySegments:
         rows = self._held.associations(one.rows(data_key))
