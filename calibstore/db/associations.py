@@ -150,7 +150,7 @@ def _offers() -> Any:
     child = chain_edge.c.child_id
     reached = (
         sa.select(
-            sa.literal_column("0", sa.BigInteger).label("chain_id"),
+            sa.cast(sa.literal_column("0"), sa.BigInteger).label("chain_id"),
             sa.literal_column("0", sa.Integer).label("position"),
             collection.c.id.label("child_id"),
             collection.c.type.label("type"),
