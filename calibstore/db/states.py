@@ -73,6 +73,26 @@ class StateRows:
         return not (self.opened or self.closed or self.made or self.removed or self.chains)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSummary:
+    """What one state opened and closed, in numbers and names."""
+
+    state: int
+    chains: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    """Made or removed, or with other ranges or tags."""
+    n_opened: int = 0
+    n_closed: int = 0
+    datasets_made: int = 0
+    datasets_removed: int = 0
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it changed no collection, list, range or tag."""
+        return not (self.chains or self.collections)
+
+
 @dataclass(frozen=True, slots=True)
 class Lists:
     """Every edge there ever was, by the name of its chain."""
@@ -114,6 +134,38 @@ class States:
                 made=tuple(made.get(state, ())),
                 removed=tuple(removed.get(state, ())),
                 chains=tuple(sorted(chains.get(state, ()))),
+                datasets_made=born.get(state, 0),
+                datasets_removed=gone.get(state, 0),
+                others=tuple(others.get(state, ())),
+            )
+            for state in wanted
+        }
+
+    def summaries(self, states: Sequence[int]) -> dict[int, StateSummary]:
+        """Return what some states did, counted by the database; for tables and for choosing among states."""
+        wanted = sorted(set(states))
+        names: dict[int, set[str]] = {}
+        counts: dict[str, dict[int, int]] = {"opened_state": {}, "closed_state": {}}
+        for column, counted in counts.items():
+            for state, some in self._collections(column, wanted).items():
+                names.setdefault(state, set()).update(one.name for one in some)
+            for table in _LINKS.values():
+                at = table.c[column]
+                query = sa.select(at, table.c.collection_id, sa.func.count()).where(at.in_(wanted))
+                groups = query.group_by(at, table.c.collection_id).subquery()
+                named = sa.select(groups, collection.c.name).join(collection, collection.c.id == groups.c.collection_id)
+                for state, _, number, name in self._connection.execute(named):
+                    counted[state] = counted.get(state, 0) + number
+                    names.setdefault(state, set()).add(name)
+        chains, others = self._chains(wanted), self._others(wanted)
+        born, gone = self._datasets("opened_state", wanted), self._datasets("closed_state", wanted)
+        return {
+            state: StateSummary(
+                state=state,
+                chains=tuple(sorted(chains.get(state, ()))),
+                collections=tuple(sorted(names.get(state, ()))),
+                n_opened=counts["opened_state"].get(state, 0),
+                n_closed=counts["closed_state"].get(state, 0),
                 datasets_made=born.get(state, 0),
                 datasets_removed=gone.get(state, 0),
                 others=tuple(others.get(state, ())),

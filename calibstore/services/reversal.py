@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from calibstore.db.states import CollectionRow, LinkRow, StateRows
+from calibstore.db.states import CollectionRow, LinkRow, StateRows, StateSummary
 from calibstore.errors import WorkflowError
 from calibstore.model.collections import CollectionType
 from calibstore.model.names import top_chain_of
@@ -112,7 +112,7 @@ def apply_reversal(uow: "UnitOfWork", reversal: Reversal, *, state: int) -> None
             uow.certifications.insert(into, entries, Timespan(begin, end), state=state, batch=batch)
 
 
-def why_not(verb_is_undoable: bool, rows: StateRows) -> str:
+def why_not(verb_is_undoable: bool, rows: StateRows | StateSummary) -> str:
     """Return why a state cannot be taken back; empty when it can."""
     if rows.datasets_made:
         return f"it brought {rows.datasets_made} datasets in"

@@ -63,7 +63,7 @@ def _entry(uow: "UnitOfWork", state: int) -> JournalEntry:
 
 def _last(uow: "UnitOfWork", ledger: Ledger) -> JournalEntry:
     for state in reversed(ledger.done):
-        if not ledger.is_undone(state) and not why_not(True, uow.states.rows_of(state)):
+        if not ledger.is_undone(state) and not why_not(True, uow.states.summaries([state])[state]):
             return _entry(uow, state)
     raise WorkflowError(
         "there is nothing to undo: no change of chains, ranges or tags is left",

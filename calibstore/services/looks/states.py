@@ -1,6 +1,5 @@
 """What the state history screen reads: windows of states with what each changed, and which can be taken back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from calibstore.services.reversal import why_not
 from calibstore.services.state_ledger import REDO, UNDO, UNDOABLE, Ledger, load_ledger
 
 if TYPE_CHECKING:
-    from calibstore.db.states import StateRows
+    from calibstore.db.states import StateSummary
     from calibstore.db.unit_of_work import UnitOfWork
 
 
@@ -80,7 +79,7 @@ def states_look(context: Context, *, chain: str = "") -> StatesLook:
         undoable = (
             state
             for state in reversed(ledger.done)
-            if ledger.is_in_force(state) and not why_not(True, uow.states.rows_of(state))
+            if ledger.is_in_force(state) and not why_not(True, uow.states.summaries([state])[state])
         )
         return StatesLook(
             n_states=len(uow.collections.changed_states(chain, after=0)) if chain else uow.journal.count(),
@@ -101,7 +100,7 @@ def states_window(context: Context, offset: int, limit: int, *, chain: str = "")
             entries = [entry for state in states if (entry := uow.journal.entry(state)) is not None]
         else:
             entries = list(uow.journal.newest(offset, limit))
-        rows = uow.states.rows_of_many([entry.state for entry in entries])
+        rows = uow.states.summaries([entry.state for entry in entries])
         return tuple(_row(entry_row(entry), rows[entry.state], ledger) for entry in entries)
 
 
@@ -130,28 +129,23 @@ def _now(uow: "UnitOfWork", chain: str) -> tuple[str, ...]:
     return found
 
 
-def _row(entry: EntryRow, rows: "StateRows", ledger: Ledger) -> StateRow:
+def _row(entry: EntryRow, rows: "StateSummary", ledger: Ledger) -> StateRow:
     return StateRow(
         entry=entry,
         chains=rows.chains,
-        collections=_names(rows),
-        n_opened=len(rows.opened),
-        n_closed=len(rows.closed),
+        collections=rows.collections,
+        n_opened=rows.n_opened,
+        n_closed=rows.n_closed,
         undone_by=ledger.undone_by(entry.state),
         about=ledger.about(entry.state) if entry.verb in (UNDO, REDO) else None,
         why_not=_why_not(entry, rows, ledger),
     )
 
 
-def _why_not(entry: EntryRow, rows: "StateRows", ledger: Ledger) -> str:
+def _why_not(entry: EntryRow, rows: "StateSummary", ledger: Ledger) -> str:
     if entry.verb in (UNDO, REDO):
         return f"it is the {entry.verb} of state {ledger.about(entry.state)}"
     by = ledger.undone_by(entry.state)
     if by is not None:
         return f"it is undone, by state {by}"
     return why_not(entry.verb in UNDOABLE, rows)
-
-
-def _names(rows: "StateRows") -> tuple[str, ...]:
-    links: Sequence[str] = [one.collection for one in (*rows.opened, *rows.closed)]
-    return tuple(sorted({*links, *(one.name for one in (*rows.made, *rows.removed))}))
