@@ -21,6 +21,7 @@ NEEDED = {
     "import": "deployer",
     "rollback": "deployer",
     "jobs": "viewer",
+    "observe": "viewer",
     "verify": "verifier",
     "report": "verifier",
     "prove": "verifier",
