@@ -40,7 +40,7 @@ VIEWS: Final = (
     Listed(
         "timeline", "3", "Timeline", "Time", "tui.views.timeline:TimelineView",
         "Which calibration is valid when, which one wins, and why.", word="TYPE",
-        options=("at", "exposure", "detector", "filter", "chain", "from", "to", "with", "instrument"),
+        options=("at", "exposure", "detector", "filter", "chain", "from", "to", "with", "state", "instrument"),
     ),
     Listed("raws", "4", "Raws", "Raws", "tui.views.raws:RawsView", "Raw exposures: build a selection, see its faults.",
            word="TICKET", options=("ticket", "for", "type", "purpose", "where")),
@@ -58,6 +58,8 @@ VIEWS: Final = (
            word="STATE", options=("filter", "ticket", "show")),
     Listed("chains", "0", "Chains", "Chns", "tui.views.chains:ChainsView",
            "A chain's list under work: draft, effect, apply.", word="CHAIN", options=("show",)),
+    Listed("states", "", "States", "Stat", "tui.views.states:StatesView",
+           "States of the repository: undo one, give a chain an earlier list.", options=("chain",)),
     Listed("do", "", "Form", "Form", "tui.forms.view:FormView", "A command as a form."),
 )  # fmt: skip
 

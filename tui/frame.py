@@ -183,10 +183,15 @@ class Frame(App[int]):
         self.place = place
         self._draw_chrome()
 
-    def fill_in(self, verb: str, given: Mapping[str, object], *, reason: str = "") -> None:
-        """Open the form of a command with some fields filled in."""
+    def fill_in(self, verb: str, given: Mapping[str, object], *, reason: str = "", is_fresh: bool = False) -> None:
+        """Open the form of a command with some fields filled in; a fresh one without the draft kept for it."""
         from tui.forms import place_of
 
+        if is_fresh:
+            from calibstore.commands.fields import registered
+            from tui.forms.model import draft_key
+
+            self.drafts.discard(draft_key(registered()[verb], given))
         self.go(place_of(verb, given, reason=reason))
 
     def _show(self, place: Place) -> None:

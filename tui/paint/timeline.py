@@ -59,7 +59,7 @@ def look(context: "Context", place: Place, instrument: str, *, draft: Sequence[s
     from calibstore.errors import UserInputError
     from calibstore.services.looks.timeline import timeline_look
 
-    numbers: dict[str, int | None] = {"exposure": None, "detector": None}
+    numbers: dict[str, int | None] = {"exposure": None, "detector": None, "state": None}
     for name in numbers:
         text = place.option(name)
         if text and not text.isdigit():
@@ -78,6 +78,7 @@ def look(context: "Context", place: Place, instrument: str, *, draft: Sequence[s
         end=place.option("to"),
         compare=place.option("with") if place.option("with") != DRAFT else "",
         draft=draft,
+        at_state=numbers["state"],
     )
 
 

@@ -80,6 +80,8 @@ class ChainsView(View):
               help="Throw the draft away."),
         Entry(id="chains.other", keys="o", action="other", title="Another chain", footer="chain", word="chain",
               help="Choose another chain."),
+        Entry(id="chains.states", keys="s", action="states", title="Its states", footer="states",
+              help="Show the states that changed this chain; from there an earlier list can be restored."),
         Entry(id="chains.timeline", keys="t", action="timeline", title="Timeline with the draft", word="compare",
               help="Show the timeline of the first type that the draft changes, the draft beside it."),
     )  # fmt: skip
@@ -365,12 +367,8 @@ class ChainsView(View):
         elif look.problem is not None:
             self.say(f"[{look.problem.code}] {look.problem.text}")
         else:
-            from calibstore.commands.store import CollectionChain
-            from tui.forms.model import draft_key
-
             # What was once typed into this form is not what is applied: the draft is here.
-            self.frame.drafts.discard(draft_key(CollectionChain, dict(look.given)))
-            self.fill_in("collection-chain", dict(look.given))
+            self.frame.fill_in("collection-chain", dict(look.given), is_fresh=True)
 
     def action_other(self) -> None:
         """Choose another chain."""
@@ -382,6 +380,10 @@ class ChainsView(View):
                     self.go(Place(self.NAME, (name,)))
 
             self.app.push_screen(PickDialog("WHICH CHAIN", look.chains), then)
+
+    def action_states(self) -> None:
+        """Show the states that changed this chain."""
+        self.go(Place("states", (), {"chain": self._chain}))
 
     def action_timeline(self) -> None:
         """Show the timeline of what the draft changes first."""

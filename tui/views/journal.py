@@ -54,6 +54,8 @@ class JournalView(View):
               help="Show only the entries of the ticket under the cursor, then all again."),
         Entry(id="journal.verify", keys="v", action="verify", title="Check seals", footer="verify",
               word="verify-journal", help="Check that no entry was altered or taken out."),
+        Entry(id="journal.states", keys="s", action="states", title="States", footer="states",
+              help="Show which states can be undone, and the lists chains had."),
         Entry(id="journal.campaign", keys="c", action="campaign", title="Its checklist", footer="checklist",
               help="Show the checklist of the entry's ticket."),
     )  # fmt: skip
@@ -253,6 +255,10 @@ class JournalView(View):
 
         self.say("checking the seals of all entries")
         self.read(question, then, group="seals")
+
+    def action_states(self) -> None:
+        """Show the states."""
+        self.go(Place("states"))
 
     def action_campaign(self) -> None:
         """Show the checklist of the entry's ticket."""
