@@ -13,7 +13,7 @@ from calibstore.model.timespan import Timespan
 if TYPE_CHECKING:
     from calibstore.db.mirror import Mirrored
     from calibstore.db.unit_of_work import UnitOfWork
-    from calibstore.sites.butler_repository import ButlerReading, FoundDataset, FoundRange, FoundTag
+    from calibstore.sites.butler_reading import ButlerReading, FoundDataset, FoundRange, FoundTag
 
 SHOWN: Final = 60
 """Lines and names that a state keeps; the rows themselves are all in the store."""

@@ -9,7 +9,7 @@ from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId
 from calibstore.model.records import DatasetTypeRecord
 from calibstore.services.mirror_changes import compare, digest
-from calibstore.sites.butler_repository import (
+from calibstore.sites.butler_reading import (
     ButlerReading,
     FoundCollection,
     FoundDataset,
