@@ -21,8 +21,8 @@ from calibstore.model.search_path import CollectionTree, Member
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 
 _CHUNK: Final = 1000
-_FEW: Final = 8
-"""Times that the facts of some datasets are asked for one by one, before all are read."""
+_ROWS_PER_QUESTION: Final = 15
+"""Facts that are read in bulk in the time that one question for a few takes."""
 _child = collection.alias("child")
 # Written out, not bound: a thousand ids are then one short text, and more than any database's limit of parameters.
 _IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True, literal_execute=True, type_=sa.BigInteger)
@@ -247,7 +247,13 @@ class Associations:
         )
 
     def rows(
-        self, names: Iterable[str], tree: CollectionTree, *, dataset_types: Iterable[str], at_state: int | None = None
+        self,
+        names: Iterable[str],
+        tree: CollectionTree,
+        *,
+        dataset_types: Iterable[str],
+        at_state: int | None = None,
+        data_key: str = "",
     ) -> HeldLinks:
         """Return what some collections hold of some dataset types, by collection.
 
@@ -261,6 +267,8 @@ class Associations:
             Only these.
         at_state : int, optional
             As they were at that state; by default now.
+        data_key : str
+            Only this one; by default every data ID.
         """
         queries, state = (_NOW, {}) if at_state is None else (_THEN, {"state": at_state})
         if at_state not in self._ids:
@@ -270,7 +278,8 @@ class Associations:
         found: dict[str, list[Link]] = {}
         read: dict[CollectionType, list[int]] = {}
         wanted = sorted({name for name in names if name in tree.types and name in ids})
-        for type_, query in queries.links.items():
+        for type_, whole in queries.links.items():
+            query = whole.where(whole.selected_columns.data_key == data_key) if data_key else whole
             named = {ids[name]: name for name in wanted if tree.types[name] is type_}
             if type_ is CollectionType.RUN and at_state is not None:
                 named = self._rows_of_runs(named)
@@ -279,7 +288,8 @@ class Associations:
                 rows = _fetch(self._connection, query, {"ids": chunk, "types": types, **state})
                 for collection_id, some in itertools.groupby(rows, _FIRST):
                     found[named[collection_id]] = list(some)
-        return HeldLinks(found, _StoredFacts(self._connection, read, types))
+        n_links = sum(map(len, found.values()))
+        return HeldLinks(found, _StoredFacts(self._connection, read, types, n_links))
 
     def _rows_of_runs(self, named: Mapping[int, str]) -> dict[int, str]:
         """Return every row of some RUNs: one removed and opened again has several, and its datasets are of the last."""
@@ -352,12 +362,16 @@ class _StoredFacts:
     """
 
     def __init__(
-        self, connection: Connection, collections: Mapping[CollectionType, Sequence[int]], types: Sequence[str]
+        self,
+        connection: Connection,
+        collections: Mapping[CollectionType, Sequence[int]],
+        types: Sequence[str],
+        n_links: int,
     ) -> None:
         self._connection, self._engine = connection, connection.engine
         self._collections, self._types = collections, types
         self._known: dict[str, tuple[str, str]] = {}
-        self._times_asked = 0
+        self._n_links, self._times_asked = n_links, 0
 
     def of(self, dataset_ids: Sequence[str]) -> Mapping[str, tuple[str, str]]:
         """Return RUN and pixel checksum of some datasets at least, by id."""
@@ -371,7 +385,7 @@ class _StoredFacts:
 
     def _read(self, connection: Connection, missing: Sequence[str]) -> None:
         self._times_asked += 1
-        if self._times_asked <= _FEW and len(missing) <= _CHUNK:
+        if self._times_asked * _ROWS_PER_QUESTION <= self._n_links and len(missing) <= _CHUNK:
             self._keep(_fetch(connection, _FACTS, {"datasets": list(missing)}))
             return
         for type_, ids in self._collections.items():

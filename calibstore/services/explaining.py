@@ -223,8 +223,11 @@ def _candidates(
     winning_order = winners[0].order if winners else None
     made: list[Candidate] = []
     shadow = 0
+    held: dict[int, list[Association]] = {}
+    for one in found.placed:
+        held.setdefault(one.order, []).append(one.row)
     for place, member in enumerate(segments.members, start=1):
-        own = [one.row for one in found.placed if one.order == place]
+        own = held.get(place, [])
         if not own and only_holding:
             continue
         if not own:
@@ -292,14 +295,7 @@ def _distance(gap_ns: int) -> str:
 
 
 def _nothing_here(number: int, member: Member, segments: Segments, dataset_type: str, key: str) -> Candidate:
-    others = sorted(
-        (
-            data_key
-            for (kind, data_key), found in segments.by_key.items()
-            if kind == dataset_type and _holds(found, member)
-        ),
-        key=_natural,
-    )
+    others = sorted(segments.keys_in(dataset_type, member.name), key=_natural)
     if others:
         verdict, reason = OTHER, f"holds {dataset_type} for {_shortened(others, key)} only"
     else:
@@ -320,10 +316,6 @@ def _nothing_here(number: int, member: Member, segments: Segments, dataset_type:
         verdict=verdict,
         reason=reason,
     )
-
-
-def _holds(found: KeySegments, member: Member) -> bool:
-    return any(one.member.name == member.name for one in found.placed)
 
 
 def _natural(key: str) -> tuple[int, str]:
@@ -363,7 +355,7 @@ def _elsewhere(
     dataset_type, key = wanted
     searched = {member.name for member in segments.members}
     tree = uow.associations.tree(at_state=moment.at_state)
-    view = load_view(uow, sorted(tree.types), dataset_types=[dataset_type], at_state=moment.at_state)
+    view = load_view(uow, sorted(tree.types), dataset_types=[dataset_type], at_state=moment.at_state, data_key=key)
     made: list[Candidate] = []
     certified: set[str] = set()
     for name, rows in sorted(view.rows.items()):

@@ -42,7 +42,10 @@ def pairs_alike(before: Segments, after: Segments) -> Iterator[Alike]:
         kind = groups[0].dataset_type
         for data_keys in _by_pattern(groups, keys):
             key: Key = (kind, data_keys[0])
-            yield Alike(kind, tuple(data_keys), before.of(*key), after.of(*key))
+            one = Alike(kind, tuple(data_keys), before.of(*key), after.of(*key))
+            # All of its rows are asked for at once: one by one is one statement each.
+            _ = one.before.placed[:], one.after.placed[:]
+            yield one
 
 
 def changed_stretches(before: KeySegments, after: KeySegments) -> Iterator[Changed]:

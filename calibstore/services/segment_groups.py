@@ -28,6 +28,10 @@ class Slot(NamedTuple):
         """Whether it is valid at any time, as in a RUN or TAGGED collection."""
         return self.block.is_always[self.column]
 
+    def place_of(self, key: str) -> tuple[str, int]:
+        """Return collection and row number of one data key."""
+        return self.member.name, self.block.rows[self.column][self.block.key_set.places[key]]
+
 
 class Stretches(NamedTuple):
     """Who owns which stretch of time."""
@@ -65,10 +69,6 @@ class Group:
             return column
         places = slot.block.key_set.places
         return [column[places[key]] for key in self.keys]
-
-    def rows(self, key: str) -> list[tuple[str, int]]:
-        """Return collection and row number of every slot for one data key."""
-        return [(slot.member.name, slot.block.rows[slot.column][slot.block.key_set.places[key]]) for slot in self.slots]
 
 
 def flatten_ranges(ranges: Sequence[Range]) -> Stretches:

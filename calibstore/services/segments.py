@@ -7,7 +7,7 @@ owner it touches; two datasets of that one collection inside an exposure are an 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 from calibstore.errors import ConflictError
 from calibstore.model.collections import CollectionType
@@ -46,11 +46,11 @@ _ALWAYS = Timespan()
 class KeySegments:
     """The stretches of one dataset type and data ID."""
 
-    placed: tuple[Placed, ...]
+    placed: Sequence[Placed]
     """Everything the search path holds for it, in search order."""
     begins: tuple[int, ...]
     """First instant of each stretch [TAI ns]; each ends where the next begins."""
-    owners: tuple[Placed | None, ...]
+    owners: Sequence[Placed | None]
 
     def at(self, tai_ns: int) -> Placed | None:
         """Return the owner of an instant."""
@@ -117,6 +117,15 @@ class Segments:
     by_key: Mapping[Key, KeySegments]
     groups: tuple[Group, ...] = field(default=(), repr=False, compare=False)
     """The same once for all data keys that look alike."""
+
+    def keys_in(self, dataset_type: str, collection: str) -> list[str]:
+        """Return the data keys of a dataset type that one collection of the search path holds."""
+        return [
+            key
+            for one in self.groups
+            if one.dataset_type == dataset_type and any(slot.member.name == collection for slot in one.slots)
+            for key in one.keys
+        ]
 
     def won(self) -> Iterator[Won]:
         """Yield the longest stretches with one dataset, of everything that can win; in columns, without objects."""
@@ -222,14 +231,76 @@ class _ByKey(Mapping[Key, KeySegments]):
                 yield last
 
     def _segments(self, one: Group, data_key: str) -> KeySegments:
-        rows = self._held.associations(one.rows(data_key))
-        placed = tuple(Placed(slot.order, slot.member, row) for slot, row in zip(one.slots, rows, strict=True))
+        placed = _Placed(one, self._held, data_key)
         begins, owners = one.stretches
-        return KeySegments(placed, begins, tuple(placed[owner] if owner >= 0 else None for owner in owners))
+        return KeySegments(placed, begins, _Owners(placed, owners))
+
+
+class _Placed(Sequence[Placed]):
+    """What a search path holds for one data ID; an object is made of what is looked at, and stays the same one."""
+
+    def __init__(self, one: Group, held: HeldLinks, data_key: str) -> None:
+        self._group, self._held, self._key = one, held, data_key
+        self._made: dict[int, Placed] = {}
+
+    @overload
+    def __getitem__(self, at: int) -> Placed: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Placed]: ...
+
+    def __getitem__(self, at: int | slice) -> Placed | Sequence[Placed]:
+        numbers = range(len(self))[at]
+        if isinstance(numbers, range):
+            return tuple(self._make(numbers))
+        return self._make([numbers])[0]
+
+    def __iter__(self) -> Iterator[Placed]:
+        return iter(self._make(range(len(self))))
+
+    def __len__(self) -> int:
+        return len(self._group.slots)
+
+    def _make(self, numbers: Sequence[int]) -> list[Placed]:
+        missing = [number for number in numbers if number not in self._made]
+        if missing:
+            slots = [self._group.slots[number] for number in missing]
+            rows = self._held.associations([slot.place_of(self._key) for slot in slots])
+            for number, slot, row in zip(missing, slots, rows, strict=True):
+                # Another thread may have made it meanwhile: the first one counts.
+                self._made.setdefault(number, Placed(slot.order, slot.member, row))
+        return [self._made[number] for number in numbers]
+
+
+class _Owners(Sequence[Placed | None]):
+    """Owners of stretches, by their numbers."""
+
+    def __init__(self, placed: _Placed, numbers: Sequence[int]) -> None:
+        self._placed, self._numbers = placed, numbers
+
+    @overload
+    def __getitem__(self, at: int) -> Placed | None: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Placed | None]: ...
+
+    def __getitem__(self, at: int | slice) -> Placed | Sequence[Placed | None] | None:
+        if isinstance(at, slice):
+            return _Owners(self._placed, self._numbers[at])
+        number = self._numbers[at]
+        return self._placed[number] if number >= 0 else None
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
 
 def load_view(
-    uow: "UnitOfWork", names: Iterable[str], *, dataset_types: Sequence[str] = (), at_state: int | None = None
+    uow: "UnitOfWork",
+    names: Iterable[str],
+    *,
+    dataset_types: Sequence[str] = (),
+    at_state: int | None = None,
+    data_key: str = "",
 ) -> View:
     """Read what is reachable from some collections.
 
@@ -243,11 +314,13 @@ def load_view(
         Only these; by default every calibration type.
     at_state : int, optional
         As the repository was at that state; by default as it is now.
+    data_key : str
+        Only this one; by default every data ID.
     """
     types = dataset_types or [name for name, record in uow.repository.dataset_types().items() if record.is_calibration]
     tree = uow.associations.tree(at_state=at_state)
     members = {member.name for name in names for member in tree.walk([name])}
-    return View(tree, uow.associations.rows(members, tree, dataset_types=types, at_state=at_state))
+    return View(tree, uow.associations.rows(members, tree, dataset_types=types, at_state=at_state, data_key=data_key))
 
 
 def ambiguity(dataset_type: str, data_key: str, winners: Sequence[Placed]) -> ConflictError:
