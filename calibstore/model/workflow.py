@@ -134,7 +134,7 @@ CERTIFY: Final = ChecklistItem(
     key="certify",
     title="Certify (and as you go)",
     stage=Stage.CERTIFICATION,
-    verbs=("certify-calibrations", "decertify"),
+    verbs=("certify-calibrations", "decertify", "recertify"),
 )
 """No item of the published list, but a step between report and hail."""
 
