@@ -91,6 +91,9 @@ class QueryDatasets(Command):
 
     dataset_type: str = argument("name pattern of dataset types, e.g. bias or 'bias*'", default="*")
     collections: tuple[str, ...] = option("only in these collections (chains are searched)", default=())
+    where: str = option(
+        "selection, e.g. \"instrument='LATISS' and detector=0 and timespan overlaps T'2025-04-01'\"", default=""
+    )
     limit: int = option("rows shown", default=200, metavar="N")
     at_state: int | None = option("as the repository was at this state", default=None, metavar="N")
     as_of: str = option("as the repository was at this time", default="", metavar="TIME")

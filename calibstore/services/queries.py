@@ -18,6 +18,7 @@ from calibstore.model.timespan import MAX_TAI_NS, Timespan
 from calibstore.services.actions import Answer
 from calibstore.services.chain_listing import listed_rows, listed_under, parents_of
 from calibstore.services.context import Context
+from calibstore.services.dataset_selection import DatasetFilter
 from calibstore.services.explaining import (
     EMPTY,
     REMOVED,
@@ -106,6 +107,10 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
             dataset_types=types,
             at_state=moment.at_state,
         )
+        if command.where:
+            every = [row for held in rows.values() for row in held]
+            kept = set(DatasetFilter(uow, types, command.where).kept(every))
+            rows = {name: tuple(row for row in held if row in kept) for name, held in rows.items()}
         found = _distinct(rows, searched)
         shown = found[: command.limit]
         records = uow.datasets.by_ids(row.dataset_id for row in shown)
@@ -118,7 +123,8 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
         lines.append(f"{len(shown)} of {len(found)} shown; --limit {len(found)} shows all")
     if not found:
         where = f" in {', '.join(command.collections)}" if command.collections else ""
-        lines.append(f"no {command.dataset_type} dataset{where}")
+        fits = " that fits the selection" if command.where else ""
+        lines.append(f"no {command.dataset_type} dataset{where}{fits}")
     data = [
         {
             "id": row.dataset_id,

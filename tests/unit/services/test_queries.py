@@ -78,3 +78,21 @@ def test_nothing_found_says_so(repo: Any) -> None:
         repo.ask(QueryDatasets(collections=("LATISS/calb",)))
     with pytest.raises(UserInputError):
         repo.ask(QueryDatasets(limit=0))
+
+
+def test_datasets_are_chosen_by_the_language_of_the_butler(repo: Any) -> None:
+    repo.live("DM-71", "2024-01-01T00:00:00")
+    repo.live("DM-72", "2024-06-01T00:00:00", rerun="20240601a")
+
+    def runs(where: str) -> set[str]:
+        return {one["run"] for one in repo.ask(QueryDatasets(dataset_type="bias", where=where)).data}
+
+    early, late = "LATISS/calib/DM-71/t/biasGen.20240101a", "LATISS/calib/DM-72/t/biasGen.20240601a"
+    named = "instrument = 'LATISS' and glob(run, '*/DM-7?/*')"
+    assert runs(named) == {early, late}
+    assert runs(f"{named} and timespan overlaps T'2024-02-01'") == {early}
+    assert runs(f"{named} and bias.timespan.begin > T'2024-02-01'") == {late}
+    assert runs(f"{named} and detector + 1 = 2") == set()
+    with pytest.raises(UserInputError) as caught:
+        runs("run = 'x' and detector = 0")
+    assert caught.value.code == "E-NOINSTRUMENT"
