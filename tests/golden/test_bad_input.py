@@ -238,6 +238,15 @@ CHAINS = [
            (f"collection-chain LATISS/calib {BASE} --mode prepend --override DM-1", "--reason")),
 ]  # fmt: skip
 
+STATES = [
+    *_rows("live", 2, ("undo x", "STATE", "'x'"), ("restore LATISS/calib", "--to-state")),
+    *_rows("live", 3, ("undo 999", "999"), ("restore LATISS/calb --to-state 1", "LATISS/calb"), ("rollback LATIS", "LATIS")),
+    *_rows("certified", 5, ("redo", "nothing to do again"), ("undo 1", "init")),
+    *_rows("certified", 2, ("query-dimension-records filter", "'filter'", "physical_filter"),
+           ("query-dimension-records exposure --where 'band ='", "after =")),
+    *_rows("certified", 3, ("observe", "no Butler"), ("acknowledge", "waits"), ("acknowledge 2", "state 2")),
+]  # fmt: skip
+
 BOARD = [
     *_rows(
         "hailed", 2,
@@ -285,7 +294,20 @@ FOLDERS = [
            ("rehearse TMP/text.yaml --prepare-only", "text.yaml")),
 ]  # fmt: skip
 
-TABLE = [*MISSING, *WRONG_KIND, *UNKNOWN, *SELECTIONS, *WORK, *NAMES, *RANGES, *REMOVAL, *CHAINS, *BOARD, *SITES]
+TABLE = [
+    *MISSING,
+    *WRONG_KIND,
+    *UNKNOWN,
+    *SELECTIONS,
+    *WORK,
+    *NAMES,
+    *RANGES,
+    *REMOVAL,
+    *CHAINS,
+    *STATES,
+    *BOARD,
+    *SITES,
+]
 TABLE += FOLDERS
 
 

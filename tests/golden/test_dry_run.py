@@ -55,6 +55,9 @@ TABLE = [
     ("live", "process 2025041100001 0", "bias", "pipetask"),
     ("live", "-R OTHER import BUNDLE", CERTIFIED, "butler import"),
     ("live", "prove home DM-1 PROCESSED", "self-check", "butler query-datasets"),
+    ("live", "undo", BASE, "butler collection-chain"),
+    ("live", "restore LATISS/calib --to-state 1", BASE, "butler collection-chain"),
+    ("live", "rollback LATISS", BASE, "butler collection-chain"),
     ("tagged", "disassociate LATISS/calib_tagged/DM-1 --dataset-type bias", "1 dataset", "butler prune-datasets"),
     ("new", "rehearse TMP/rehearsal", "", ""),
 ]  # fmt: skip
@@ -126,7 +129,9 @@ def test_a_dry_run_tells_and_writes_nothing(
 def test_every_writing_verb_is_tried() -> None:
     tried = {row[1].removeprefix("-R OTHER ") for row in TABLE}
     writing = {verb for verb, command in registered().items() if command.writes}
-    assert {verb for verb in writing if not any(line.startswith(verb) for line in tried)} == set()
+    # What has nothing to do on this walk is tried where it has: after an undo, beside a Butler, on an older schema.
+    elsewhere = {"redo", "observe", "acknowledge", "migrate"}
+    assert {verb for verb in writing if not any(line.startswith(verb) for line in tried)} == elsewhere
 
 
 def test_a_person_is_asked_before_anything_is_written(

@@ -26,6 +26,8 @@ QUESTIONS = [
     "query-collections --chains flatten",
     "query-collections --chains inverse-tree",
     "query-datasets bias",
+    f"query-datasets bias --where \"instrument='LATISS' and glob(run, '*Gen*')\"",
+    "query-dimension-records detector",
     f"explain {FIRST} 0 bias",
     f"fingerprint {BASE}",
     "fingerprint",
@@ -78,6 +80,9 @@ ACTIONS = [
     f"-R TMP/other remove-collections {CERTIFIED} --remove-from-parents --confirm {CERTIFIED}",
     f"-R TMP/other remove-runs {RUN} --force --reason mistaken --confirm {RUN}",
     "register-collection some/chain chained --doc tried",
+    "undo",
+    "redo",
+    "restore LATISS/calib --to-state 1",
     "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration",
 ]
 KEYS_OF_AN_ACTION = {
@@ -154,7 +159,7 @@ def test_the_keys_stay(documents: dict[str, tuple[Any, Any]], golden: Callable[[
 def test_every_verb_is_asked() -> None:
     asked = [line.removeprefix("-R TMP/other ").replace("DECIDE", "decide DM-1") for line in [*ACTIONS, *QUESTIONS]]
     left = {verb for verb in registered() if not any(line.startswith(verb) for line in asked)}
-    assert left == {"rehearse", "observe", "acknowledge"}
+    assert left == {"rehearse", "observe", "acknowledge", "rollback"}
 
 
 def test_a_rehearsal_as_json_is_one_document_too(typed: Callable[..., Any], state: Path) -> None:
