@@ -111,7 +111,8 @@ UNKNOWN = _rows(
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias", "--create"),
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type raw --create", "raw", RUN),
     (f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bais --create", "did you mean bias?"),
-    ("acknowledge", "no change made outside"), ("acknowledge 99", "99"), ("observe", "accompanies no Butler", "butler:"),
+    ("acknowledge", "no change made outside"), ("acknowledge 99", "99"),
+    ("observe", "accompanies no Butler", "butler:"),
     ("import TMP/absent", "absent"), ("import TMP", "export.yaml"), ("fingerprint --against TMP/absent", "absent"),
     ("export-calibs TMP/bundle nope", "nope"),
 )  # fmt: skip
@@ -240,11 +241,11 @@ CHAINS = [
 
 STATES = [
     *_rows("live", 2, ("undo x", "STATE", "'x'"), ("restore LATISS/calib", "--to-state")),
-    *_rows("live", 3, ("undo 999", "999"), ("restore LATISS/calb --to-state 1", "LATISS/calb"), ("rollback LATIS", "LATIS")),
+    *_rows("live", 3, ("undo 999", "999"), ("restore LATISS/calb --to-state 1", "LATISS/calb"),
+           ("rollback LATIS", "LATIS")),
     *_rows("certified", 5, ("redo", "nothing to do again"), ("undo 1", "init")),
     *_rows("certified", 2, ("query-dimension-records filter", "'filter'", "physical_filter"),
            ("query-dimension-records exposure --where 'band ='", "after =")),
-    *_rows("certified", 3, ("observe", "no Butler"), ("acknowledge", "waits"), ("acknowledge 2", "state 2")),
 ]  # fmt: skip
 
 BOARD = [

@@ -26,7 +26,7 @@ QUESTIONS = [
     "query-collections --chains flatten",
     "query-collections --chains inverse-tree",
     "query-datasets bias",
-    f"query-datasets bias --where \"instrument='LATISS' and glob(run, '*Gen*')\"",
+    "query-datasets bias --where \"instrument='LATISS' and glob(run, '*Gen*')\"",
     "query-dimension-records detector",
     f"explain {FIRST} 0 bias",
     f"fingerprint {BASE}",
