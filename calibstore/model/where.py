@@ -4,11 +4,9 @@ Precedence from low to high: or; and; not; comparisons, overlaps and ``in``; ``+
 ``T'...'``, UTC unless they say otherwise. `check_where` in `calibstore.model.where_fields` knows the names.
 """
 
-import math
 import uuid
 from typing import Final, TypeAlias, cast
 
-from calibstore.errors import UserInputError
 from calibstore.model.where_ast import (
     And,
     Arithmetic,
@@ -28,8 +26,8 @@ from calibstore.model.where_ast import (
     Time,
     Uuid,
 )
-from calibstore.model.where_lexer import Token, TokenKind, WhereError, tokenize
-from calibstore.model.where_times import read_where_time
+from calibstore.model.where_lexer import Token, TokenKind, WhereError
+from calibstore.model.where_reader import EXAMPLE, OTHER_LANGUAGES, Reader
 
 __all__ = [
     "And",
@@ -54,18 +52,6 @@ __all__ = [
 ]
 
 COMPARISONS: Final = frozenset({"=", "!=", "<", "<=", ">", ">="})
-MAX_DEPTH: Final = 60
-"""Deepest nesting of parentheses and nots."""
-MAX_NUMBER: Final = 2**63 - 1
-"""Largest number that a store can compare with."""
-EXAMPLE: Final = "instrument = 'LATISS' and exposure.day_obs = 20250401 and exposure.seq_num in (1..20)"
-
-_OTHER_LANGUAGES: Final = {
-    "like": "LIKE is not known here; write glob(x, 'pat*')",
-    "between": "BETWEEN is not known here; write x >= 1 and x <= 5, or x in (1..5)",
-    "is": "IS is not known here; every field has a value, compare with = or !=",
-    "where": "leave the word 'where' out and begin with the condition",
-}
 _SKY: Final = frozenset({"point", "circle", "box", "polygon", "region"})
 _TIMESPAN_HINT: Final = "write exposure.timespan overlaps (T'...', T'...')"
 
@@ -102,33 +88,8 @@ def parse_where(text: str) -> Expression:
     return expression
 
 
-class _Parser:
+class _Parser(Reader):
     """Recursive descent over the tokens of one selection."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = tokenize(text)
-        self.index = 0
-        self.depth = 0
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.index]
-
-    @property
-    def previous(self) -> Token | None:
-        return self.tokens[self.index - 1] if self.index else None
-
-    def take(self) -> Token:
-        token = self.token
-        self.index += token.kind is not TokenKind.END
-        return token
-
-    def is_next(self, *values: str) -> bool:
-        return self.token.kind in (TokenKind.WORD, TokenKind.SYMBOL) and self.token.value in values
-
-    def fail(self, what: str, token: Token, hint: str = "") -> WhereError:
-        return WhereError(what, self.text, token.position, hint=hint or f"such as: {EXAMPLE}")
 
     def parse_or(self) -> Expression:
         """Read conditions."""
@@ -155,15 +116,10 @@ class _Parser:
     def _parse_not(self, *, is_inside: bool) -> _Inside:
         if not self.is_next("not"):
             return self._parse_condition(is_inside=is_inside)
-        self._deeper(self.take())
+        self.deeper(self.take())
         found = Not(cast("Expression", self._parse_not(is_inside=False)))
         self.depth -= 1
         return found
-
-    def _deeper(self, token: Token) -> None:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise self.fail(f"parentheses are nested deeper than {MAX_DEPTH}", token)
 
     # Conditions.
 
@@ -210,14 +166,14 @@ class _Parser:
         while self.is_next(","):
             self.take()
             items.append(self._parse_item(opening))
-        self._close(opening, "a comma or )")
+        self.close(opening, "a comma or )")
         return Membership(left, tuple(items), is_negated, operator.position)
 
     def _parse_item(self, opening: Token) -> Item:
         token = self.token
         if token.kind is TokenKind.RANGE:
             self.take()
-            return self._range(token)
+            return self.range(token)
         if token.kind is TokenKind.NAME and token.value.lower() != "uuid":
             raise self.fail(f"{token} is no value", token, f"texts stand in single quotes: '{token}'")
         if token.kind is TokenKind.END:
@@ -225,22 +181,6 @@ class _Parser:
         found = self._parse_signed("a value")
         if not isinstance(found, Literal):
             raise self.fail("a list holds values only", token, "write detector in (0, 1)")
-        return found
-
-    def _range(self, token: Token) -> Range:
-        ends, _, stride = token.value.partition(":")
-        begin, _, end = ends.partition("..")
-        found = Range(int(begin), int(end), int(stride or 1), token.position)
-        if max(abs(found.begin), abs(found.end), found.stride) > MAX_NUMBER:
-            raise self.fail("a number of this range is too large", token)
-        if found.stride < 1:
-            raise self.fail("the stride of a range is at least 1", token, f"write {found.begin}..{found.end}")
-        if found.begin > found.end:
-            raise self.fail(
-                f"the range ends before it begins: {found.begin} > {found.end}",
-                token,
-                f"write {found.end}..{found.begin}",
-            )
         return found
 
     def _parse_overlaps(self, left: _Side, start: Token) -> Expression:
@@ -310,7 +250,7 @@ class _Parser:
         if not self.is_next("+", "-"):
             return self._parse_primary(wanted)
         sign = self.take()
-        self._deeper(sign)
+        self.deeper(sign)
         if self.token.kind is TokenKind.RANGE:
             raise self.fail("a sign stands before one number", sign, "write x in (-5..5)")
         if self.token.kind in (TokenKind.END, TokenKind.TEXT, TokenKind.TIME) or self.is_next(")", ","):
@@ -325,12 +265,12 @@ class _Parser:
         token = self.token
         match token.kind:
             case TokenKind.NUMBER:
-                return Number(self._number(self.take()), token.position)
+                return Number(self.number(self.take()), token.position)
             case TokenKind.TEXT:
                 self.take()
                 return Text(token.value, token.position)
             case TokenKind.TIME:
-                return self._time(self.take())
+                return self.time(self.take())
             case TokenKind.RANGE:
                 raise self.fail("a range stands inside in (...)", token, f"write x in ({token.value})")
             case TokenKind.NAME:
@@ -338,11 +278,11 @@ class _Parser:
             case TokenKind.SYMBOL if token.value == "(":
                 return self._parse_group()
             case _:
-                raise self._unexpected(wanted)
+                raise self.unexpected(wanted)
 
     def _parse_name(self) -> "Operand | Glob":
-        if self.token.value.lower() in _OTHER_LANGUAGES:
-            raise self.fail(_OTHER_LANGUAGES[self.token.value.lower()], self.token)
+        if self.token.value.lower() in OTHER_LANGUAGES:
+            raise self.fail(OTHER_LANGUAGES[self.token.value.lower()], self.token)
         token = self.take()
         if self.is_next("("):
             return self._parse_function(token)
@@ -357,7 +297,7 @@ class _Parser:
             raise self.fail(f"regions on the sky ({name}) are not known here", name, "calibrations have no place there")
         if kind == "uuid":
             given = self._text_argument("UUID takes a text", "write UUID('01a1fb5e-487b-791d-8115-ad001776e666')")
-            self._close(opening, ")")
+            self.close(opening, ")")
             try:
                 return Uuid(str(uuid.UUID(given.value)), name.position)
             except ValueError:
@@ -373,7 +313,7 @@ class _Parser:
             raise self.fail("glob takes a name and a pattern", self.token, hint)
         self.take()
         pattern = self._text_argument("glob takes a pattern in quotes", hint)
-        self._close(opening, ")")
+        self.close(opening, ")")
         return Glob(Identifier(field.value, field.position), pattern.value, name.position)
 
     def _text_argument(self, what: str, hint: str) -> Token:
@@ -384,10 +324,10 @@ class _Parser:
     def _parse_group(self) -> _Side:
         """Read what parentheses hold: conditions, a value, or a pair of times."""
         opening = self.take()
-        self._deeper(opening)
+        self.deeper(opening)
         found = self._parse_pair(opening) if self._is_pair() else self._parse_or(is_inside=True)
         if not isinstance(found, tuple):
-            self._close(opening, "and, or, or )")
+            self.close(opening, "and, or, or )")
         self.depth -= 1
         return found
 
@@ -401,7 +341,7 @@ class _Parser:
         begin = self._parse_bound()
         self.take()
         end = self._parse_bound()
-        self._close(opening, ")")
+        self.close(opening, ")")
         return begin, end
 
     def _parse_bound(self) -> Time | None:
@@ -409,32 +349,8 @@ class _Parser:
             self.take()
             return None
         if self.token.kind is not TokenKind.TIME:
-            raise self._unexpected("T'...' or null")
-        return self._time(self.take())
-
-    def _close(self, opening: Token, wanted: str) -> None:
-        if self.is_next(")"):
-            self.take()
-            return
-        if self.token.kind is TokenKind.END:
-            raise self.fail("this parenthesis is never closed", opening, "add a )")
-        raise self._unexpected(wanted)
-
-    def _number(self, token: Token) -> int | float:
-        value = int(token.value) if token.value.isdigit() else float(token.value)
-        if math.isinf(value) or (isinstance(value, int) and value > MAX_NUMBER):
-            raise self.fail(f"the number {token} is too large", token)
-        return value
-
-    def _time(self, token: Token) -> Time:
-        value = token.value.strip()
-        if value.isdigit() and len(value) == 8:
-            raise self.fail(f"T'{value}' is no time", token, f"write exposure.day_obs = {value}")
-        try:
-            parsed = read_where_time(value)
-        except UserInputError as problem:
-            raise WhereError(problem.message, self.text, token.position, hint=problem.hint, code=problem.code) from None
-        return Time(parsed.tai_ns, parsed.understood_as, token.position)
+            raise self.unexpected("T'...' or null")
+        return self.time(self.take())
 
     # What is wrong.
 
@@ -442,28 +358,17 @@ class _Parser:
         if self.is_next(")"):
             raise self.fail("this parenthesis was never opened", self.token, "take it out, or add a ( before")
         if self.token.kind is not TokenKind.END:
-            raise self._unexpected("and, or, or the end")
+            raise self.unexpected("and, or, or the end")
 
     def _no_comparison(self, left: Operand, start: Token) -> WhereError:
         word = self.token.value.lower()
-        if self.token.kind is TokenKind.NAME and word in _OTHER_LANGUAGES:
-            return self.fail(_OTHER_LANGUAGES[word], self.token)
+        if self.token.kind is TokenKind.NAME and word in OTHER_LANGUAGES:
+            return self.fail(OTHER_LANGUAGES[word], self.token)
         if self.token.kind in (TokenKind.NUMBER, TokenKind.TEXT, TokenKind.TIME, TokenKind.NAME, TokenKind.RANGE):
             return self.fail(
                 f"a comparison is missing between {left} and {self.token}", self.token, f"write {left} = ..."
             )
         return self.fail(f"{left} alone is no condition", start, f"compare it: {left} = ...")
-
-    def _unexpected(self, wanted: str) -> WhereError:
-        token, previous = self.token, self.previous
-        if token.kind is TokenKind.NAME and token.value.lower() in _OTHER_LANGUAGES:
-            return self.fail(_OTHER_LANGUAGES[token.value.lower()], token)
-        if previous is not None and previous.kind is TokenKind.WORD and token.kind is TokenKind.WORD:
-            twice = "twice in a row" if token.value == previous.value else f"after '{previous.value}'"
-            return self.fail(f"'{token.value}' stands {twice}", token, "take one of them out")
-        if previous is None or previous.value == "(":
-            return self.fail(f"{token} stands where {wanted} should", token)
-        return self.fail(f"{wanted} is missing after {previous}; found {token}", token)
 
 
 def _is_constant(operand: Operand) -> bool:
