@@ -1,6 +1,5 @@
 """Why this calibration: every candidate of a look-up in search order, and what decided about it."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -9,9 +8,8 @@ from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.data_id import DataId
 from calibstore.model.search_path import Association, Member
-from calibstore.model.times import NS_PER_DAY, NS_PER_S, ns_to_iso, timespan_text
+from calibstore.model.times import NS_PER_DAY, NS_PER_S, ns_to_iso
 from calibstore.model.timespan import Timespan
-from calibstore.services.layout import folded
 from calibstore.services.moments import Moment, read_moment, require_collection
 from calibstore.services.segments import Key, KeySegments, Segments, View, load_view
 
@@ -28,15 +26,6 @@ NOT_SEARCHED: Final = "NOT SEARCHED"
 """Verdict of what exists in the repository and is not reached from where the search began."""
 REMOVED: Final = "REMOVED"
 """Verdict of what was certified where the search comes by, and was taken out by a state."""
-
-
-_OF_INSTANT: Final = (
-    ("after the exposure", "later"),
-    ("before the exposure", "earlier"),
-    ("for the exposure", "then"),
-    ("the exposure", "the instant"),
-)
-"""How an instant is spoken of where no exposure was asked about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,29 +414,3 @@ def _removed(
 def _by_whom(uow: "UnitOfWork", state: int) -> str:
     entry = uow.journal.entry(state)
     return f"state {state} ({entry.user}, {ns_to_iso(entry.at_tai_ns, 0)} TAI)" if entry else f"state {state}"
-
-
-def of_instant(reason: str) -> str:
-    """Return a reason as it reads where an instant was asked about, and no exposure."""
-    for of_exposure, instead in _OF_INSTANT:
-        reason = reason.replace(of_exposure, instead)
-    return reason
-
-
-def path_text(path: Sequence[str]) -> str:
-    """Return a way through chains, such as ``LATISS/calib > .../DM-1 > .../t/bias.20240101a``."""
-    shown = list(path[:1])
-    for above, name in itertools.pairwise(path):
-        shown.append(f"...{name.removeprefix(above)}" if name.startswith(f"{above}/") else name)
-    return " > ".join(shown)
-
-
-def describe_candidate(candidate: Candidate) -> tuple[str, ...]:
-    """Return the lines that show a candidate to people."""
-    number = f"{candidate.order:>2}" if candidate.order else " -"
-    lines = [f"{number}  {candidate.verdict:<8}  {path_text(candidate.path)}"]
-    if candidate.dataset_id:
-        valid = timespan_text(candidate.timespan) if candidate.timespan else "always"
-        lines += [f"    {candidate.dataset_id[:8]}  valid {valid}", f"    made in {candidate.run}"]
-    lines += folded(candidate.reason, "    ", "  ")
-    return tuple(lines)

@@ -25,10 +25,9 @@ from calibstore.services.explaining import (
     Boundary,
     Candidate,
     Explanation,
-    describe_candidate,
     explain_lookup,
-    of_instant,
 )
+from calibstore.services.explaining_text import describe_candidate, of_instant
 from calibstore.services.instruments import one_instrument
 from calibstore.services.layout import folded
 from calibstore.services.moments import read_moment, require_collection
@@ -107,11 +106,7 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
             dataset_types=types,
             at_state=moment.at_state,
         )
-        if command.where:
-            every = [row for held in rows.values() for row in held]
-            kept = set(DatasetFilter(uow, types, command.where).kept(every))
-            rows = {name: tuple(row for row in held if row in kept) for name, held in rows.items()}
-        found = _distinct(rows, searched)
+        found = _distinct(_fitting(uow, types, command.where, rows), searched)
         shown = found[: command.limit]
         records = uow.datasets.by_ids(row.dataset_id for row in shown)
     certified: dict[str, list[Association]] = {}
@@ -287,6 +282,15 @@ def _boundary_data(one: Boundary) -> dict[str, object]:
         "before": {"dataset_id": one.before.dataset_id, "collection": one.before.collection} if one.before else None,
         "after": {"dataset_id": one.after.dataset_id, "collection": one.after.collection} if one.after else None,
     }
+
+
+def _fitting(
+    uow: "UnitOfWork", types: Sequence[str], where: str, rows: Mapping[str, tuple[Association, ...]]
+) -> Mapping[str, tuple[Association, ...]]:
+    if not where:
+        return rows
+    kept = set(DatasetFilter(uow, types, where).kept(row for held in rows.values() for row in held))
+    return {name: tuple(row for row in held if row in kept) for name, held in rows.items()}
 
 
 def _distinct(rows: Mapping[str, tuple[Association, ...]], order: list[str]) -> list[Association]:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,17 +11,14 @@ from calibstore.commands.lines import TypedLine, read_line, words_of_line
 from calibstore.commands.store import CollectionChain
 from calibstore.commands.views import WhatIf
 from calibstore.errors import CabstandError, UserInputError, WorkflowError
-from calibstore.model.collections import CollectionType
-from calibstore.model.data_id import DataId
-from calibstore.model.names import find_name, top_chain_of
 from calibstore.model.records import JournalEntry
-from calibstore.model.times import day_obs_of, day_obs_timespan
-from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 from calibstore.services.actions import Answer, Effect
 from calibstore.services.context import Context
-from calibstore.services.layout import counted, data_keys_text, folded, listed, range_text
-from calibstore.services.previews import preview_change, preview_everywhere
+from calibstore.services.layout import folded
+from calibstore.services.previews import preview_everywhere
 from calibstore.services.segments import View, load_view
+from calibstore.services.what_if_rejected import rejected_out
+from calibstore.services.what_if_told import Told, preview_data, preview_lines, touched_keys
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -32,16 +29,6 @@ _MOST_TRIED: Final = 8
 """Changed collections through which a tried command is looked at, besides the top chains."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A stretch with the exposures that touch it."""
-
-    change: dict[str, object]
-    past: int
-    tonight: int
-    future: int
-
-
 def what_if(command: WhatIf, context: Context) -> Answer:
     """Answer what a command would change, or what would apply without rejected products."""
     if command.rejected_out:
@@ -50,7 +37,7 @@ def what_if(command: WhatIf, context: Context) -> Answer:
                 "--rejected-out asks about the repository as it is; a line asks about a change",
                 hint="leave one of them out",
             )
-        return _rejected_out(context)
+        return rejected_out(context)
     if not command.line:
         raise UserInputError(
             "no line is given",
@@ -196,7 +183,7 @@ def _answer(
     gate: WorkflowError | None = None,
 ) -> Answer:
     with context.unit_of_work() as uow:
-        told = [(preview, _touched(uow, preview, context.clock())) for preview in previews or ()]
+        told = [(preview, touched_keys(uow, preview, context.clock())) for preview in previews or ()]
     lines = [f"what if: {line}"]
     if gate is None:
         is_nothing = effect.summary.startswith("nothing")
@@ -221,23 +208,16 @@ def _answer(
         "warnings": list(effect.warnings),
         "refusal": {"code": gate.code, "message": gate.message, "hint": gate.hint} if gate else None,
         "is_known": previews is not None,
-        "previews": [_preview_data(preview, touched) for preview, touched in told],
+        "previews": [preview_data(preview, touched) for preview, touched in told],
     }
     return Answer(
         lines=tuple(lines), data=data, warnings=effect.warnings, exit_code=gate.exit_code if gate else effect.exit_code
     )
 
 
-def _preview_data(preview: dict[str, object], touched: Sequence[_Told]) -> dict[str, object]:
-    changes = [
-        {**one.change, "exposures": {"past": one.past, "tonight": one.tonight, "future": one.future}} for one in touched
-    ]
-    return {**preview, "changes": changes}
-
-
-def _alike(told: Sequence[tuple[dict[str, object], list[_Told]]]) -> list[tuple[dict[str, object], list[_Told]]]:
+def _alike(told: Sequence[tuple[dict[str, object], list[Told]]]) -> list[tuple[dict[str, object], list[Told]]]:
     """Join what looks the same from several places: a ticket chain shows what its collection does."""
-    joined: list[tuple[dict[str, object], list[_Told]]] = []
+    joined: list[tuple[dict[str, object], list[Told]]] = []
     for preview, touched in told:
         rest = {name: value for name, value in preview.items() if name != "through"}
         for known, _ in joined:
@@ -247,170 +227,6 @@ def _alike(told: Sequence[tuple[dict[str, object], list[_Told]]]) -> list[tuple[
         else:
             joined.append((dict(preview), touched))
     return joined
-
-
-def preview_lines(preview: dict[str, object], touched: Sequence[_Told]) -> list[str]:
-    """Return a look-up effect for people: one block for each stretch of time."""
-    lines = f"through {preview['through']}".split("\n")
-    if not touched:
-        return [*lines, "  nothing changes"]
-    for one in touched[:_SHOWN]:
-        change = one.change
-        span = Timespan(_int(change["begin_tai_ns"]), _int(change["end_tai_ns"]))
-        keys = _strings(change["data_ids"])
-        lines += folded(f"{change['dataset_type']}, {data_keys_text(keys)}, {range_text(span)}", "  ", "  ")
-        lines += [
-            f"    now   {change['before'] or 'nothing'}",
-            f"    then  {change['after'] or 'nothing'}",
-            *folded(f"exposures in it: {one.past} past, {one.tonight} of tonight, {one.future} future", "    "),
-        ]
-    if len(touched) > _SHOWN:
-        lines.append(f"  and {len(touched) - _SHOWN} more stretches; --json lists all")
-    counts = preview["exposures"]
-    if isinstance(counts, dict):
-        lines.append(
-            f"  exposures with another answer: {counts['past']} past, {counts['tonight']} of tonight, "
-            f"{counts['future']} future"
-        )
-    unreachable = preview["unreachable"]
-    if isinstance(unreachable, list):
-        for one in unreachable:
-            lines += folded(
-                f"can no longer win: {counted(one['entries'], 'entry', 'entries')} of {one['collection']}", "  ", "  "
-            )
-    ambiguous = preview["ambiguous"]
-    if isinstance(ambiguous, list) and ambiguous:
-        lines += folded(
-            f"the look-up of {counted(len(ambiguous), 'exposure')} would fail, across a boundary inside one "
-            f"collection: {listed(ambiguous, 6)}",
-            "  ",
-            "  ",
-        )
-    return lines
-
-
-def _touched(uow: "UnitOfWork", preview: dict[str, object], now_tai_ns: int) -> list[_Told]:
-    changes = preview["changes"]
-    assert isinstance(changes, (list, tuple))
-    seen: dict[tuple[str, str, int, int], tuple[int, int, int]] = {}
-    told = []
-    for change in changes:
-        data_id = DataId.parse(change["data_ids"][0])
-        instrument, physical_filter = str(data_id["instrument"]), str(data_id.get("physical_filter", ""))
-        key = (instrument, physical_filter, change["begin_tai_ns"], change["end_tai_ns"])
-        if key not in seen:
-            offset_h = uow.repository.camera(instrument).day_obs_offset_h
-            tonight = day_obs_timespan(day_obs_of(now_tai_ns, offset_h), offset_h)
-            seen[key] = _counts(uow, instrument, physical_filter, Timespan(key[2], key[3]), tonight)
-        told.append(_Told(change, *seen[key]))
-    return told
-
-
-def _counts(
-    uow: "UnitOfWork", instrument: str, physical_filter: str, span: Timespan, tonight: Timespan
-) -> tuple[int, int, int]:
-    """Return how many exposures that touch a stretch are past, of tonight, and future."""
-    parts = [
-        Timespan(MIN_TAI_NS, tonight.begin_tai_ns),
-        tonight,
-        Timespan(tonight.end_tai_ns, MAX_TAI_NS),
-    ]
-    _, cut, _ = uow.exposures.around(instrument, span.begin_tai_ns) if span.is_bounded_begin else (None, (), None)
-    counts = []
-    for part in parts:
-        shared = part.intersection(span)
-        n = 0
-        if shared is not None and physical_filter:
-            n = sum(one == physical_filter for _, one in uow.exposures.begun_in(instrument, shared))
-        elif shared is not None:
-            n = uow.exposures.count_begun(instrument, shared)
-        n += sum(
-            part.contains(one.timespan.begin_tai_ns)
-            and one.timespan.begin_tai_ns < span.begin_tai_ns
-            and physical_filter in ("", one.physical_filter)
-            for one in cut
-        )
-        counts.append(n)
-    return counts[0], counts[1], counts[2]
-
-
-def _rejected_out(context: Context) -> Answer:
-    """Answer what would apply if products without the board's consent were not there; look-up itself ignores status."""
-    with context.unit_of_work() as uow:
-        now = context.clock()
-        previews: list[tuple[dict[str, object], list[_Told]]] = []
-        out: dict[str, str] = {}
-        for instrument in uow.repository.instruments():
-            top = top_chain_of(instrument)
-            if uow.collections.find(top) is None:
-                continue
-            before = after = load_view(uow, [top])
-            for member in before.tree.walk([top]):
-                why = _why_out(uow, member.name) if member.type is CollectionType.CALIBRATION else ""
-                if why:
-                    out[member.name] = why
-                    after = after.with_rows(member.name, ())
-            preview = preview_change(
-                uow,
-                top=top,
-                before=before.segments([top]),
-                after=after.segments([top]),
-                instrument=instrument,
-                now_tai_ns=now,
-                day_obs_offset_h=uow.repository.camera(instrument).day_obs_offset_h,
-            )
-            previews.append((preview.data, _touched(uow, preview.data, now)))
-    lines = [
-        "WHAT IF rejected and un-adopted products were not there?",
-        *folded(
-            "This is no look-up: look-ups are the Butler's and ignore the board's decisions. To make it so, take the "
-            "products out of the chain.",
-            "  ",
-        ),
-        "",
-    ]
-    if out:
-        lines.append("Left out of account:")
-        for name, why in out.items():
-            lines += [f"  {name}", f"    {why}"]
-        for data, touched in previews:
-            lines += ["", *preview_lines({**data, "unreachable": []}, touched)]
-    else:
-        lines.append("Everything that the top chains lead to is adopted: the same as it is.")
-    return Answer(
-        lines=tuple(lines),
-        data={
-            "is_what_if": True,
-            "left_out": [{"collection": name, "why": why} for name, why in out.items()],
-            "previews": [_preview_data(data, touched) for data, touched in previews],
-        },
-    )
-
-
-def _why_out(uow: "UnitOfWork", name: str) -> str:
-    """Return why a CALIBRATION collection would be left out; empty where it stays."""
-    record = uow.collections.get(name)
-    parsed = find_name(name)
-    if parsed is None or not parsed.ticket:
-        return ""
-    decisions = uow.campaigns.decisions(parsed.ticket)
-    if not decisions:
-        # Curated and imported ones are decided elsewhere: no board here is asked about them.
-        return f"{parsed.ticket}: no decision of the board" if record.origin == "combined" else ""
-    newest = decisions[-1]
-    if newest.is_adopted:
-        return ""
-    return f"{parsed.ticket}: {'REJECTED' if newest.is_rejected else f'not adopted, {newest.status}'}"
-
-
-def _int(value: object) -> int:
-    assert isinstance(value, int)
-    return value
-
-
-def _strings(value: object) -> list[str]:
-    assert isinstance(value, (list, tuple))
-    return [str(one) for one in value]
 
 
 QUESTIONS = {"whatif": what_if}

@@ -9,7 +9,8 @@ from calibstore.commands.store import Explain
 from calibstore.model.names import find_name
 from calibstore.model.times import mjd_of, ns_to_iso, time_views
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
-from calibstore.services.explaining import AMBIGUOUS, OUTSIDE, SHADOWED, WINS, explain_rows, of_instant
+from calibstore.services.explaining import AMBIGUOUS, OUTSIDE, SHADOWED, WINS, explain_rows
+from calibstore.services.explaining_text import of_instant
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, Track
 
 __all__ = ["AMBIGUOUS", "OUTSIDE", "SHADOWED", "WINS", "Change", "CursorLook", "Verdict", "cursor_look", "native_lines"]
