@@ -12,7 +12,7 @@ from tui.widgets.strips import to_strip
 
 NARROW = 100
 """Below this many columns times are short."""
-WIDE_NAMES = 106
+WIDE_NAMES = 115
 """From this many columns the views stand with their whole names."""
 HELP_KEY = "frame.keys"
 """The entry that always stands in the key line."""
@@ -103,7 +103,7 @@ def crumb_line(width: int, title: str, crumb: str, filter_text: str) -> Line:
     return line(Span(padded(path, room, keep="ends"), Role.STRONG), Span(right, Role.ACCENT))
 
 
-def key_line(width: int, entries: Sequence[Entry], keys_of: dict[str, str]) -> Line:
+def key_line(width: int, entries: Sequence[Entry], keys_of: dict[str, str], *, is_read_only: bool = False) -> Line:
     """Return the last line: the most useful keys of what has the focus, and the one that tells all the others."""
     spans: list[Span] = []
     used = 0
@@ -119,7 +119,11 @@ def key_line(width: int, entries: Sequence[Entry], keys_of: dict[str, str]) -> L
         is_full = is_full or used + size + kept > width
         if used + size > width or (is_full and entry.id != HELP_KEY):
             continue
-        spans += [Span("  " if spans else ""), Span(key, Role.KEY), Span(f" {entry.footer}", Role.DIM)]
+        spans.append(Span("  " if spans else ""))
+        if is_read_only and entry.writes:
+            spans.append(Span(f"{key} {entry.footer}", Role.OFF))
+        else:
+            spans += [Span(key, Role.KEY), Span(f" {entry.footer}", Role.DIM)]
         used += size
     return line(*spans)
 

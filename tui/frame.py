@@ -332,7 +332,8 @@ class Frame(App[int]):
         crumb, narrowed = (view.crumb(), view.current_filter()) if view is not None and view.is_mounted else ("", "")
         base.query_one("#crumb", LineStrip).show(crumb_line(width, listed.title, crumb, narrowed))
         shown = (*(view.entries_now() if view is not None else ()), *FRAME_ENTRIES)
-        base.query_one("#keys", LineStrip).show(key_line(width - 1, shown, dict(self.opening.config.ui.keys)))
+        keys = key_line(width - 1, shown, dict(self.opening.config.ui.keys), is_read_only=self.is_read_only)
+        base.query_one("#keys", LineStrip).show(keys)
         self._draw_status()
 
     def on_resize(self) -> None:

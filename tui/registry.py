@@ -29,6 +29,8 @@ class Entry:
     """Word of the ``:`` line; empty: none."""
     is_priority: bool = False
     """Works even while a field is edited."""
+    writes: bool = False
+    """Leads to a form that changes something: struck out in the key line where only reading is allowed."""
 
 
 def bindings(entries: Iterable[Entry]) -> list[BindingType]:

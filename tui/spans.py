@@ -40,6 +40,8 @@ class Role(StrEnum):
     """The top line of the frame."""
     TAB = "tab"
     TAB_ACTIVE = "tab_active"
+    OFF = "off"
+    """What cannot be done now; struck out."""
     LABEL = "label"
     """The name of a field."""
 

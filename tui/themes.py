@@ -39,6 +39,7 @@ DARK: Final = _table(
         Role.TAB: "#8a949e",
         Role.TAB_ACTIVE: "bold #ffffff on #1f4f82",
         Role.LABEL: "#a9c1d9",
+        Role.OFF: "strike #8a949e",
     },
 )
 LIGHT: Final = _table(
@@ -63,6 +64,7 @@ LIGHT: Final = _table(
         Role.TAB: "#5c656e",
         Role.TAB_ACTIVE: "bold #ffffff on #0b4f8a",
         Role.LABEL: "#2b5379",
+        Role.OFF: "strike #5c656e",
     },
 )
 ANSI: Final = _table(
@@ -87,6 +89,7 @@ ANSI: Final = _table(
         Role.TAB: "bright_black",
         Role.TAB_ACTIVE: "reverse",
         Role.LABEL: "cyan",
+        Role.OFF: "strike",
     },
 )
 MONO: Final = _table(
@@ -106,6 +109,7 @@ MONO: Final = _table(
         Role.SELECTED: "bold underline",
         Role.BAR: "bold",
         Role.TAB_ACTIVE: "reverse",
+        Role.OFF: "strike",
     },
 )
 THEMES: Final[Mapping[str, RoleStyles]] = {"dark": DARK, "light": LIGHT, "ansi": ANSI, "mono": MONO}

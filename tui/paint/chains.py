@@ -16,10 +16,10 @@ _COUNT_CELLS: Final = 9
 
 
 def look(context: "Context", place: Place, instrument: str) -> "ChainEditorLook":
-    """Read the chain a place names, with the draft in its options."""
-    from calibstore.services.looks.chain_editor import chain_editor_look
+    """Read the chain a place names, as it is."""
+    from calibstore.services.looks.chain_editor import chain_editor_look, default_chain
 
-    return chain_editor_look(context, place.word(0), instrument=instrument)
+    return chain_editor_look(context, place.word(0) or default_chain(context, instrument))
 
 
 def page(shown: "ChainEditorLook", width: int) -> tuple[Line, ...]:
@@ -65,13 +65,14 @@ def below_text(one: "MemberRow") -> str:
     return f"{one.type} {one.n_below}" + (f" {one.tag}" if one.tag else "")
 
 
-def state_text(shown: "ChainEditorLook") -> str:
+def state_text(shown: "ChainEditorLook", *, is_wide: bool = False) -> str:
     """Return what the draft is, in a few words."""
     live = "live" if shown.is_live else "not searched by processing"
     if not shown.is_changed:
         return f"{len(shown.now)} members, {live}"
     n_in, n_out, n_moved = shown.n_marks
-    return f"DRAFT +{n_in} -{n_out} ~{n_moved}, {live} (nothing written yet)"
+    base = f"; made for state {shown.base_state} of the list" if is_wide else ""
+    return f"DRAFT +{n_in} -{n_out} ~{n_moved}, {live} (nothing written yet{base})"
 
 
 def effect_lines(shown: "ChainEditorLook", width: int) -> list[Line]:
@@ -82,6 +83,8 @@ def effect_lines(shown: "ChainEditorLook", width: int) -> list[Line]:
         return [*rows, line("  ", Span("b", Role.KEY), " puts the draft on the list as it is now; Z throws it away")]
     if not shown.is_changed:
         return [line(Span("no draft: J and K move a member, a puts one in, x takes one out", Role.DIM))]
+    if not shown.is_counted:
+        return [line(Span("counting what this would change ...", Role.DIM))]
     if shown.problem is not None:
         rows = wrapped(f"[{shown.problem.code}] {shown.problem.text}", width, role=Role.FAIL, first="! ", rest="  ")
         rows += wrapped(shown.problem.hint, width, first="  ", rest="  ") if shown.problem.hint else []
@@ -96,6 +99,16 @@ def effect_lines(shown: "ChainEditorLook", width: int) -> list[Line]:
 def empty_lines() -> tuple[Line, ...]:
     """Say what to do where a chain lists nothing."""
     return (line("this chain lists nothing yet"), line(Span("a", Role.KEY), " puts a collection in"))
+
+
+def same_lines() -> tuple[Line, ...]:
+    """Say that nothing differs."""
+    return (line("the draft is the list as it is"), line(Span("D", Role.KEY), " shows all members"))
+
+
+def absent_lines(name: str) -> list[Line]:
+    """Say what to do where a chain is not there."""
+    return [line(f"there is no chain {name}: ", Span("o", Role.KEY), " chooses one")]
 
 
 def difference(shown: "ChainEditorLook") -> tuple["MemberRow", ...]:

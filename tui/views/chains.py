@@ -1,5 +1,6 @@
 """A chain's list under work: a draft beside it, what the draft would change, and its one command."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -10,34 +11,24 @@ from tui.paint import chains as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, side_by_side
-from tui.views.base import View
-from tui.widgets.line_table import Column, LineTable, Row
+from tui.views.chain_draft import ChainDraft, moved, put_back, put_in
+from tui.views.chains_keys import CHAIN_ENTRIES, DRAFT, NOW
+from tui.views.following import RestingView
+from tui.widgets.line_table import LineTable, Row
 from tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
+    from calibstore.errors import CabstandError
     from calibstore.services.context import Context
     from calibstore.services.looks.chain_editor import ChainEditorLook
 
 _NARROW: Final = 60
 """Below this width only the draft is shown."""
+_WIDE: Final = 100
 _LEAST_ROWS: Final = 12
-_NOW: Final = (
-    Column(name="#", width=3, align=">"),
-    Column(name="NOW", keep="end"),
-    Column(name="TAG", width=14, from_width=55),
-    Column(name="N", width=3, align=">", from_width=45),
-)
-_DRAFT: Final = (
-    Column(name="", width=1),
-    Column(name="#", width=3, align=">"),
-    Column(name="DRAFT", keep="end"),
-    Column(name="", width=7),
-    Column(name="TAG", width=14, from_width=55),
-    Column(name="N", width=3, align=">", from_width=45),
-)
 
 
-class ChainsView(View):
+class ChainsView(RestingView):
     """Two tables and the effect below; the draft is kept on disk."""
 
     NAME = "chains"
@@ -55,36 +46,7 @@ class ChainsView(View):
         "If somebody changes the chain meanwhile, the draft is not applied: it says who changed what, and b puts the "
         "draft on the list as it is now. The draft is kept on disk; Z throws it away."
     )
-    ENTRIES: ClassVar[tuple[Entry, ...]] = (
-        Entry(id="chains.down", keys="J", action="move(1)", title="Move down", footer="down",
-              help="Move the member under the cursor one place down."),
-        Entry(id="chains.up", keys="K", action="move(-1)", title="Move up", footer="up",
-              help="Move the member under the cursor one place up: it wins over what it passes."),
-        Entry(id="chains.add", keys="a", action="add", title="Put one in", footer="add",
-              help="Put a collection in before the member under the cursor."),
-        Entry(id="chains.take_out", keys="x", action="take_out", title="Take out", footer="out",
-              help="Take the member under the cursor out of the draft, or put it back."),
-        Entry(id="chains.back", keys="u", action="step_back", title="Step back", footer="undo",
-              help="Take the last step of the draft back."),
-        Entry(id="chains.again", keys="ctrl+r", action="step_again", title="Step again",
-              help="Do the step again that was taken back."),
-        Entry(id="chains.effect", keys="e", action="effect", title="Effect", footer="effect",
-              help="Go to what the draft would change; again: back to the draft."),
-        Entry(id="chains.difference", keys="D", action="difference", title="Only differences", footer="diff",
-              help="Show only members that come in, go out or move; again: all."),
-        Entry(id="chains.apply", keys="A", action="apply", title="Apply", footer="apply..", word="apply",
-              help="Open the form that makes the draft the list: effect once more, then confirm."),
-        Entry(id="chains.rebase", keys="b", action="rebase", title="Rebase the draft", word="rebase",
-              help="Put the draft on the list as it is now, where somebody changed it meanwhile."),
-        Entry(id="chains.discard", keys="Z", action="discard", title="Discard the draft", word="discard",
-              help="Throw the draft away."),
-        Entry(id="chains.other", keys="o", action="other", title="Another chain", footer="chain", word="chain",
-              help="Choose another chain."),
-        Entry(id="chains.states", keys="s", action="states", title="Its states", footer="states",
-              help="Show the states that changed this chain; from there an earlier list can be restored."),
-        Entry(id="chains.timeline", keys="t", action="timeline", title="Timeline with the draft", word="compare",
-              help="Show the timeline of the first type that the draft changes, the draft beside it."),
-    )  # fmt: skip
+    ENTRIES: ClassVar[tuple[Entry, ...]] = CHAIN_ENTRIES
     BINDINGS = bindings(ENTRIES)
     DEFAULT_CSS = """
     ChainsView { layout: vertical; }
@@ -102,20 +64,17 @@ class ChainsView(View):
         super().__init__(id=id)
         self._look: ChainEditorLook | None = None
         self._chain = ""
-        self._draft: tuple[str, ...] | None = None
-        self._base = 0
-        self._former: list[tuple[str, ...]] = []
-        self._taken_back: list[tuple[str, ...]] = []
+        self._draft = ChainDraft()
         self._is_difference = False
         self._wanted = ""
 
     def compose(self) -> ComposeResult:
         """Mount the lists and the effect."""
         with Horizontal(id="lists"):
-            now = LineTable(_NOW, title="NOW", id="now")
+            now = LineTable(NOW, title="NOW", id="now")
             now.can_focus = False  # its cursor follows that of the draft
             yield now
-            yield LineTable(_DRAFT, title="DRAFT", id="draft")
+            yield LineTable(DRAFT, title="DRAFT", id="draft")
         yield TextPane(title="EFFECT", id="effect")
 
     # What the frame asks.
@@ -123,17 +82,19 @@ class ChainsView(View):
     def open(self, place: Place) -> None:
         """Show a chain with the draft kept for it."""
         name = place.word(0) or self._chain
-        if name != self._chain or self._look is None:
-            self._chain = name
-            self._former, self._taken_back = [], []
-            self._draft = None
+        is_new = name != self._chain or self._look is None
+        if is_new:
+            self._chain, self._look = name, None
+            self._draft.forget()
         self.set_class(place.option("show") == "effect", "reading")
         self.call_after_refresh((self._effect if self.has_class("reading") else self._table).focus)
-        self._read_look(is_new=self._draft is None)
+        self._read_look(is_new=is_new)
 
     def crumb(self) -> str:
         """Return the chain and the state of its draft."""
-        return f"{self._chain}  {paint.state_text(self._look)}" if self._look is not None else self._chain
+        if self._look is None:
+            return self._chain
+        return f"{self._chain}  {paint.state_text(self._look, is_wide=self.size.width >= _WIDE)}"
 
     def thing(self) -> str:
         """Return the name under the cursor."""
@@ -197,34 +158,61 @@ class ChainsView(View):
         return f"chain/{self._chain}"
 
     def _read_look(self, *, is_new: bool = False) -> None:
+        """Read the list and the draft; the effect once no key comes."""
         name, instrument, drafts = self._chain, self.frame.instrument, self.frame.drafts
-        draft, base = self._draft, self._base
+        draft, base = self._draft.names, self._draft.base_state
 
         def question(context: "Context") -> "tuple[ChainEditorLook, tuple[str, ...] | None, int]":
-            from calibstore.services.looks.chain_editor import chain_editor_look
+            from calibstore.services.looks.chain_editor import chain_editor_look, default_chain
 
-            wanted, begun = draft, base
-            if is_new:
-                chain = name or chain_editor_look(context, "", instrument=instrument).chain
-                kept = drafts.load(f"chain/{chain}")
-                if kept is not None and isinstance(kept.content.get("draft"), list):
-                    wanted = tuple(str(one) for one in kept.content["draft"])
-                    begun = int(kept.content.get("base") or 0)
-            look = chain_editor_look(context, name, instrument=instrument, draft=wanted, base_state=begun)
+            wanted, begun, chain = draft, base, name or default_chain(context, instrument)
+            kept = drafts.load(f"chain/{chain}") if is_new else None
+            if kept is not None and isinstance(kept.content.get("draft"), list):
+                wanted = tuple(str(one) for one in kept.content["draft"])
+                begun = int(kept.content.get("base") or 0)
+            look = chain_editor_look(context, chain, draft=wanted, base_state=begun, with_effect=False)
             if wanted is not None and wanted == tuple(one.name for one in look.now):
                 # Applied, or moved back: nothing is left to keep.
-                return chain_editor_look(context, look.chain, instrument=instrument), None, 0
+                return chain_editor_look(context, chain), None, 0
             return look, wanted, begun
 
-        self.read(question, lambda answer: self._arrived(*answer))
+        self.read(question, lambda answer: self._arrived(*answer), failed=self._failed)
 
     def _arrived(self, look: "ChainEditorLook", draft: tuple[str, ...] | None, base: int) -> None:
-        self._chain = look.chain
+        if draft is None and self._draft.base_state not in (0, look.version):
+            self._draft.forget()  # applied: steps before it were made for another list
+        self._chain, self._look = look.chain, look
+        self._draft.names, self._draft.base_state = draft, base
         if draft is None:
             self.frame.drafts.discard(self._key)
-        self._draft, self._base, self._look = draft, base, look
         self.moved(Place(self.NAME, (look.chain,), self.place.options))
         self._show()
+        if not look.is_counted:
+            self.when_resting(self._read_effect)
+
+    def _failed(self, problem: "CabstandError") -> None:
+        """Show nothing of another chain under the name of one that is not there."""
+        self._look = None
+        for table in (self._now, self._table):
+            table.show_rows([], empty=())
+        self._effect.show(paint.absent_lines(self._chain))
+        self.frame.report(problem)
+
+    def _read_effect(self) -> None:
+        """Read what the draft would change."""
+        name, draft, base = self._chain, self._draft.names, self._draft.base_state
+
+        def question(context: "Context") -> "ChainEditorLook":
+            from calibstore.services.looks.chain_editor import chain_editor_look
+
+            return chain_editor_look(context, name, draft=draft, base_state=base)
+
+        def then(look: "ChainEditorLook") -> None:
+            if (name, draft, base) == (self._chain, self._draft.names, self._draft.base_state):
+                self._look = look
+                self._paint_effect()
+
+        self.read(question, then, group="effect")
 
     def _show(self) -> None:
         look = self._look
@@ -236,7 +224,11 @@ class ChainsView(View):
         drafted = paint.difference(look) if self._is_difference else look.draft
         self._table.pane_title = "DRAFT" if look.is_changed else "DRAFT (as it is)"
         rows = [Row(one.name, paint.draft_cells(one, look.chain)) for one in drafted]
-        self._table.show_rows(rows, cursor_key=self._wanted, empty=paint.empty_lines())
+        at, is_here = self._table.cursor_row, any(row.key == self._table.cursor_key for row in rows)
+        empty = paint.same_lines() if self._is_difference and look.draft else paint.empty_lines()
+        self._table.show_rows(rows, cursor_key=self._wanted, empty=empty)
+        if not self._wanted and not is_here:
+            self._table.move_to(at)
         self._wanted = ""
         self._paint_effect()
 
@@ -246,48 +238,50 @@ class ChainsView(View):
 
     # The draft.
 
-    def _names(self) -> list[str]:
-        look = self._look
-        return [one.name for one in look.draft if one.mark != "-"] if look is not None else []
+    def _names(self) -> tuple[str, ...]:
+        if self._draft.names is not None or self._look is None:
+            return self._draft.names or ()
+        return tuple(one.name for one in self._look.now)
 
-    def _set(self, names: list[str], cursor: str) -> None:
-        if self._look is None:
-            return
-        self._former.append(tuple(self._names()))
-        self._taken_back.clear()
-        self._use(tuple(names), cursor)
+    def _set(self, names: Sequence[str], cursor: str) -> None:
+        if self._look is not None:
+            self._draft.go(names, self._draft.base_state or self._look.version)
+            self._drafted(cursor)
 
-    def _use(self, names: tuple[str, ...], cursor: str = "") -> None:
-        look = self._look
-        assert look is not None
-        self._draft, self._base = names, self._base or look.version
+    def _drafted(self, cursor: str = "") -> None:
+        """Keep the draft and show it."""
         self._wanted = cursor
-        self.frame.drafts.save(self._key, {"draft": list(names), "base": self._base})
+        names, base = self._draft.names, self._draft.base_state
+        if names is None:
+            self.frame.drafts.discard(self._key)
+        else:
+            self.frame.drafts.save(self._key, {"draft": list(names), "base": base})
+            self.say(f"draft kept; made for state {base} of the list, which is looked at again when it is applied")
         self._read_look()
 
     def action_move(self, step: int) -> None:
         """Move the member under the cursor."""
-        names, name = self._names(), self._table.cursor_key
+        names, name = self._names(), self._wanted or self._table.cursor_key
+        if not name:
+            return
         if name not in names:
             self.say("this one goes out: x puts it back")
             return
-        at = names.index(name)
-        if 0 <= at + step < len(names):
-            names.insert(at + step, names.pop(at))
-            self._set(names, name)
+        found = moved(names, name, step)
+        if found is None:
+            self.say("it stands last" if step > 0 else "it stands first")
+        else:
+            self._set(found, name)
 
     def action_take_out(self) -> None:
         """Take a member out, or put it back where it was."""
-        look, names, name = self._look, self._names(), self._table.cursor_key
+        look, names, name = self._look, self._names(), self._wanted or self._table.cursor_key
         if look is None or not name:
             return
         if name in names:
-            names.remove(name)
-        else:
-            shown = [one.name for one in look.draft]
-            before = [one for one in shown[: shown.index(name)] if one in names]
-            names.insert(names.index(before[-1]) + 1 if before else 0, name)
-        self._set(names, name)
+            self._set([one for one in names if one != name], name)
+        elif name in (shown := [one.name for one in look.draft]):
+            self._set(put_back(names, name, shown), name)
 
     def action_add(self) -> None:
         """Choose a collection to put in."""
@@ -299,28 +293,24 @@ class ChainsView(View):
             return
 
         def then(name: str | None) -> None:
-            if name:
-                names, here = self._names(), self._table.cursor_key
-                names.insert(names.index(here) if here in names else 0, name)
-                self._set(names, name)
+            if name and name not in self._names():
+                self._set(put_in(self._names(), name, self._table.cursor_key), name)
 
         self.app.push_screen(PickDialog(f"PUT INTO {look.chain}", look.candidates), then)
 
     def action_step_back(self) -> None:
         """Take the last step back."""
-        if not self._former:
-            self.say("there is no step to take back")
-            return
-        self._taken_back.append(tuple(self._names()))
-        self._use(self._former.pop())
+        if self._draft.go_back():
+            self._drafted()
+        else:
+            self.say("there is no step of the draft to take back; s shows the states, where a change is undone")
 
     def action_step_again(self) -> None:
         """Do the last step again."""
-        if not self._taken_back:
+        if self._draft.go_again():
+            self._drafted()
+        else:
             self.say("there is no step to do again")
-            return
-        self._former.append(tuple(self._names()))
-        self._use(self._taken_back.pop())
 
     def action_rebase(self) -> None:
         """Put the draft on the list as it is now."""
@@ -328,19 +318,17 @@ class ChainsView(View):
         if look is None or not look.changed_by:
             self.say("nobody changed this chain since the draft was begun")
             return
-        self._base = look.version
-        self._set(list(look.rebased), self._table.cursor_key)
+        self._draft.go(look.rebased, look.version)
+        self._drafted(self._table.cursor_key)
 
     def action_discard(self) -> None:
         """Throw the draft away; u brings it back while this screen stays open."""
-        if self._draft is None:
+        if self._draft.names is None:
             self.say("there is no draft")
             return
-        self._former.append(tuple(self._names()))
-        self._draft, self._base = None, 0
-        self.frame.drafts.discard(self._key)
+        self._draft.go(None, 0)
+        self._drafted()
         self.say("the draft is thrown away; u brings it back")
-        self._read_look()
 
     # Going on.
 
@@ -364,22 +352,36 @@ class ChainsView(View):
             self.say("there is nothing to apply: the draft is the list as it is")
         elif look.changed_by:
             self.say(f"{look.chain} changed since the draft was begun: b puts the draft on the list as it is now")
+        elif not look.is_counted:
+            self.say("wait until the effect is counted: it is shown below")
         elif look.problem is not None:
             self.say(f"[{look.problem.code}] {look.problem.text}")
         else:
             # What was once typed into this form is not what is applied: the draft is here.
             self.frame.fill_in("collection-chain", dict(look.given), is_fresh=True)
+            if self.frame.is_read_only:
+                self.say("READ-ONLY: this form shows the effect and cannot be run; :write allows writing")
 
     def action_other(self) -> None:
         """Choose another chain."""
-        look = self._look
-        if look is not None:
+        instrument = self.frame.instrument
 
-            def then(name: str | None) -> None:
-                if name:
-                    self.go(Place(self.NAME, (name,)))
+        def question(context: "Context") -> tuple[str, ...]:
+            from calibstore.services.looks.chain_editor import chain_names
 
-            self.app.push_screen(PickDialog("WHICH CHAIN", look.chains), then)
+            return chain_names(context, instrument)
+
+        def chosen(name: str | None) -> None:
+            if name:
+                self.go(Place(self.NAME, (name,)))
+
+        def then(names: tuple[str, ...]) -> None:
+            if names:
+                self.app.push_screen(PickDialog("WHICH CHAIN", names), chosen)
+            else:
+                self.say("there is no chain yet: :collection-chain makes one")
+
+        self.read(question, then, group="chains")
 
     def action_states(self) -> None:
         """Show the states that changed this chain."""

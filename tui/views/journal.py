@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
 from tui.paint import journal as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line
-from tui.views.base import View
+from tui.views.following import FollowingView
 from tui.widgets.line_table import Column, Deliver, LineTable, Row
 from tui.widgets.text_pane import TextPane
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.journal import EntryLook, EntryRow, JournalLook, SealLook
 
-FOLLOW_S: Final = 0.25
-"""The entry follows the cursor when it rests this long; 0 follows at once [s]."""
 _LEAST_ROWS: Final = 12
 _COLUMNS: Final = (
     Column(name="STATE", width=6, align=">"),
@@ -32,7 +29,7 @@ _WIDE_COLUMNS: Final = tuple(Column(name=one.name, width=20) if one.name == "VER
 _WIDE: Final = 110
 
 
-class JournalView(View):
+class JournalView(FollowingView):
     """A table of entries that reads windows, and the entry under the cursor whole."""
 
     NAME = "journal"
@@ -75,7 +72,6 @@ class JournalView(View):
         self._entry: EntryLook | None = None
         self._filter = ""
         self._ticket = ""
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Mount the table and the entry."""
@@ -144,16 +140,6 @@ class JournalView(View):
         event.stop()
         self._paint_entry()
 
-    def on_line_list_row_highlighted(self, event: LineTable.RowHighlighted) -> None:
-        """Let the entry follow once the cursor rests."""
-        event.stop()
-        if self._timer is not None:
-            self._timer.stop()
-        if FOLLOW_S > 0:
-            self._timer = self.set_timer(FOLLOW_S, self._follow)
-        else:
-            self._follow()
-
     def on_line_list_row_selected(self, event: LineTable.RowSelected) -> None:
         """Read the entry whole."""
         event.stop()
@@ -194,7 +180,8 @@ class JournalView(View):
 
         self.read(question, then, group=f"window {offset}")
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Read the row under the cursor."""
         key = self._table.cursor_key
         if not key or (self._entry is not None and self._entry.row.state == int(key)):
             return

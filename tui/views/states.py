@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
 from tui.paint import states as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line
-from tui.views.base import View
+from tui.views.following import FollowingView
 from tui.widgets.line_table import Column, Deliver, LineTable, Row
 from tui.widgets.text_pane import TextPane
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.states import ListThen, StateRow, StatesLook
 
-FOLLOW_S: Final = 0.25
-"""The details follow the cursor when it rests this long; 0 follows at once [s]."""
 _LEAST_ROWS: Final = 12
 _COLUMNS: Final = (
     Column(name="STATE", width=6, align=">"),
@@ -31,7 +28,7 @@ _COLUMNS: Final = (
 )
 
 
-class StatesView(View):
+class StatesView(FollowingView):
     """A table of states that reads windows, and the one under the cursor."""
 
     NAME = "states"
@@ -74,7 +71,6 @@ class StatesView(View):
         self._look: StatesLook | None = None
         self._chain = ""
         self._shown: tuple[StateRow, ListThen | None] | None = None
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Mount the table and the details."""
@@ -115,16 +111,6 @@ class StatesView(View):
         event.stop()
         self._paint_state()
 
-    def on_line_list_row_highlighted(self, event: LineTable.RowHighlighted) -> None:
-        """Let the details follow once the cursor rests."""
-        event.stop()
-        if self._timer is not None:
-            self._timer.stop()
-        if FOLLOW_S > 0:
-            self._timer = self.set_timer(FOLLOW_S, self._follow)
-        else:
-            self._follow()
-
     def on_line_list_row_selected(self, event: LineTable.RowSelected) -> None:
         """Read the journal entry."""
         event.stop()
@@ -142,7 +128,7 @@ class StatesView(View):
         self._look = look
         self._table.pane_title = paint.title(look)
         self._table.show_source(look.n_states, self._fetch, empty=paint.empty_lines(look.chain))
-        self._follow()
+        self.follow()
 
     def _fetch(self, offset: int, limit: int, deliver: Deliver) -> None:
         chain = self._chain
@@ -155,11 +141,12 @@ class StatesView(View):
         def then(rows: "tuple[StateRow, ...]") -> None:
             deliver([Row(str(one.entry.state), paint.row_cells(one)) for one in rows])
             if self._shown is None:
-                self._follow()
+                self.follow()
 
         self.read(question, then, group=f"window {offset}")
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Read the row under the cursor."""
         at, chain = self._table.cursor_row, self._chain
         if self._look is None or not self._look.n_states:
             return

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from calibstore.commands.fields import to_line
 from calibstore.commands.store import CollectionChain
-from calibstore.errors import CabstandError
+from calibstore.errors import CabstandError, ConflictError, NotFoundError
 from calibstore.model.chain_lists import change_between, rebased
-from calibstore.model.collections import CollectionType
+from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.data_id import DataId
 from calibstore.model.names import find_name, top_chain_of
 from calibstore.model.times import timespan_text
@@ -18,6 +18,7 @@ from calibstore.services.doors import execute
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
+    from calibstore.model.records import CollectionRecord
     from calibstore.model.search_path import CollectionTree
     from calibstore.services.actions import Effect
 
@@ -77,8 +78,6 @@ class ChainEditorLook:
     """One chain under work."""
 
     chain: str
-    chains: tuple[str, ...]
-    """Every chain, top chains first."""
     version: int
     """State that last changed the list."""
     version_text: str
@@ -97,6 +96,8 @@ class ChainEditorLook:
     is_live: bool
     """Whether processing searches this list."""
     is_changed: bool
+    is_counted: bool = True
+    """Whether the effect was looked for; nothing below is told where it was not."""
     effects: tuple[EffectRow, ...] = ()
     past: int = 0
     tonight: int = 0
@@ -121,7 +122,12 @@ class ChainEditorLook:
 
 
 def chain_editor_look(
-    context: Context, chain: str, *, instrument: str = "", draft: Sequence[str] | None = None, base_state: int = 0
+    context: Context,
+    chain: str,
+    *,
+    draft: Sequence[str] | None = None,
+    base_state: int = 0,
+    with_effect: bool = True,
 ) -> ChainEditorLook:
     """Read a chain and what a draft of its list would change; nothing is written.
 
@@ -130,26 +136,29 @@ def chain_editor_look(
     context : Context
         The repository.
     chain : str
-        Its name; empty for the instrument's top chain.
-    instrument : str
-        Whose top chain, and whose exposures are counted.
+        Its name.
     draft : sequence of str, optional
         Members in search order; by default as it is.
     base_state : int
         State of the list the draft was made for; 0: as it is now.
+    with_effect : bool
+        Look for what would change, too.
 
     Raises
     ------
-    CabstandError
-        If there is no such chain.
+    NotFoundError
+        E-NOPARENT: there is no such chain.
+    ConflictError
+        E-COLLECTIONTYPE: it is a collection of another type.
     """
     with context.unit_of_work() as uow:
-        chain = chain or top_chain_of(instrument or next(iter(uow.repository.instruments()), ""))
         found = _read(uow, chain, draft, base_state)
     command = _command(found, draft)
     if command is None:
         return found
-    found = replace(found, line=to_line(command, reason=context.reason), given=_given(command))
+    found = replace(found, is_counted=with_effect, line=to_line(command, reason=context.reason), given=_given(command))
+    if not with_effect:
+        return found
     try:
         effect = execute(replace(command, base_state=None), context, dry_run=True)
     except CabstandError as problem:
@@ -157,8 +166,37 @@ def chain_editor_look(
     return _with_effect(context, found, effect)
 
 
+def default_chain(context: Context, instrument: str) -> str:
+    """Return the top chain of an instrument, else of the first one there is."""
+    with context.unit_of_work() as uow:
+        return top_chain_of(instrument or next(iter(uow.repository.instruments()), ""))
+
+
+def chain_names(context: Context, instrument: str) -> tuple[str, ...]:
+    """Return every chain: the instrument's top chain, those of the others, then by name."""
+    with context.unit_of_work() as uow:
+        names = uow.associations.tree().children
+        tops = [top_chain_of(one) for one in (instrument, *uow.repository.instruments()) if one]
+    return tuple(dict.fromkeys([*(one for one in tops if one in names), *sorted(names)]))
+
+
+def _chain(uow: "UnitOfWork", name: str) -> "CollectionRecord":
+    record = uow.collections.find(name)
+    if record is not None and record.type is CollectionType.CHAINED:
+        return record
+    if record is not None:
+        raise ConflictError(
+            f"{name} is a {record.type} collection; only CHAINED ones list others",
+            hint="o chooses a chain, or cabstand query-collections --collection-type chained",
+            code="E-COLLECTIONTYPE",
+        )
+    near = did_you_mean(name, [one.name for one in uow.collections.list(types=(CollectionType.CHAINED,))])
+    hint = f"did you mean {near}?" if near else "o chooses one, or cabstand query-collections --collection-type chained"
+    raise NotFoundError(f"no chain {name!r}", hint=hint, code="E-NOPARENT")
+
+
 def _read(uow: "UnitOfWork", chain: str, draft: Sequence[str] | None, base_state: int) -> ChainEditorLook:
-    record = uow.collections.get(chain)
+    record = _chain(uow, chain)
     tree = uow.associations.tree()
     old = tree.children.get(chain, ())
     version = uow.collections.last_change(record)
@@ -171,7 +209,6 @@ def _read(uow: "UnitOfWork", chain: str, draft: Sequence[str] | None, base_state
     who = [found for state in since if (found := uow.journal.entry(state)) is not None]
     return ChainEditorLook(
         chain=chain,
-        chains=tuple(dict.fromkeys([*(one for one in tops if one in tree.children), *sorted(tree.children)])),
         version=version,
         version_text=f"state {version}, {entry.user}: {entry.summary}" if entry else f"state {version}",
         base_state=base,

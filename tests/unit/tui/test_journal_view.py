@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tui.views import journal as view_module
+from tui.views import following
 
 
 @pytest.fixture(autouse=True)
 def follows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(following, "FOLLOW_S", 0.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from calibstore.commands.store import CollectionChain
 from tui.spans import plain_text
-from tui.views import states as view_module
+from tui.views import following
 
 TOP = "LATISS/calib"
 A, B = f"{TOP}/DM-1", f"{TOP}/DM-2"
@@ -15,7 +15,7 @@ A, B = f"{TOP}/DM-1", f"{TOP}/DM-2"
 
 @pytest.fixture(autouse=True)
 def follows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(following, "FOLLOW_S", 0.0)
 
 
 @pytest.fixture

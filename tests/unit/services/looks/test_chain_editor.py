@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from calibstore.commands.store import CollectionChain
-from calibstore.errors import NotFoundError
-from calibstore.services.looks.chain_editor import chain_editor_look
+from calibstore.errors import ConflictError, NotFoundError
+from calibstore.services.looks.chain_editor import chain_editor_look, chain_names, default_chain
 
 TOP = "LATISS/calib"
 A, B, C = (f"{TOP}/DM-{n}" for n in (1, 2, 3))
@@ -31,7 +31,7 @@ def marks(look: Any) -> list[tuple[str, str, int]]:
 
 
 def test_without_a_draft_the_list_stands_as_it_is(repo: Any) -> None:
-    look = chain_editor_look(repo.context, "", instrument="LATISS")
+    look = chain_editor_look(repo.context, default_chain(repo.context, "LATISS"))
     assert look.chain == TOP
     assert look.is_live
     assert not look.is_changed
@@ -90,5 +90,20 @@ def test_a_refused_draft_says_why(strict_repo: Any) -> None:
 
 
 def test_an_unknown_chain_is_refused(repo: Any) -> None:
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError) as caught:
         chain_editor_look(repo.context, "LATISS/calibs")
+    assert (caught.value.code, caught.value.hint) == ("E-NOPARENT", "did you mean LATISS/calib?")
+    with pytest.raises(ConflictError) as refused:
+        chain_editor_look(repo.context, f"{A}/t/bias.20240101a")
+    assert refused.value.code == "E-COLLECTIONTYPE"
+
+
+def test_chains_are_offered_the_own_top_chain_first(repo: Any) -> None:
+    repo.add_chain("A/chain", [])
+    assert chain_names(repo.context, "LATISS")[:2] == (TOP, "A/chain")
+
+
+def test_the_list_may_be_read_without_its_effect(repo: Any) -> None:
+    look = chain_editor_look(repo.context, TOP, draft=(B, C), with_effect=False)
+    assert (look.is_changed, look.is_counted, look.effects, look.past) == (True, False, (), 0)
+    assert marks(look) == marks(chain_editor_look(repo.context, TOP, draft=(B, C)))
