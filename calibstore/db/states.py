@@ -231,7 +231,7 @@ class States:
         return found
 
     def references(self, of: CollectionRow) -> tuple[int, ...]:
-        """Return the states whose rows need a collection: members, lists it is in, datasets born in it."""
+        """Return the states whose rows need a collection: members, lists it is in, datasets born in it and their links."""
         states: set[int] = set()
         for table, column in (
             (chain_edge, chain_edge.c.child_id),
@@ -241,6 +241,14 @@ class States:
             (dataset, dataset.c.run_id),
         ):
             query = sa.select(table.c.opened_state).distinct().where(column == of.id, table.c.closed_state.is_(None))
+            states.update(self._connection.scalars(query))
+        for link in _LINKS.values():
+            query = (
+                sa.select(link.c.opened_state)
+                .distinct()
+                .join(dataset, dataset.c.id == link.c.dataset_id)
+                .where(dataset.c.run_id == of.id, link.c.closed_state.is_(None))
+            )
             states.update(self._connection.scalars(query))
         return tuple(sorted(states))
 

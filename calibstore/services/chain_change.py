@@ -281,7 +281,11 @@ def _check_base(command: CollectionChain, now: tuple[str, ...], uow: "UnitOfWork
 
 def _rebased_hint(command: CollectionChain, then: tuple[str, ...], now: tuple[str, ...], state: int) -> str:
     if command.mode == "pop":
-        wanted = ListChange(mode="remove", children=popped(then, command.children, parent=command.parent))
+        try:
+            wanted = ListChange(mode="remove", children=popped(then, command.children, parent=command.parent))
+        except NotFoundError:
+            # Not even then was there such a place; that the list changed is what must be told.
+            return f"look at the list as it is: cabstand query-collections {command.parent} --chains table"
     else:
         wanted = ListChange(mode=command.mode, children=command.children, drop=command.drop)
     moved = rebased(wanted, then, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from calibstore.db.states import CollectionRow, LinkRow, StateRows, StateSummary
-from calibstore.errors import WorkflowError
+from calibstore.errors import ConflictError, WorkflowError
 from calibstore.model.collections import CollectionType
 from calibstore.model.names import top_chain_of
 from calibstore.model.records import JournalEntry
@@ -74,6 +74,7 @@ def read_reversal(uow: "UnitOfWork", ledger: Ledger, entry: JournalEntry, *, bas
     _check_later(uow, ledger, entry, rows, base)
     closing = _closing(uow, entry, rows)
     _check_data(uow, entry, rows)
+    _check_place(uow, entry, rows, lists)
     before, after = _views(uow, rows, lists, base)
     return Reversal(
         entry=entry,
@@ -225,6 +226,31 @@ def _check_data(uow: "UnitOfWork", entry: JournalEntry, rows: StateRows) -> None
             hint="cabstand journal tells who removed their RUN",
             code="E-LATER",
         )
+
+
+def _check_place(uow: "UnitOfWork", entry: JournalEntry, rows: StateRows, lists: dict[str, tuple[str, ...]]) -> None:
+    """Refuse lists and links whose collections were removed since, and lists that would contain themselves by now."""
+    now = uow.associations.tree()
+    types = {name: type_ for name, type_ in now.types.items() if name not in {one.name for one in rows.made}}
+    types |= {one.name: one.type for one in rows.removed}
+    needed = {name for members in lists.values() for name in members} | {one.collection for one in rows.closed}
+    gone = sorted(needed - types.keys())
+    if gone:
+        raise WorkflowError(
+            f"state {entry.state} cannot be undone: {', '.join(gone[:_SHOWN])}, which it needs, was removed since",
+            hint=f"undo its removal first: cabstand history {gone[0]}",
+            code="E-LATER",
+        )
+    tree = CollectionTree(types, {**now.children, **lists})
+    for name in lists:
+        try:
+            tree.refuse_cycle(name)
+        except ConflictError as problem:
+            raise WorkflowError(
+                f"state {entry.state} cannot be undone: {problem.message}, as the lists are by now",
+                hint=f"take out what was put in since: cabstand history {name}",
+                code="E-LATER",
+            ) from problem
 
 
 def _views(uow: "UnitOfWork", rows: StateRows, lists: dict[str, tuple[str, ...]], base: int) -> tuple[View, View]:

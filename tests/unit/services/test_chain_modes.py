@@ -289,3 +289,12 @@ def test_a_line_with_every_option_is_read_again(repo: Any) -> None:
         chain(CHAIN, mode="redefine", empty=True),
     ):
         assert read_line(to_line(one)).build() == one
+
+
+def test_pop_of_a_place_that_the_list_never_had_then_tells_first_that_it_changed_e_changed(repo: Any) -> None:
+    base = last_state(repo)
+    repo.do(chain(CHAIN, "d"))
+    with pytest.raises(WorkflowError) as caught:
+        repo.do(chain(CHAIN, "3", mode="pop", base_state=base))
+    assert caught.value.code == "E-CHANGED"
+    assert f"query-collections {CHAIN}" in caught.value.hint
