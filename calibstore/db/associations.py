@@ -13,17 +13,17 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from calibstore.db.offers import Offer, first_offers
 from calibstore.db.schema import certification, chain_edge, collection, dataset, exposure, journal, tag_member
 from calibstore.db.state_watch import StateWatch
 from calibstore.model.collections import CollectionType
 from calibstore.model.links import HeldLinks, Link
-from calibstore.model.search_path import CollectionTree, Member
+from calibstore.model.search_path import CollectionTree
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 
 _CHUNK: Final = 1000
 _ROWS_PER_QUESTION: Final = 15
 """Facts that are read in bulk in the time that one question for a few takes."""
-_child = collection.alias("child")
 # Written out, not bound: a thousand ids are then one short text, and more than any database's limit of parameters.
 _IDS: Final[sa.BindParameter[Any]] = sa.bindparam("ids", expanding=True, literal_execute=True, type_=sa.BigInteger)
 _TYPES: Final[sa.BindParameter[Any]] = sa.bindparam("types", expanding=True)
@@ -142,55 +142,6 @@ _ONE_END: Final[sa.BindParameter[Any]] = sa.bindparam("end_tai_ns", type_=sa.Big
 _ONE_BEGIN: Final[sa.BindParameter[Any]] = sa.bindparam("begin_tai_ns", type_=sa.BigInteger)
 
 
-def _offers() -> Any:
-    """Return the statement of one look-up: every place below the tops, and what it offers for a time.
-
-    One pass: from chain to child, and at each child one probe of the index of its own table.
-    """
-    child = chain_edge.c.child_id
-    reached = (
-        sa.select(
-            sa.cast(sa.literal_column("0"), sa.BigInteger).label("chain_id"),
-            sa.literal_column("0", sa.Integer).label("position"),
-            collection.c.id.label("child_id"),
-            collection.c.type.label("type"),
-        )
-        .where(collection.c.name.in_(sa.bindparam("tops", expanding=True)), collection.c.closed_state.is_(None))
-        .cte("reached", recursive=True)
-    )
-    reached = reached.union(
-        sa.select(chain_edge.c.chain_id, chain_edge.c.position, child, _child.c.type)
-        .select_from(
-            reached.join(chain_edge, chain_edge.c.chain_id == reached.c.child_id).join(_child, _child.c.id == child)
-        )
-        .where(chain_edge.c.closed_state.is_(None))
-    )
-    arms = []
-    for types, table, into, dataset_id in (
-        ((CollectionType.CHAINED, CollectionType.CALIBRATION), certification, certification.c.collection_id, None),
-        ((CollectionType.TAGGED,), tag_member, tag_member.c.collection_id, None),
-        ((CollectionType.RUN,), dataset, dataset.c.run_id, dataset.c.id),
-    ):
-        found = [
-            into == reached.c.child_id,
-            table.c.dataset_type == sa.bindparam("dataset_type"),
-            table.c.data_key == sa.bindparam("data_key"),
-            table.c.closed_state.is_(None),
-        ]
-        columns: tuple[Any, ...] = _ALWAYS[:2]
-        if table is certification:
-            columns = (certification.c.begin_tai_ns, certification.c.end_tai_ns)
-            found += [table.c.begin_tai_ns < _ONE_END, table.c.end_tai_ns > _ONE_BEGIN]
-        arms.append(
-            sa.select(reached, table.c.dataset_id if dataset_id is None else dataset_id, *columns)
-            .select_from(reached.outerjoin(table, sa.and_(*found)))
-            .where(reached.c.type.in_([str(one) for one in types]))
-        )
-    return sa.union_all(*arms)
-
-
-_OFFERS: Final = _offers()
-_NAMES: Final = sa.select(collection.c.id, collection.c.name).where(collection.c.id.in_(_IDS))
 _SPANS: Final = (
     sa.select(exposure.c.id, exposure.c.begin_tai_ns, exposure.c.end_tai_ns)
     .where(
@@ -201,19 +152,6 @@ _SPANS: Final = (
     .order_by(exposure.c.begin_tai_ns, exposure.c.id)
 )
 _LAST: Final = sa.select(sa.func.max(journal.c.state))
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A dataset that the first collection with a match offers for a time."""
-
-    member: Member
-    order: int
-    """Place of the collection in search order, from 1 on."""
-    dataset_id: str
-    run: str
-    timespan: Timespan | None
-    """None in a RUN or TAGGED collection: always valid."""
 
 
 class Associations:
@@ -300,45 +238,8 @@ class Associations:
     def offers(
         self, dataset_type: str, data_key: str, timespan: Timespan | None, tops: Sequence[str]
     ) -> tuple[Offer, ...]:
-        """Return what one look-up finds: nothing, one dataset, or several between which it cannot choose.
-
-        Parameters
-        ----------
-        dataset_type, data_key : str
-            What is looked for.
-        timespan : Timespan or None
-            The whole exposure; None skips CALIBRATION collections.
-        tops : sequence of str
-            Where the search begins, in order.
-        """
-        asked = {
-            "tops": list(tops),
-            "dataset_type": dataset_type,
-            "data_key": data_key,
-            "begin_tai_ns": timespan.begin_tai_ns if timespan else MAX_TAI_NS,
-            "end_tai_ns": timespan.end_tai_ns if timespan else MIN_TAI_NS,
-        }
-        offered: dict[int, list[tuple[str, Timespan | None]]] = {}
-        places: dict[int, dict[int, int]] = {}
-        kinds: dict[int, str] = {}
-        for chain, position, child, kind, dataset_id, begin, end in _fetch(self._connection, _OFFERS, asked):
-            kinds[child] = kind
-            places.setdefault(chain, {})[child] = position
-            if dataset_id is not None:
-                some = offered.setdefault(child, [])
-                one = (dataset_id, Timespan(begin, end) if kind == CollectionType.CALIBRATION else None)
-                if one not in some:
-                    some.append(one)
-        if not offered:
-            return ()
-        starts = self._in_order_of(tops, places.get(0, {})) if len(places.get(0, {})) > 1 else list(places[0])
-        path, order = _first_offering(starts, places, kinds, offered)
-        names = dict(_fetch(self._connection, _NAMES, {"ids": path}))
-        member = Member(names[path[-1]], CollectionType(kinds[path[-1]]), tuple(names[one] for one in path[:-1]))
-        found = offered[path[-1]]
-        facts = {row[0]: row[1] for row in _fetch(self._connection, _FACTS, {"datasets": [one[0] for one in found]})}
-        offers = (Offer(member, order, one, facts[one], timespan) for one, timespan in found)
-        return tuple(sorted(offers, key=lambda offer: offer.timespan or Timespan()))
+        """Return what one look-up finds; see `calibstore.db.offers.first_offers`."""
+        return first_offers(self._connection, dataset_type, data_key, timespan, tops)
 
     def spans(self, instrument: str, timespan: Timespan) -> list[tuple[int, int, int]]:
         """Return (id, begin, end [TAI ns]) of the exposures that share an instant with a range, in time order."""
@@ -348,11 +249,6 @@ class Associations:
             "end_tai_ns": timespan.end_tai_ns,
         }
         return _fetch(self._connection, _SPANS, asked)
-
-    def _in_order_of(self, tops: Sequence[str], found: Mapping[int, int]) -> list[int]:
-        names = dict(_fetch(self._connection, _NAMES, {"ids": list(found)}))
-        ids = {name: one for one, name in names.items()}
-        return [ids[name] for name in dict.fromkeys(tops) if name in ids]
 
 
 class _StoredFacts:
@@ -408,29 +304,3 @@ def _fetch(connection: Connection, statement: Any, asked: Mapping[str, Any]) -> 
 
 def _chunks(ids: Sequence[int]) -> Iterable[list[int]]:
     return (list(ids[start : start + _CHUNK]) for start in range(0, len(ids), _CHUNK))
-
-
-def _first_offering(
-    starts: Sequence[int],
-    places: Mapping[int, Mapping[int, int]],
-    kinds: Mapping[int, str],
-    offered: Mapping[int, object],
-) -> tuple[list[int], int]:
-    """Return the way to the first collection with an offer, in search order, and its place."""
-    seen: set[int] = set()
-    order = 0
-    stack = [[one] for one in reversed(starts)]
-    while stack:
-        path = stack.pop()
-        at = path[-1]
-        if at in seen:
-            continue
-        seen.add(at)
-        if kinds[at] != CollectionType.CHAINED:
-            order += 1
-            if at in offered:
-                return path, order
-        else:
-            children = places.get(at, {})
-            stack += [[*path, child] for child in sorted(children, key=children.__getitem__, reverse=True)]
-    raise AssertionError("an offer that nothing leads to")

@@ -13,6 +13,8 @@ from calibstore.model.camera import Camera
 from calibstore.model.codec import canonical_json, from_plain
 from calibstore.model.records import DatasetTypeRecord, RepositoryRecord
 
+_DIMENSIONS = sa.select(s.dataset_type.c.dimensions_json).where(s.dataset_type.c.name == sa.bindparam("name"))
+
 
 class Repository:
     """What the repository is and what it knows of cameras and dataset types."""
@@ -143,6 +145,11 @@ class Repository:
             )
             for row in rows
         }
+
+    def dimensions(self, dataset_type: str) -> tuple[str, ...] | None:
+        """Return the dimensions of a dataset type; None where there is none of this name."""
+        found = self._connection.scalar(_DIMENSIONS, {"name": dataset_type})
+        return None if found is None else tuple(json.loads(found))
 
     def register_dataset_type(self, record: DatasetTypeRecord, *, state: int) -> bool:
         """Store a dataset type; True if it is new.

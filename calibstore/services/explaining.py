@@ -89,8 +89,9 @@ def data_key_of(
     UserInputError
         If a dimension it needs is not given.
     """
-    known = uow.repository.dataset_types()
-    if dataset_type not in known:
+    dimensions = uow.repository.dimensions(dataset_type)
+    if dimensions is None:
+        known = uow.repository.dataset_types()
         near = did_you_mean(dataset_type, known)
         raise NotFoundError(
             f"no dataset type {dataset_type!r}",
@@ -103,11 +104,11 @@ def data_key_of(
         "physical_filter": physical_filter or None,
     }
     values: dict[str, int | str] = {}
-    for dimension in known[dataset_type].dimensions:
+    for dimension in dimensions:
         value = given.get(dimension)
         if value is None:
             raise UserInputError(
-                f"{dataset_type} is looked up by {', '.join(known[dataset_type].dimensions)}; {dimension} is not given",
+                f"{dataset_type} is looked up by {', '.join(dimensions)}; {dimension} is not given",
                 hint="choose a calibration type, such as bias",
                 code="E-DATAID",
             )

@@ -6,6 +6,7 @@ and the newest ticket comes first, as staff do it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -15,8 +16,8 @@ from calibstore.db.schema import (
     chain_edge,
     collection,
     dataset,
+    dataset_file,
     dataset_type,
-    exposure,
     physical_filter,
 )
 from calibstore.model.data_id import DataId, dataset_uuid
@@ -77,6 +78,7 @@ def build(
     n_spare_datasets: int = 0,
     n_reruns: int = 1,
     ids: Any = dataset_uuid,
+    with_files: bool = False,
 ) -> Built:
     """Store the workload as rows.
 
@@ -92,7 +94,10 @@ def build(
         CALIBRATION collections of each type and ticket; each holds a piece of the ticket's time.
     ids : callable
         Makes dataset ids; the reproducible ones cost most of a large build.
+    with_files : bool
+        Give every dataset a record of its file: all name one small real product.
     """
+    file = small_product(repo.root) if with_files else None
     spans = exposure_spans(n_exposures)
     detectors: list[int] = []
 
@@ -102,7 +107,7 @@ def build(
         uow.exposures.insert(_exposures(spans), state=state, is_type_by_operator=False)
         connection = uow.exposures._connection
         _need_types(connection, types, state)
-        writer = _Writer(connection, state, detectors, ids)
+        writer = _Writer(connection, state, detectors, ids=ids, file=file)
         chains = []
         for number in range(n_tickets):
             chains.append(writer.ticket(number, n_tickets, types, n_reruns))
@@ -158,16 +163,39 @@ def _need_types(connection: Any, types: Sequence[str], state: int) -> None:
         connection.execute(sa.insert(physical_filter), [{"instrument": INSTRUMENT, "name": FILTER, "band": "g"}])
 
 
+@dataclass(frozen=True)
+class SmallProduct:
+    """A real file of a few pixels."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    content_sha256: str
+
+
+def small_product(root: Path) -> SmallProduct:
+    """Write a product into a repository."""
+    import numpy as np
+
+    from calibstore.datastore.product_fits import write_image
+
+    path = root / "data" / "small.fits"
+    sums = write_image(path, np.ones((4, 5), np.float32), cards={"OBSTYPE": "bias"}, unit="electron")
+    return SmallProduct(f"data/{path.name}", sums.size_bytes, sums.sha256, sums.content_sha256)
+
+
 class _Writer:
     """Collects rows and inserts them by thousands."""
 
-    def __init__(self, connection: Any, state: int, detectors: Sequence[int], ids: Any) -> None:
-        self._connection, self._state, self._ids = connection, state, ids
+    def __init__(
+        self, connection: Any, state: int, detectors: Sequence[int], *, ids: Any, file: SmallProduct | None
+    ) -> None:
+        self._connection, self._state, self._ids, self._file = connection, state, ids, file
         self._detectors = detectors
         self._keys: dict[tuple[int, bool], str] = {}
         self._next = (connection.execute(sa.select(sa.func.max(collection.c.id))).scalar() or 0) + 1
         self._rows: dict[Any, list[dict[str, object]]] = {
-            one: [] for one in (collection, chain_edge, dataset, certification)
+            one: [] for one in (collection, chain_edge, dataset, dataset_file, certification)
         }
 
     def ticket(self, number: int, n_tickets: int, types: Sequence[str], n_reruns: int) -> int:
@@ -231,12 +259,23 @@ class _Writer:
                     "physical_filter": FILTER if name == "flat" else None,
                     "unit": "electron",
                     "origin": "combined",
-                    "content_sha256": id_.replace("-", "") * 2,
+                    "content_sha256": self._file.content_sha256 if self._file else id_.replace("-", "") * 2,
                     "provenance_json": "{}",
                     "job_id": "",
                     "created_tai_ns": FIRST_NS,
                 },
             )
+            if self._file:
+                self._add(
+                    dataset_file,
+                    {
+                        "dataset_id": id_,
+                        "path": self._file.path,
+                        "transfer": "written",
+                        "size_bytes": self._file.size_bytes,
+                        "sha256": self._file.sha256,
+                    },
+                )
         return made
 
     def _certify(self, into: int, name: str, made: Sequence[tuple[str, str]], begin: int, end: int) -> None:
@@ -263,6 +302,6 @@ class _Writer:
 
     def _add(self, table: Any, row: dict[str, object]) -> None:
         rows = self._rows[table]
-        rows.append({**row, "opened_state": self._state, **({} if table is exposure else _INTO_OPEN)})
+        rows.append(row if table is dataset_file else {**row, "opened_state": self._state, **_INTO_OPEN})
         if len(rows) >= 20_000:
             self.flush()
