@@ -59,7 +59,7 @@ VIEWS: Final = (
     Listed("chains", "0", "Chains", "Chns", "tui.views.chains:ChainsView",
            "A chain's list under work: draft, effect, apply.", word="CHAIN", options=("show",)),
     Listed("states", "", "States", "Stat", "tui.views.states:StatesView",
-           "States of the repository: undo one, give a chain an earlier list.", options=("chain",)),
+           "States of the repository: undo one, give a chain an earlier list.", options=("of",)),
     Listed("do", "", "Form", "Form", "tui.forms.view:FormView", "A command as a form."),
 )  # fmt: skip
 

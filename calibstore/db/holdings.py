@@ -122,21 +122,6 @@ class Holdings:
         )
         return tuple(Certified(*row) for row in self._connection.execute(query))
 
-    def linked_from(self, run: CollectionRecord) -> tuple[tuple[str, int], ...]:
-        """Return (collection, how many) of the collections that link datasets of a RUN."""
-        found: list[tuple[str, int]] = []
-        for link in (certification, tag_member):
-            query = (
-                sa.select(collection.c.name, sa.func.count(sa.distinct(link.c.dataset_id)))
-                .select_from(dataset)
-                .join(link, link.c.dataset_id == dataset.c.id)
-                .join(collection, collection.c.id == link.c.collection_id)
-                .where(dataset.c.run_id == run.id, link.c.closed_state.is_(None))
-                .group_by(collection.c.name)
-            )
-            found += [(row[0], row[1]) for row in self._connection.execute(query)]
-        return tuple(sorted(found))
-
     def inputs_of_runs(self, runs: Iterable[str]) -> tuple[InputGroup, ...]:
         """Return what the datasets of some RUNs were made from, the RUNs themselves apart, by dataset type."""
         ids = [

@@ -114,9 +114,9 @@ def detail_lines(one: "CollectionLook", width: int) -> list[Line]:
         runs = [f"{short_beside(source, one.name)} (kept: linked here)" for source in one.sources]
         rows += _field("from RUN", runs, width)
     if one.linked_by:
-        links = [
-            f"{_plural(number, 'dataset')} linked by {short_beside(name, one.name)}" for name, number in one.linked_by
-        ]
+        links = [f"{_plural(number, 'link')} from {short_beside(name, one.name)}" for name, number in one.linked_by]
+        if len(links) > 1:
+            links = [f"{_plural(one.n_links, 'link')} in {len(links)} collections", *links]
         rows += _field("protected", links, width, Role.WARN)
     rows += _field("made from", [_input_text(each) for each in one.inputs], width)
     for place, verdict in enumerate(one.verdicts):

@@ -21,8 +21,8 @@ def look(context: "Context", place: Place, instrument: str) -> "tuple[StatesLook
     from calibstore.services.looks.states import states_look, states_window
 
     del instrument
-    chain = place.option("chain")
-    return states_look(context, chain=chain), states_window(context, 0, _PAGE_ROWS, chain=chain)
+    of = place.option("of")
+    return states_look(context, of=of), states_window(context, 0, _PAGE_ROWS, of=of)
 
 
 def page(shown: "tuple[StatesLook, tuple[StateRow, ...]]", width: int) -> tuple[Line, ...]:
@@ -34,12 +34,12 @@ def page(shown: "tuple[StatesLook, tuple[StateRow, ...]]", width: int) -> tuple[
         head = f"{one.entry.state:>5}  {time_text(one.entry.at_tai_ns)} TAI  {one.entry.user}  {one.entry.verb}"
         rows.append(line(head, "  ", undo_cell(one)))
         rows += wrapped(one.entry.summary, width, first=" " * 7, rest=" " * 7)
-    return tuple(rows) if states else empty_lines(found.chain)
+    return tuple(rows) if states else empty_lines(found.of)
 
 
 def title(shown: "StatesLook") -> str:
     """Return what is listed, and what undo and redo would take."""
-    listed = f"{shown.n_states} states" + (f" that changed {shown.chain}" if shown.chain else "")
+    listed = f"{shown.n_states} states" + (f" that changed {shown.of}" if shown.of else "")
     undo = f"; undo takes back {shown.next_undo}" if shown.next_undo else ""
     return listed + undo + (f"; redo does {shown.next_redo} again" if shown.next_redo else "")
 
@@ -104,8 +104,8 @@ def _list_lines(then: "ListThen", chains: tuple[str, ...], width: int) -> list[L
     return rows
 
 
-def empty_lines(chain: str) -> tuple[Line, ...]:
+def empty_lines(of: str) -> tuple[Line, ...]:
     """Say why no state is listed."""
-    if chain:
-        return (line(f"no state changed the list of {chain}"),)
+    if of:
+        return (line(f"no state changed {of}"),)
     return (line("there is no state yet: the first change of the repository is the first"),)

@@ -385,7 +385,7 @@ class ChainsView(RestingView):
 
     def action_states(self) -> None:
         """Show the states that changed this chain."""
-        self.go(Place("states", (), {"chain": self._chain}))
+        self.go(Place("states", (), {"of": self._chain}))
 
     def action_timeline(self) -> None:
         """Show the timeline of what the draft changes first."""

@@ -1,17 +1,17 @@
 """Every collection in search order, and all that is known of the one under the cursor."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
-from textual.timer import Timer
 
 from tui.paint import collections as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, side_by_side
-from tui.views.base import View
-from tui.widgets.line_table import Cell, Column
+from tui.views.collections_acts import CollectionActs
+from tui.views.collections_keys import COLLECTION_ENTRIES, COLUMNS, entries_for
+from tui.views.collections_tree import CollectionsTree, name_of, short_path
 from tui.widgets.line_tree import LineTree, Node
 from tui.widgets.text_pane import TextPane
 
@@ -19,21 +19,13 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.collections import CollectionLook, CollectionsLook
 
-FOLLOW_S: Final = 0.25
-"""The detail follows the cursor when it rests this long: keys held down cost no reads; 0 follows at once [s]."""
 WIDE: Final = 100
 _LEAST_ROWS: Final = 12
 """Below this height only the list is shown."""
 _MOST_UNFOLDED: Final = 500
-_COLUMNS: Final = (
-    Column(name="COLLECTION", keep="ends"),
-    Column(name="TYPE", width=11, from_width=50),
-    Column(name="N", width=7, align=">"),
-    Column(name="CREATED", width=10, from_width=60),
-)
 
 
-class CollectionsView(View):
+class CollectionsView(CollectionActs):
     """A tree of chains with their members, a flat list, and a pane of details."""
 
     NAME = "collections"
@@ -52,31 +44,11 @@ class CollectionsView(View):
         "A name that does not follow the observatory's rule says which part is wrong. A RUN whose datasets are linked "
         "elsewhere is protected: it may not be removed."
         "\n\n"
-        "From a collection one key leads to its metrics (m), its pictures (d) and its timeline (t); c opens the form "
-        "that certifies it, p the one that puts it into a chain."
+        "From a collection one key leads to its metrics (m), its pictures (d), its timeline (t) and the states that "
+        "changed it (s); e opens the chain editor. c opens the form that certifies it, p the one that puts it into a "
+        "chain, X the one that removes it: that form tells first what stands on it. u takes its last change back."
     )
-    ENTRIES: ClassVar[tuple[Entry, ...]] = (
-        Entry(id="collections.fold", keys="space", action="fold", title="Fold", footer="fold",
-              help="Fold or unfold the chain under the cursor; left and right do it too."),
-        Entry(id="collections.open", keys="enter", action="open_detail", title="Details", footer="open",
-              help="Go to the details of the collection under the cursor."),
-        Entry(id="collections.type", keys="full_stop", action="next_type", title="Only one type", footer="type",
-              help="Show only chains, CALIBRATION, RUN or TAGGED collections, then all again."),
-        Entry(id="collections.tree", keys="T", action="tree", title="Tree or flat", footer="tree", word="flat",
-              help="Show chains with their members, or all collections by name."),
-        Entry(id="collections.metrics", keys="m", action="metrics", title="Metrics", footer="metrics",
-              help="Show the verification of this collection: tests, limits, plots."),
-        Entry(id="collections.data", keys="d", action="data", title="Pictures", footer="data",
-              help="Show the pictures of this collection's datasets."),
-        Entry(id="collections.timeline", keys="t", action="timeline", title="Timeline", footer="time",
-              help="Show for which dates this type is valid, and who wins."),
-        Entry(id="collections.certify", keys="c", action="certify", title="Certify", footer="certify",
-              help="Open the certify form, filled in from this collection."),
-        Entry(id="collections.add", keys="p", action="add_to_chain", title="Add to chain", footer="chain",
-              help="Open the form that puts this collection into a chain."),
-        Entry(id="collections.campaign", keys="o", action="campaign", title="Its checklist",
-              help="Show the checklist of the ticket in the collection's name."),
-    )  # fmt: skip
+    ENTRIES: ClassVar[tuple[Entry, ...]] = COLLECTION_ENTRIES
     BINDINGS = bindings(ENTRIES)
     DEFAULT_CSS = """
     CollectionsView { layout: vertical; }
@@ -101,13 +73,13 @@ class CollectionsView(View):
         self._filter = ""
         self._type = ""
         self._is_flat = False
-        self._timer: Timer | None = None
+        self._source: CollectionsTree | None = None
 
     # What is on the screen.
 
     def compose(self) -> ComposeResult:
         """Mount the list and the details."""
-        yield LineTree(_COLUMNS, load=self._load, title="COLLECTIONS", id="list")
+        yield LineTree(COLUMNS, load=self._load, title="COLLECTIONS", id="list")
         yield TextPane(title="DETAILS", id="detail")
 
     def on_mount(self) -> None:
@@ -137,16 +109,21 @@ class CollectionsView(View):
         """Return the chains above the cursor."""
         kinds = [self._type.lower()] if self._type else []
         shown = [*kinds, "flat"] if self._is_flat else kinds
-        path = " > ".join(_short_path(self._tree.cursor_key)) if self._look is not None else ""
+        path = " > ".join(short_path(self._tree.cursor_key)) if self._look is not None else ""
         return path + (f"  [{', '.join(shown)}]" if shown else "")
+
+    def entries_now(self) -> tuple[Entry, ...]:
+        """Return what can be done, first what matters for what is under the cursor."""
+        row = self._look.rows.get(self.collection_here()) if self._look is not None else None
+        return entries_for(row is not None and row.type == "CHAINED")
 
     def thing(self) -> str:
         """Return the name under the cursor."""
-        return self._current
+        return self.collection_here()
 
     def native(self) -> tuple[str, ...]:
         """Return the observatory's own line that lists the same."""
-        return paint.native_lines(str(self.frame.opening.root), self._current, self._type)
+        return paint.native_lines(str(self.frame.opening.root), self.collection_here(), self._type)
 
     def filtered(self, text: str) -> None:
         """Show only collections whose name holds a text, and the chains above them."""
@@ -176,16 +153,6 @@ class CollectionsView(View):
         event.stop()
         self._paint_detail()
 
-    def on_line_list_row_highlighted(self, event: LineTree.RowHighlighted) -> None:
-        """Let the details follow once the cursor rests."""
-        event.stop()
-        if self._timer is not None:
-            self._timer.stop()
-        if FOLLOW_S > 0:
-            self._timer = self.set_timer(FOLLOW_S, self._follow)
-        else:
-            self._follow()
-
     def on_line_list_row_selected(self, event: LineTree.RowSelected) -> None:
         """Show the details."""
         event.stop()
@@ -206,9 +173,9 @@ class CollectionsView(View):
     def _pane(self) -> TextPane:
         return self.query_one("#detail", TextPane)
 
-    @property
-    def _current(self) -> str:
-        name = _name_of(self._tree.cursor_key)
+    def collection_here(self) -> str:
+        """Return the name under the cursor; empty where there is none."""
+        name = name_of(self._tree.cursor_key)
         return name if self._look is not None and name in self._look.rows else ""
 
     def _fit(self) -> None:
@@ -219,14 +186,15 @@ class CollectionsView(View):
         is_first = self._look is None
         self._look, self._detail = look, detail
         self._counts = {}
+        self._source = CollectionsTree(look, self._counts)
         self._show_tree(unfold_for=name, is_first=is_first)
         self._paint_detail()
         if detail is None:
-            self._follow()
+            self.follow()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Read the details of the collection under the cursor."""
-        name = self._current
+        name = self.collection_here()
         if not name:
             self._detail = None
             self._paint_detail()
@@ -260,7 +228,7 @@ class CollectionsView(View):
         look = self._look
         if look is None:
             return
-        seen = {_name_of(key) for key in self._tree.keys_seen()}
+        seen = {name_of(key) for key in self._tree.keys_seen()}
         wanted = sorted(
             name for name in seen if name in look.rows and name not in self._counts and not look.rows[name].n_children
         )
@@ -281,34 +249,33 @@ class CollectionsView(View):
     # The tree.
 
     def _show_tree(self, *, unfold_for: str = "", is_first: bool = False) -> None:
-        look = self._look
-        if look is None:
+        look, nodes = self._look, self._source
+        if look is None or nodes is None:
             return
         tree = self._tree
-        matching = self._matching()
+        matching = nodes.matching(self._filter, self._type)
         is_narrowed = bool(self._filter or self._type)
         count = f"{len(matching)} of {len(look.rows)}" if is_narrowed else f"{len(matching)}"
         tree.pane_title = f"COLLECTIONS {count}"
         empty = paint.empty_lines(" ".join(one for one in (self._filter, self._type) if one))
         if self._is_flat:
-            nodes = [Node(name, self._cells(name, name)) for name in matching]
-            tree.show_nodes(nodes, unfolded=(), cursor_key=unfold_for, empty=empty)
+            tree.show_nodes(nodes.flat(matching), unfolded=(), cursor_key=unfold_for, empty=empty)
             return
-        self._kept = self._with_chains(matching) if is_narrowed else None
+        self._kept = nodes.with_chains(matching) if is_narrowed else None
         kept, matched = self._kept, set(matching)
-        paths = self._paths()
-        unfolded = self._unfolded_by_hand() | (self._first_unfolded() if is_first else set())
+        paths = nodes.paths()
+        unfolded = self._unfolded_by_hand() | (nodes.first_unfolded() if is_first else set())
         if kept is not None and len(matching) <= _MOST_UNFOLDED:
-            unfolded |= {key for key in paths if _name_of(key) in kept or key.startswith("~")}
+            unfolded |= {key for key in paths if name_of(key) in kept or key.startswith("~")}
         wanted = unfold_for
-        if kept is not None and not wanted and self._current not in matched:
-            wanted = next((name for name in map(_name_of, paths) if name in matched), "")
+        if kept is not None and not wanted and self.collection_here() not in matched:
+            wanted = next((name for name in map(name_of, paths) if name in matched), "")
         cursor = ""
-        if wanted and (wanted != self._current or tree.cursor_key not in paths):
-            cursor = next((key for key in paths if _name_of(key) == wanted), "")
+        if wanted and (wanted != self.collection_here() or tree.cursor_key not in paths):
+            cursor = next((key for key in paths if name_of(key) == wanted), "")
             parts = cursor.split(">")
             unfolded |= {">".join(parts[:length]) for length in range(1, len(parts))}
-        tree.show_nodes(self._roots(kept), unfolded=unfolded, cursor_key=cursor, empty=empty)
+        tree.show_nodes(nodes.roots(kept), unfolded=unfolded, cursor_key=cursor, empty=empty)
 
     def _unfolded_by_hand(self) -> set[str]:
         """Return what was unfolded before a filter unfolded its matches; a filter that ends leaves nothing behind."""
@@ -319,102 +286,10 @@ class CollectionsView(View):
         self._by_hand = now if self._by_hand is None else self._by_hand
         return set(self._by_hand)
 
-    def _matching(self) -> list[str]:
-        """Return the names that hold the words of the filter and are of the type, in the order of the list."""
-        assert self._look is not None
-        words = self._filter.lower().replace("*", " ").split()
-        if not words and not self._type:
-            return list(self._look.rows)
-        return [
-            name
-            for name, row in self._look.rows.items()
-            if (not self._type or row.type == self._type) and all(word in name.lower() for word in words)
-        ]
-
-    def _with_chains(self, matching: list[str]) -> set[str]:
-        """Return what matches and every chain above it."""
-        look = self._look
-        assert look is not None
-        above: dict[str, list[str]] = {}
-        for chain, children in look.children.items():
-            for child in children:
-                above.setdefault(child, []).append(chain)
-        kept: set[str] = set()
-        waiting = list(matching)
-        while waiting:
-            name = waiting.pop()
-            if name not in kept:
-                kept.add(name)
-                waiting += above.get(name, ())
-        return kept
-
-    def _roots(self, kept: set[str] | None) -> list[Node]:
-        look = self._look
-        assert look is not None
-        nodes = [self._node(name, name, "") for name in look.roots if kept is None or name in kept]
-        for ticket, names in look.loose:
-            shown = [name for name in names if kept is None or name in kept]
-            children = tuple(self._node(name, f"~{ticket}>{name}", paint.ticket_folder(name, ticket)) for name in shown)
-            if children and ticket:
-                nodes.append(Node(f"~{ticket}", (paint.group_title(ticket), "", str(len(shown)), ""), children))
-            elif children:
-                nodes += [self._node(name, name, "") for name in shown]
-        return nodes
-
-    def _node(self, name: str, key: str, parent: str) -> Node:
-        look = self._look
-        assert look is not None
-        children: tuple[Node, ...] | None = None if look.children.get(name) else ()
-        return Node(key, self._cells(name, paint.short_name(name, parent)), children)
-
-    def _cells(self, name: str, shown: str) -> Callable[[], tuple[Cell, ...]]:
-        look = self._look
-        assert look is not None
-        row = look.rows[name]
-
-        def cells() -> tuple[Cell, ...]:
-            return paint.row_cells(row, shown, row.n_children or self._counts.get(name))
-
-        return cells
-
     def _load(self, key: str, deliver: Callable[[list[Node]], None]) -> None:
         """Give the members of a chain: they are in memory, their rows are made when they are seen."""
-        look, kept = self._look, self._kept
-        if look is None:
-            return
-        name, path = _name_of(key), key.split(">")
-        deliver(
-            [
-                self._node(child, f"{key}>{child}", name)
-                for child in look.children.get(name, ())
-                if child not in path and (kept is None or child in kept)
-            ]
-        )
-
-    def _first_unfolded(self) -> set[str]:
-        """Return what is unfolded at first: the first chain, its first member, and the newest ticket's RUNs."""
-        look = self._look
-        assert look is not None
-        found: set[str] = set()
-        if look.roots:
-            top = look.roots[0]
-            found = {top, *(f"{top}>{child}" for child in look.children[top][:1])}
-        return found | {f"~{ticket}" for ticket, _ in look.loose[:1] if ticket}
-
-    def _paths(self) -> list[str]:
-        """Return every key of the tree, from top to bottom."""
-        look = self._look
-        assert look is not None
-        found: list[str] = []
-        stack = list(reversed(look.roots))
-        while stack:
-            key = stack.pop()
-            found.append(key)
-            path = key.split(">")
-            stack += [f"{key}>{child}" for child in reversed(look.children.get(path[-1], ())) if child not in path]
-        for ticket, names in look.loose:
-            found += [f"~{ticket}", *(f"~{ticket}>{name}" for name in names)] if ticket else names
-        return found
+        if self._source is not None:
+            deliver(self._source.members(key, self._kept))
 
     # Actions.
 
@@ -424,7 +299,7 @@ class CollectionsView(View):
 
     def action_open_detail(self) -> None:
         """Go to the details; on a narrow screen they take all of it."""
-        name = self._current
+        name = self.collection_here()
         if not name:
             self._tree.action_fold()
         elif self.has_class("wide"):
@@ -440,102 +315,7 @@ class CollectionsView(View):
 
     def action_tree(self) -> None:
         """Show a tree or a flat list."""
-        name = self._current
+        name = self.collection_here()
         self._is_flat = not self._is_flat
         self._show_tree(unfold_for=name, is_first=not self._is_flat)
         self.say("all by name" if self._is_flat else "chains with their members")
-
-    def action_metrics(self) -> None:
-        """Show the verification."""
-
-        def then(one: "CollectionLook") -> None:
-            if not one.ticket:
-                self.say(f"{one.name} belongs to no ticket: there are no metrics of it")
-                return
-            run = one.verdicts[0].verify_run if one.verdicts else ""
-            self.go(Place("metrics", (one.ticket,), _given(type=one.calib_type, run=run)))
-
-        self._with_detail(then)
-
-    def action_data(self) -> None:
-        """Show the pictures."""
-
-        def then(one: "CollectionLook") -> None:
-            run = one.name if one.type == "RUN" else next(iter(one.sources), "")
-            if not one.calib_type or not run:
-                self.say(f"{one.name} holds no calibration to look at")
-                return
-            self.go(Place("data", (one.calib_type,), {"run": run}))
-
-        self._with_detail(then)
-
-    def action_timeline(self) -> None:
-        """Show what is valid when."""
-
-        def then(one: "CollectionLook") -> None:
-            words = (one.calib_type,) if one.calib_type else ()
-            self.go(Place("timeline", words, _given(chain=one.name if one.type == "CHAINED" else "")))
-
-        self._with_detail(then)
-
-    def action_certify(self) -> None:
-        """Open the certify form."""
-
-        def then(one: "CollectionLook") -> None:
-            if one.certify:
-                self.fill_in("certify-calibrations", one.certify)
-            else:
-                self.say("nothing to certify here: go to the RUN in which a calibration was made (…Gen.<rerun>)")
-
-        self._with_detail(then)
-
-    def action_add_to_chain(self) -> None:
-        """Open the form of a chain."""
-
-        def then(one: "CollectionLook") -> None:
-            given: Mapping[str, object] = {"children": (one.name,), **_given(parent=one.add_to)}
-            self.fill_in("collection-chain", given)
-
-        self._with_detail(then)
-
-    def action_campaign(self) -> None:
-        """Show the checklist."""
-
-        def then(one: "CollectionLook") -> None:
-            if one.ticket:
-                self.go(Place("checklist", (one.ticket,)))
-            else:
-                self.say(f"{one.name} belongs to no ticket")
-
-        self._with_detail(then)
-
-    def _with_detail(self, act: "Callable[[CollectionLook], None]") -> None:
-        """Act on the collection under the cursor, reading it first where it is not known yet."""
-        name = self._current
-        if not name:
-            self.say("put the cursor on a collection first")
-            return
-        if self._detail is not None and self._detail.name == name:
-            act(self._detail)
-            return
-
-        def question(context: "Context") -> "CollectionLook":
-            from calibstore.services.looks.collections import collection_look
-
-            return collection_look(context, name)
-
-        self.read(question, act, group="act")
-
-
-def _name_of(key: str) -> str:
-    """Return the collection of a key; a group of the tree is none."""
-    return key.rpartition(">")[2]
-
-
-def _short_path(key: str) -> list[str]:
-    names = [name for name in key.split(">") if name and not name.startswith("~")]
-    return [paint.short_name(name, before) for before, name in zip(["", *names], names, strict=False)]
-
-
-def _given(**texts: str) -> dict[str, str]:
-    return {name: text for name, text in texts.items() if text}

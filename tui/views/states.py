@@ -1,5 +1,6 @@
 """The states of the repository: what each changed, taking one back, giving a chain an earlier list again."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from tui.widgets.line_table import Column, Deliver, LineTable, Row
 from tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
+    from calibstore.errors import CabstandError
     from calibstore.services.context import Context
     from calibstore.services.looks.states import ListThen, StateRow, StatesLook
 
@@ -45,11 +47,11 @@ class StatesView(FollowingView):
         "again, whoever changed it since. t shows the timeline as it was at that state."
     )
     ENTRIES: ClassVar[tuple[Entry, ...]] = (
-        Entry(id="states.undo", keys="u", action="undo", title="Undo", footer="undo", word="undo-state",
+        Entry(id="states.undo", keys="u", action="undo", title="Undo", footer="undo", writes=True, word="undo-state",
               help="Open the form that takes the state under the cursor back."),
-        Entry(id="states.redo", keys="ctrl+r", action="redo", title="Redo", footer="redo",
+        Entry(id="states.redo", keys="ctrl+r", action="redo", title="Redo", footer="redo", writes=True,
               help="Open the form that does again what was undone last."),
-        Entry(id="states.restore", keys="R", action="restore", title="Restore the list", footer="restore",
+        Entry(id="states.restore", keys="R", action="restore", title="Restore the list", footer="restore", writes=True,
               help="Open the form that gives the chain the list it had after the state under the cursor."),
         Entry(id="states.chain", keys="o", action="only_chain", title="Only this chain", footer="chain",
               help="Show only states that changed the chain under the cursor, then all again."),
@@ -69,7 +71,7 @@ class StatesView(FollowingView):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._look: StatesLook | None = None
-        self._chain = ""
+        self._of = ""
         self._shown: tuple[StateRow, ListThen | None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -78,20 +80,19 @@ class StatesView(FollowingView):
         yield TextPane(title="STATE", id="state")
 
     def open(self, place: Place) -> None:
-        """Show all states, or those of a chain."""
-        self._chain = place.option("chain")
-        chain = self._chain
+        """Show all states, or those of a collection."""
+        of = self._of = place.option("of")
 
         def question(context: "Context") -> "StatesLook":
             from calibstore.services.looks.states import states_look
 
-            return states_look(context, chain=chain)
+            return states_look(context, of=of)
 
-        self.read(question, self._arrived)
+        self.read(question, self._arrived, failed=self._failed)
 
     def crumb(self) -> str:
-        """Return the chain shown."""
-        return f"of {self._chain}" if self._chain else ""
+        """Return the collection shown."""
+        return f"of {self._of}" if self._of else ""
 
     def thing(self) -> str:
         """Return the number of the state under the cursor."""
@@ -127,16 +128,23 @@ class StatesView(FollowingView):
     def _arrived(self, look: "StatesLook") -> None:
         self._look = look
         self._table.pane_title = paint.title(look)
-        self._table.show_source(look.n_states, self._fetch, empty=paint.empty_lines(look.chain))
+        self._table.show_source(look.n_states, self._fetch, empty=paint.empty_lines(look.of))
         self.follow()
 
+    def _failed(self, problem: "CabstandError") -> None:
+        """Show nothing of others under the name of a collection that is not there."""
+        self._look = self._shown = None
+        self._table.show_rows([], empty=())
+        self._pane.show([])
+        self.frame.report(problem)
+
     def _fetch(self, offset: int, limit: int, deliver: Deliver) -> None:
-        chain = self._chain
+        of = self._of
 
         def question(context: "Context") -> "tuple[StateRow, ...]":
             from calibstore.services.looks.states import states_window
 
-            return states_window(context, offset, limit, chain=chain)
+            return states_window(context, offset, limit, of=of)
 
         def then(rows: "tuple[StateRow, ...]") -> None:
             deliver([Row(str(one.entry.state), paint.row_cells(one)) for one in rows])
@@ -147,24 +155,34 @@ class StatesView(FollowingView):
 
     def follow(self) -> None:
         """Read the row under the cursor."""
-        at, chain = self._table.cursor_row, self._chain
-        if self._look is None or not self._look.n_states:
+        self._read_state(lambda _row, _then: self._paint_state())
+
+    def _read_state(self, act: "Callable[[StateRow, ListThen | None], None]") -> None:
+        """Act on the state under the cursor, with the list that it left."""
+        at, of, look = self._table.cursor_row, self._of, self._look
+        if look is None or not look.n_states:
             return
+        is_chain = look.is_chain
 
         def question(context: "Context") -> "tuple[StateRow, ListThen | None] | None":
+            from calibstore.errors import NotFoundError
             from calibstore.services.looks.states import list_then, states_window
 
-            found = states_window(context, at, 1, chain=chain)
+            found = states_window(context, at, 1, of=of)
             if not found:
                 return None
-            changed = chain or next(iter(found[0].chains), "")
-            return found[0], list_then(context, changed, found[0].entry.state) if changed else None
+            chain = of if is_chain else next(iter(found[0].chains), "")
+            try:
+                return found[0], list_then(context, chain, found[0].entry.state) if chain else None
+            except NotFoundError:  # the chain, or a member of that time, is no more
+                return found[0], None
 
         def then(shown: "tuple[StateRow, ListThen | None] | None") -> None:
             self._shown = shown
-            self._paint_state()
+            if shown is not None:
+                act(*shown)
 
-        self.read(question, then, group="state", failed=lambda _problem: None)
+        self.read(question, then, group="state")
 
     def _paint_state(self) -> None:
         if self._shown is not None and self._pane.display:
@@ -175,13 +193,14 @@ class StatesView(FollowingView):
 
     def action_undo(self) -> None:
         """Open the form that takes a state back."""
-        if self._shown is None:
-            return
-        row = self._shown[0]
-        if row.is_undoable:
-            self.fill_in("undo", {"state": row.entry.state})
-        else:
-            self.say(f"state {row.entry.state} cannot be undone: {row.why_not}")
+
+        def act(row: "StateRow", _then: "ListThen | None") -> None:
+            if row.is_undoable:
+                self.fill_in("undo", {"state": row.entry.state})
+            else:
+                self.say(f"state {row.entry.state} cannot be undone: {row.why_not}")
+
+        self._read_state(act)
 
     def action_redo(self) -> None:
         """Open the form that does again what was undone last."""
@@ -192,31 +211,45 @@ class StatesView(FollowingView):
 
     def action_restore(self) -> None:
         """Open the form that gives a chain an earlier list."""
-        chain = self._chain_here()
-        if not chain or self._shown is None:
-            self.say("this state changed no chain's list")
-        elif self._shown[1] is not None and self._shown[1].then == self._shown[1].now:
-            self.say(f"{chain} has that list now")
-        else:
-            self.fill_in("restore", {"chain": chain, "to_state": self._shown[0].entry.state})
+
+        def act(row: "StateRow", then: "ListThen | None") -> None:
+            chain = self._chain_of(row)
+            if not chain:
+                self.say("this state changed no chain's list")
+            elif then is None:
+                self.say(f"{chain}, or a member it had then, is no more: undo the state that removed it first")
+            elif then.then == then.now:
+                self.say(f"{chain} has that list now")
+            else:
+                self.fill_in("restore", {"chain": chain, "to_state": row.entry.state})
+
+        self._read_state(act)
 
     def action_only_chain(self) -> None:
         """Show the states of one chain, or all."""
-        chain = "" if self._chain else self._chain_here()
-        if not chain and not self._chain:
-            self.say("this state changed no chain's list")
+        if self._of:
+            self.go(Place(self.NAME))
             return
-        self.go(Place(self.NAME, (), {"chain": chain} if chain else {}))
+
+        def act(row: "StateRow", _then: "ListThen | None") -> None:
+            if self._chain_of(row):
+                self.go(Place(self.NAME, (), {"of": self._chain_of(row)}))
+            else:
+                self.say("this state changed no chain's list")
+
+        self._read_state(act)
 
     def action_timeline(self) -> None:
         """Show the timeline as it was."""
-        if self._shown is not None:
-            self.go(Place("timeline", (), {"state": str(self._shown[0].entry.state)}))
+        if self._table.cursor_key:
+            self.go(Place("timeline", (), {"state": self._table.cursor_key}))
 
     def action_entry(self) -> None:
         """Read the journal entry."""
         if self._table.cursor_key:
             self.go(Place("journal", (self._table.cursor_key,), {"show": "entry"}))
 
-    def _chain_here(self) -> str:
-        return self._chain or (next(iter(self._shown[0].chains), "") if self._shown is not None else "")
+    def _chain_of(self, row: "StateRow") -> str:
+        if self._look is not None and self._look.is_chain:
+            return self._of
+        return next(iter(row.chains), "")

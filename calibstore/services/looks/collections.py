@@ -123,7 +123,7 @@ class CollectionLook:
     sources: tuple[str, ...]
     """RUNs that hold what is certified or tagged here."""
     linked_by: tuple[tuple[str, int], ...]
-    """(collection, datasets) that link datasets of this RUN: it is protected."""
+    """(collection, links) to datasets of this RUN: it is protected."""
     inputs: tuple[InputLook, ...]
     verdicts: tuple[VerdictLook, ...]
     certified: tuple[EventLook, ...]
@@ -137,6 +137,11 @@ class CollectionLook:
     """Chain this would be added to by custom; empty where there is none."""
     history: tuple[EventLook, ...]
     native: tuple[str, ...]
+
+    @property
+    def n_links(self) -> int:
+        """Links of other collections to its datasets."""
+        return sum(n for _, n in self.linked_by)
 
     @property
     def is_protected(self) -> bool:
@@ -225,7 +230,7 @@ def _detail(uow: "UnitOfWork", context: Context, name: str) -> CollectionLook:
     ticket = parts.ticket if parts is not None else ""
     held = _held(uow, record)
     sources = tuple(sorted({one.run for one in held if one.run}))
-    linked_by = uow.holdings.linked_from(record) if record.type is CollectionType.RUN else ()
+    linked_by = _linked_by(uow, record) if record.type is CollectionType.RUN else ()
     groups = uow.holdings.inputs_of_runs(sources or ((name,) if record.type is CollectionType.RUN else ()))
     states = uow.holdings.states_of(record, last=_HISTORY)
     calib_type = parts.calib_type if parts is not None else ""
@@ -260,6 +265,14 @@ def _detail(uow: "UnitOfWork", context: Context, name: str) -> CollectionLook:
         history=tuple(event for state in states if (event := _event(uow, state)) is not None),
         native=(f"butler query-collections {native_place(context.root)} '{name}' --chains TREE",),
     )
+
+
+def _linked_by(uow: "UnitOfWork", record: "CollectionRecord") -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    for one in uow.removals.links((record,), (record,)):
+        if one.collection != record.name:
+            counts[one.collection] = counts.get(one.collection, 0) + one.n
+    return tuple(sorted(counts.items()))
 
 
 def _held(uow: "UnitOfWork", record: "CollectionRecord") -> tuple[HeldType, ...]:

@@ -1,9 +1,10 @@
 """What the state history screen reads: windows of states with what each changed, and which can be taken back."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from calibstore.errors import NotFoundError
+from calibstore.model.collections import CollectionType
 from calibstore.services.context import Context
 from calibstore.services.looks.journal import EntryRow, entry_row
 from calibstore.services.reversal import why_not
@@ -12,6 +13,9 @@ from calibstore.services.state_ledger import REDO, UNDO, UNDOABLE, Ledger, load_
 if TYPE_CHECKING:
     from calibstore.db.states import StateSummary
     from calibstore.db.unit_of_work import UnitOfWork
+
+MOST_STATES: Final = 2_000
+"""So many states of one collection are listed, the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +52,10 @@ class StatesLook:
     last_state: int
     next_undo: int | None = None
     next_redo: int | None = None
-    chain: str = ""
-    list_now: tuple[str, ...] = ()
-    """Of the chain the states are narrowed to."""
+    of: str = ""
+    """Collection the states are narrowed to."""
+    is_chain: bool = False
+    """Whether that is a chain: only states that changed its list are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +69,20 @@ class ListThen:
     """What restores it; empty where nothing differs."""
 
 
-def states_look(context: Context, *, chain: str = "") -> StatesLook:
+def states_look(context: Context, *, of: str = "") -> StatesLook:
     """Read how many states there are.
 
     Parameters
     ----------
     context : Context
         The repository.
-    chain : str
-        Only states that changed the list of this chain.
+    of : str
+        Only states that changed the list of this chain, or this collection.
+
+    Raises
+    ------
+    NotFoundError
+        E-COLLECTION: there is no such collection.
     """
     with context.unit_of_work() as uow:
         ledger = load_ledger(uow)
@@ -81,27 +91,39 @@ def states_look(context: Context, *, chain: str = "") -> StatesLook:
             for state in reversed(ledger.done)
             if ledger.is_in_force(state) and not why_not(True, uow.states.summaries([state])[state])
         )
+        states = _states_of(uow, of)
         return StatesLook(
-            n_states=len(uow.collections.changed_states(chain, after=0)) if chain else uow.journal.count(),
+            n_states=uow.journal.count() if states is None else len(states),
             last_state=uow.journal.last_state(),
             next_undo=next(undoable, None),
             next_redo=ledger.next_redo(),
-            chain=chain,
-            list_now=uow.associations.tree().children.get(chain, ()) if chain else (),
+            of=of,
+            is_chain=bool(of) and uow.collections.get(of).type is CollectionType.CHAINED,
         )
 
 
-def states_window(context: Context, offset: int, limit: int, *, chain: str = "") -> tuple[StateRow, ...]:
+def states_window(context: Context, offset: int, limit: int, *, of: str = "") -> tuple[StateRow, ...]:
     """Read some states, the newest first."""
     with context.unit_of_work() as uow:
         ledger = load_ledger(uow)
-        if chain:
-            states = tuple(reversed(uow.collections.changed_states(chain, after=0)))[offset : offset + limit]
-            entries = [entry for state in states if (entry := uow.journal.entry(state)) is not None]
-        else:
+        states = _states_of(uow, of)
+        if states is None:
             entries = list(uow.journal.newest(offset, limit))
+        else:
+            wanted = states[offset : offset + limit]
+            entries = [entry for state in wanted if (entry := uow.journal.entry(state)) is not None]
         rows = uow.states.summaries([entry.state for entry in entries])
         return tuple(_row(entry_row(entry), rows[entry.state], ledger) for entry in entries)
+
+
+def _states_of(uow: "UnitOfWork", name: str) -> tuple[int, ...] | None:
+    """Return the states that changed a chain's list or another collection, the newest first; None: all."""
+    if not name:
+        return None
+    record = uow.collections.get(name)
+    if record.type is CollectionType.CHAINED:
+        return tuple(reversed(uow.collections.changed_states(name, after=0)))
+    return uow.holdings.states_of(record, last=MOST_STATES)
 
 
 def list_then(context: Context, chain: str, state: int) -> ListThen:

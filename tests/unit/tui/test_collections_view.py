@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from tui.views import collections as view_module
+from tui.views import following
 
 BASE = "LATISS/calib/DM-1/t"
 
 
 @pytest.fixture(autouse=True)
 def follows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view_module, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(following, "FOLLOW_S", 0.0)
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ async def test_a_state_is_undone_by_its_form(repo: Any, app_of: Callable[..., An
 
 
 async def test_a_chain_gets_an_earlier_list_again(repo: Any, app_of: Callable[..., Any], settled: Any) -> None:
-    app = app_of(repo.root, f"states --chain {TOP}", is_writable=True)
+    app = app_of(repo.root, f"states --of {TOP}", is_writable=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
         await pilot.press("R")
@@ -70,7 +70,7 @@ async def test_a_chain_gets_an_earlier_list_again(repo: Any, app_of: Callable[..
 
 
 async def test_the_timeline_as_it_was(repo: Any, app_of: Callable[..., Any], settled: Any) -> None:
-    app = app_of(repo.root, f"states --chain {TOP}")
+    app = app_of(repo.root, f"states --of {TOP}")
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         await pilot.press("t")

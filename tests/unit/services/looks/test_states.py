@@ -36,9 +36,9 @@ def test_states_tell_what_they_changed_and_what_became_of_them(repo: Any) -> Non
 
 
 def test_states_of_one_chain(repo: Any) -> None:
-    look = states_look(repo.context, chain=LIST)
-    assert (look.n_states, look.list_now) == (2, ("u/ada/b", "u/ada/a"))
-    rows = states_window(repo.context, 0, 9, chain=LIST)
+    look = states_look(repo.context, of=LIST)
+    assert (look.n_states, look.is_chain) == (2, True)
+    rows = states_window(repo.context, 0, 9, of=LIST)
     assert [LIST in row.chains for row in rows] == [True, True]
     then = list_then(repo.context, LIST, rows[1].entry.state)
     assert then.then == ("u/ada/a",)
@@ -47,3 +47,12 @@ def test_states_of_one_chain(repo: Any) -> None:
     with pytest.raises(NotFoundError) as caught:
         list_then(repo.context, LIST, 1)
     assert caught.value.code == "E-NOPARENT"
+
+
+def test_states_of_what_is_no_chain(repo: Any) -> None:
+    repo.add_run("u/ada/run", [0])
+    look = states_look(repo.context, of="u/ada/run")
+    assert (look.n_states, look.is_chain) == (1, False)
+    assert states_window(repo.context, 0, 9, of="u/ada/run")[0].entry.verb == "test"
+    with pytest.raises(NotFoundError):
+        states_look(repo.context, of="u/ada/no")
