@@ -123,6 +123,15 @@ class Removals:
         query = sa.select(job.c.id, job.c.run).where(job.c.status.in_(_OPEN_JOBS)).order_by(job.c.id)
         return tuple((row[0], row[1]) for row in self._chunked(query, job.c.run, sorted(set(names))))
 
+    def coming_back(self, name: str) -> int:
+        """Return how many datasets come back when a RUN of this name is opened again; 0 for one that is open."""
+        query = sa.select(_run.c.name, sa.func.count(), sa.func.count(_run.c.id) - sa.func.count(_run.c.closed_state))
+        found = query.join(dataset, dataset.c.run_id == _run.c.id).where(
+            _run.c.name == name, _run.c.type == str(CollectionType.RUN), dataset.c.closed_state.is_(None)
+        )
+        row = self._connection.execute(found.group_by(_run.c.name)).first()
+        return int(row[1]) if row is not None and not row[2] else 0
+
     def removed_runs(self, prefix: str) -> tuple[str, ...]:
         """Return the names of the RUNs below a prefix that were removed: they stay taken."""
         query = sa.select(collection.c.name, sa.func.count(collection.c.id) - sa.func.count(collection.c.closed_state))

@@ -53,7 +53,8 @@ def plan_associate(command: Associate, context: Context, uow: "UnitOfWork", _pre
         same = f"nothing to do: {_counted(len(found.rows))} are tagged in {tagged.name} already"
         return Plan(effect=Effect(summary=same, data={"tagged": 0, "is_same": True}))
     previews = _previews(uow, context, command.collection, types, fresh=fresh)
-    warnings += _live_rules(uow, context, command.collection, previews)
+    is_calibration = any(types[one.dataset_type].is_calibration for one in fresh)
+    warnings += _live_rules(uow, command.collection, previews, is_coming=is_calibration)
     effect = _effect(
         command,
         context,
@@ -95,7 +96,7 @@ def plan_disassociate(command: Disassociate, context: Context, uow: "UnitOfWork"
     gone = {one.id for one in wanted}
     rows = [_as_association(one) for one in wanted]
     previews = _previews(uow, context, tagged.name, types, gone=[one.dataset_id for one in wanted])
-    warnings = _live_rules(uow, context, tagged.name, previews)
+    warnings = _live_rules(uow, tagged.name, previews, is_coming=False)
     parsed = find_name(tagged.name)
     if parsed is not None and parsed.kind is NameKind.PROTECTION:
         warnings.append(f"W-UNPROTECTED {tagged.name} keeps files from automatic cleaning; these would lose that")
@@ -264,14 +265,17 @@ def _previews(
     return preview_everywhere(uow, before, after, changed=name, now_tai_ns=context.clock())
 
 
-def _live_rules(uow: "UnitOfWork", context: Context, name: str, previews: Sequence[Preview]) -> list[str]:
-    """Refuse on a strict repository what would be live at once; return warnings."""
+def _live_rules(uow: "UnitOfWork", name: str, previews: Sequence[Preview], *, is_coming: bool) -> list[str]:
+    """Refuse on a strict repository what would be live at once; return warnings.
+
+    What comes in is refused even where something hides it: it would apply as soon as that goes.
+    """
     tops = [top_chain_of(instrument) for instrument in uow.repository.instruments()]
     through = uow.associations.tree().live_through(name, tops)
     if not through:
         return []
     changes = [preview for preview in previews if preview.is_live and preview.changes]
-    if changes and uow.repository.record().is_strict:
+    if (changes or is_coming) and uow.repository.record().is_strict:
         raise WorkflowError(
             f"{name} is live through {through[0]}: its change would be live at once, before any decision on it",
             hint=f"take it out first: cabstand collection-chain {through[0]} {name} --mode remove",

@@ -165,7 +165,9 @@ def _effect(change: ChainChange, context: Context, warnings: Sequence[str], prev
         all_warnings.append(f"W-PAST {live_taken} exposures already taken get another answer")
     named = (command.parent, *change.asked.children, *change.asked.drop)
     tickets = {parsed.ticket for name in named if (parsed := find_name(name)) and parsed.ticket}
-    is_confirmed_by_name = (live_taken and change.is_strict) or (any_taken and command.mode == "redefine")
+    is_rejected = any(preview.rejected for preview in previews)
+    is_marked = bool(live_taken) or is_rejected
+    is_confirmed_by_name = (is_marked and change.is_strict) or (any_taken and command.mode == "redefine")
     back = change_between(change.new, change.old)
     return Effect(
         summary=_summary(change) + (f" ({live_taken} past exposures get another answer)" if live_taken else ""),

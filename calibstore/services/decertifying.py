@@ -45,6 +45,7 @@ def plan_decertify(command: Decertify, context: Context, uow: "UnitOfWork", _pre
     previews = preview_everywhere(uow, before, after, changed=into.name, now_tai_ns=now)
     around = view_range(uow, camera, taken, now_tai_ns=now)
     live_taken = sum(preview.counts.taken for preview in previews if preview.is_live)
+    is_marked = bool(live_taken) or any(preview.rejected for preview in previews)
     parsed = find_name(into.name)
     ticket = parsed.ticket if parsed else ""
     inverse, is_whole = _inverse(uow, into, rows, taken, camera)
@@ -76,7 +77,7 @@ def plan_decertify(command: Decertify, context: Context, uow: "UnitOfWork", _pre
         ),
         inverse=inverse,
         next=(f"cabstand query-datasets {command.dataset_type} --collections {into.name}",),
-        confirm=(ticket or into.name) if live_taken and uow.repository.record().is_strict else "",
+        confirm=(ticket or into.name) if is_marked and uow.repository.record().is_strict else "",
         ask=True,
         data={
             "collection": into.name,

@@ -197,6 +197,7 @@ def _compare_types(uow: "UnitOfWork", exchange: Exchange, found: Differences) ->
 
 def _compare_collections(uow: "UnitOfWork", exchange: Exchange, found: Differences, redefine: Collection[str]) -> None:
     described = {one.name for one in exchange.collections}
+    filled = {one.run for one in exchange.datasets}
     for one in exchange.collections:
         ours = uow.collections.find(one.name)
         strangers = [name for name in one.children if name not in described and uow.collections.find(name) is None]
@@ -207,6 +208,8 @@ def _compare_collections(uow: "UnitOfWork", exchange: Exchange, found: Differenc
             )
         if ours is None:
             found.collections.append(one)
+            if one.type is CollectionType.RUN and one.name not in filled:
+                _refuse_coming_back(one.name, uow, found)
         elif ours.type is not one.type:
             found.refuse(f"{one.name} is {ours.type} here, {one.type} in the bundle")
         elif one.type is CollectionType.CHAINED:
@@ -281,11 +284,23 @@ def _compare_datasets(
             run = uow.collections.find(one.run)
             present = uow.datasets.in_run(run) if run is not None else ()
             in_runs[one.run] = {(row.dataset_type, row.data_key): row.id for row in present}
+            if run is None:
+                _refuse_coming_back(one.run, uow, found)
         taken = in_runs[one.run].setdefault((one.dataset_type, record.data_key), one.id)
         if taken != one.id:
             found.refuse(f"{one.run} has another {one.dataset_type} {record.data_key} ({taken}, not {one.id})")
         found.datasets.append(record)
     return rows
+
+
+def _refuse_coming_back(run: str, uow: "UnitOfWork", found: Differences) -> None:
+    """Refuse to open a removed RUN again by the way: what was in it would come back beside what the bundle has."""
+    back = uow.removals.coming_back(run)
+    if back:
+        found.refuse(
+            f"RUN {run} was removed here with {counted(back, 'dataset')}, which would come back with it",
+            f"bring it back first, by cabstand undo or: cabstand register-collection {run} RUN",
+        )
 
 
 def _compare_ranges(uow: "UnitOfWork", exchange: Exchange, rows: dict[str, DatasetRecord], found: Differences) -> None:

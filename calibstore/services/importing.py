@@ -16,6 +16,7 @@ from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.counting import counted
 from calibstore.model.names import NameKind, find_name, top_chain_of
 from calibstore.model.records import CertificationRecord, DatasetRecord
+from calibstore.model.search_path import CollectionTree
 from calibstore.model.timespan import Timespan
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
@@ -123,6 +124,7 @@ def _plan(command: Import, context: Context, uow: "UnitOfWork", staged: _Staged)
     live = _live_tickets(uow, found)
     _refuse_live(source, live)
     _refuse_redefining(uow, found)
+    _refuse_leading(uow, found)
     effect = _effect(command, context, source, found)
     if found.is_empty:
         return Plan(effect=effect)
@@ -202,6 +204,33 @@ def _refuse_redefining(uow: "UnitOfWork", found: Differences) -> None:
                 "--dry-run",
                 code="E-LIVE",
             )
+
+
+def _refuse_leading(uow: "UnitOfWork", found: Differences) -> None:
+    """Refuse on strict repositories a list that leads to a top chain and to something beside it: it would be in use."""
+    if not uow.repository.record().is_strict:
+        return
+    tops = tuple(top_chain_of(instrument) for instrument in uow.repository.instruments())
+    lists = {one.name: one.children for one in found.collections if one.type is CollectionType.CHAINED}
+    lists |= {name: theirs for name, (_, theirs) in found.redefined.items()}
+    tree = uow.associations.tree()
+    after = CollectionTree(tree.types, {**tree.children, **lists})
+    for name in lists:
+        leading = [top for top in tops if name in after.chains_above(top)]
+        beside = [one for one in lists[name] if not _is_harmless(one, tops, after)]
+        if leading and beside:
+            raise WorkflowError(
+                f"{name} leads to {leading[0]} in the bundle, and to {beside[0]} too, which would be in use at once",
+                hint=f"leave {name} out of the bundle and make it here: cabstand collection-chain {name} "
+                f"{' '.join(lists[name])} --mode prepend{'' if name in tree.types else ' --create'}",
+                code="E-LIVE",
+            )
+
+
+def _is_harmless(name: str, tops: Sequence[str], tree: CollectionTree) -> bool:
+    parsed = find_name(name)
+    is_raw = parsed is not None and parsed.kind is NameKind.RAW
+    return name in tops or is_raw or any(name in tree.chains_above(top) for top in tops)
 
 
 def _effect(command: Import, context: Context, source: Source, found: Differences) -> Effect:

@@ -11,6 +11,7 @@ from calibstore.model.names import top_chain_of
 from calibstore.model.times import day_obs_of, day_obs_timespan, timespan_text
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 from calibstore.services.preview_groups import pairs_alike
+from calibstore.services.rejections import RejectedInUse, newly_rejected
 from calibstore.services.segments import Key, KeySegments, Placed, Segments, View
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Preview:
     """(collection, number of its entries that could win before and cannot after)."""
     is_live: bool = False
     data: dict[str, object] = field(default_factory=dict)
+    rejected: tuple[RejectedInUse, ...] = ()
+    """What the board rejected and would apply where it does not now; told of live paths only."""
 
     def lines(self) -> tuple[str, ...]:
         """Return the preview for people."""
@@ -87,11 +90,13 @@ class Preview:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what must be seen."""
+        rejected = tuple(f"W-REJECTED {one.coming_up()}" for one in self.rejected)
         if not self.counts.ambiguous:
-            return ()
+            return rejected
         ids = ", ".join(str(one) for one in self.counts.ambiguous[:5])
         more = f" and {len(self.counts.ambiguous) - 5} more" if len(self.counts.ambiguous) > 5 else ""
         return (
+            *rejected,
             f"W-AMBIGUOUS through {self.top} the look-up of exposure {ids}{more} would fail: it straddles two ranges",
         )
 
@@ -131,6 +136,7 @@ def preview_change(
         uow, before, after, instrument=instrument, now_tai_ns=now_tai_ns, day_obs_offset_h=day_obs_offset_h
     )
     unreachable = _unreachable(before, after)
+    rejected = newly_rejected(uow, top.removesuffix(" (live)"), before, after) if is_live and changes else ()
     data: dict[str, object] = {
         "through": top,
         "changes": [
@@ -148,7 +154,15 @@ def preview_change(
         "ambiguous": list(counts.ambiguous),
         "unreachable": [{"collection": name, "entries": n} for name, n in unreachable],
     }
-    return Preview(top=top, changes=changes, counts=counts, unreachable=unreachable, is_live=is_live, data=data)
+    return Preview(
+        top=top,
+        changes=changes,
+        counts=counts,
+        unreachable=unreachable,
+        is_live=is_live,
+        data=data,
+        rejected=rejected,
+    )
 
 
 def preview_everywhere(
@@ -169,7 +183,8 @@ def preview_everywhere(
 
     Notes
     -----
-    The top chains come last; where none leads there, nothing that is live changes.
+    The top chains come last; where none leads there, what is live changes only through chains above a top chain that
+    lead there by another way.
     """
     previews = []
     tops = {top_chain_of(instrument) for instrument in uow.repository.instruments()}
@@ -179,20 +194,23 @@ def preview_everywhere(
         offset_h = uow.repository.camera(instrument).day_obs_offset_h
         top = top_chain_of(instrument)
         starts = [name for name in (changed, *listing) if name not in tops or name == top]
-        for name in dict.fromkeys([*starts, *([top] if top in above else [])]):
+        # Through the top chain itself they all change alike.
+        aside = set() if top in above else above & {*before.tree.chains_above(top), *after.tree.chains_above(top)}
+        for name in dict.fromkeys([*starts, *sorted(aside), *([top] if top in above else [])]):
+            is_live = name == top or name in aside
             old, new = before.segments([name]), after.segments([name])
             if name != top and not _mentions(instrument, old, new):
                 continue
             previews.append(
                 preview_change(
                     uow,
-                    top=f"{name} (live)" if name == top else name,
+                    top=f"{name} (live)" if is_live else name,
                     before=old,
                     after=new,
                     instrument=instrument,
                     now_tai_ns=now_tai_ns,
                     day_obs_offset_h=offset_h,
-                    is_live=name == top,
+                    is_live=is_live,
                 )
             )
     return tuple(sorted(previews, key=lambda preview: preview.is_live))

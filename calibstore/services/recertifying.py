@@ -227,6 +227,7 @@ def _effect(
     earlier = [new for row, new in change.changes if new.begin_tai_ns < row.timespan.begin_tai_ns]
     early = next((told for new in earlier if (told := is_early(build_exposures(uow, made), new))), "")
     all_taken = max((preview.counts.taken for preview in previews), default=0)
+    is_marked = live_taken or (early and all_taken) or any(preview.rejected for preview in previews)
     lines = []
     for (old, new), keys in change.groups.items():
         lines += [
@@ -266,7 +267,7 @@ def _effect(
         ),
         inverse=inverse,
         next=(f"cabstand query-datasets {command.dataset_type} --collections {change.into.name}",),
-        confirm=(change.ticket or change.into.name) if is_strict and (live_taken or (early and all_taken)) else "",
+        confirm=(change.ticket or change.into.name) if is_strict and is_marked else "",
         ask=True,
         data={
             "collection": change.into.name,

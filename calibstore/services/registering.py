@@ -9,6 +9,7 @@ from calibstore.commands.collections import RegisterCollection, RegisterDatasetT
 from calibstore.commands.fields import to_line
 from calibstore.errors import ConflictError, UserInputError
 from calibstore.model.collections import CollectionType, did_you_mean, near_duplicates, validate_collection_name
+from calibstore.model.counting import counted
 from calibstore.model.data_id import INTEGER_DIMENSIONS, TEXT_DIMENSIONS
 from calibstore.model.names import NameKind, find_name
 from calibstore.model.records import CollectionRecord, DatasetTypeRecord
@@ -49,6 +50,11 @@ def plan_register_collection(
     warnings = check_new_name(uow, command.name, type_)
     if type_ is CollectionType.CHAINED:
         warnings.append(f"W-EMPTYCHAIN {command.name} lists nothing: a search through it finds nothing")
+    back = uow.removals.coming_back(command.name) if type_ is CollectionType.RUN else 0
+    if back:
+        warnings.append(
+            f"W-COMESBACK {command.name} was removed with {counted(back, 'dataset')}: they come back with it"
+        )
     parsed = find_name(command.name)
     effect = Effect(
         summary=f"make the {type_} collection {command.name}",

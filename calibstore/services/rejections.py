@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.model.hailing import HailingState
 from calibstore.model.names import top_chain_of
-from calibstore.services.segments import load_view
+from calibstore.services.segments import Segments, load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -34,6 +34,13 @@ class RejectedInUse:
         return (
             f"{self.dataset_type} of {self.ticket} is {STILL_IN_USE}: {self.top} finds {self.n_data_ids} of it in "
             f"{self.collection}"
+        )
+
+    def coming_up(self) -> str:
+        """Return the same of a change that is not made yet."""
+        return (
+            f"{self.n_data_ids} {self.dataset_type} of {self.collection}, which the board Rejected ({self.ticket}), would "
+            f"apply through {self.top} where something else does now: take it out too"
         )
 
 
@@ -82,4 +89,35 @@ def rejected_in_use(uow: "UnitOfWork", instruments: Sequence[str] = ()) -> tuple
     return tuple(
         RejectedInUse(ticket=ticket, top=top, collection=name, dataset_type=kind, n_data_ids=len(keys))
         for (ticket, top, name, kind), keys in sorted(counts.items())
+    )
+
+
+def newly_rejected(uow: "UnitOfWork", top: str, before: Segments, after: Segments) -> tuple[RejectedInUse, ...]:
+    """Return the rejected products that would apply for a time for which they do not yet.
+
+    Parameters
+    ----------
+    uow : UnitOfWork
+        Knows the decisions.
+    top : str
+        Where both searches begin.
+    before, after : Segments
+        As it is, and as it would become.
+    """
+    rejected = rejected_datasets(uow)
+    counts: dict[tuple[str, str, str], set[str]] = {}
+    for (kind, key), found in after.by_key.items() if rejected else ():
+        for timespan, owner in found.stretches():
+            if owner.row.dataset_id not in rejected:
+                continue
+            left = [timespan]
+            for held, other in before.of(kind, key).stretches():
+                if other.row.dataset_id == owner.row.dataset_id:
+                    left = [piece for one in left for piece in one.difference(held)]
+            if left:
+                ticket = rejected[owner.row.dataset_id]
+                counts.setdefault((ticket, owner.member.name, kind), set()).add(key)
+    return tuple(
+        RejectedInUse(ticket=ticket, top=top, collection=name, dataset_type=kind, n_data_ids=len(keys))
+        for (ticket, name, kind), keys in sorted(counts.items())
     )

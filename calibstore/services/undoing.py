@@ -140,6 +140,7 @@ def _effect(
 ) -> Effect:
     entry, rows = reversal.entry, reversal.rows
     taken = sum(one.counts.taken for one in previews if one.is_live)
+    is_marked = bool(taken) or any(one.rejected for one in previews)
     told = [*warnings, *(line for one in previews for line in one.warnings())]
     if taken:
         told.append(f"W-PAST {taken} exposures already taken get another answer")
@@ -158,7 +159,7 @@ def _effect(
         warnings=tuple(told),
         inverse=("cabstand redo",) if verb == UNDO else (f"cabstand undo {entry.state}",),
         next=tuple(f"cabstand fingerprint {name}" for name in reversal.tops if name in reversal.before.tree.types)[:1],
-        confirm=(entry.ticket or reversal.touched[0]) if taken and is_strict else "",
+        confirm=(entry.ticket or reversal.touched[0]) if is_marked and is_strict else "",
         ask=True,
         data={
             "about": entry.state,
