@@ -95,12 +95,13 @@ def views_line(width: int, active: str) -> Line:
     return tuple(spans)
 
 
-def crumb_line(width: int, title: str, crumb: str, filter_text: str) -> Line:
-    """Return line 3: where one is, and the filter in force."""
+def crumb_line(width: int, title: str, crumb: str, filter_text: str, past: str = "") -> Line:
+    """Return line 3: where one is, that it is not the present, and the filter in force."""
     right = f"filter: {filter_text} " if filter_text else ""
+    mark = f" {past} " if past else ""
     path = f" {title} > {crumb}" if crumb else f" {title}"
-    room = width - width_of(right)
-    return line(Span(padded(path, room, keep="ends"), Role.STRONG), Span(right, Role.ACCENT))
+    room = width - width_of(right) - width_of(mark)
+    return line(Span(padded(path, room, keep="ends"), Role.STRONG), Span(mark, Role.WARN), Span(right, Role.ACCENT))
 
 
 def key_line(width: int, entries: Sequence[Entry], keys_of: dict[str, str], *, is_read_only: bool = False) -> Line:

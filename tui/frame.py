@@ -330,7 +330,8 @@ class Frame(App[int]):
         )
         base.query_one("#tabs", LineStrip).show(views_line(width, self.place.view))
         crumb, narrowed = (view.crumb(), view.current_filter()) if view is not None and view.is_mounted else ("", "")
-        base.query_one("#crumb", LineStrip).show(crumb_line(width, listed.title, crumb, narrowed))
+        past = view.past() if view is not None and view.is_mounted else ""
+        base.query_one("#crumb", LineStrip).show(crumb_line(width, listed.title, crumb, narrowed, past))
         shown = (*(view.entries_now() if view is not None else ()), *FRAME_ENTRIES)
         keys = key_line(width - 1, shown, dict(self.opening.config.ui.keys), is_read_only=self.is_read_only)
         base.query_one("#keys", LineStrip).show(keys)

@@ -1,18 +1,25 @@
 """What the fields of a form would do: a dry run, made once typing rests; a newer change makes an older answer void."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual.timer import Timer
 
 from calibstore.commands.fields import Command, to_line
+from calibstore.commands.store import CertifyCalibrations
 from calibstore.errors import CabstandError
+from calibstore.model.names import find_name
 from tui.forms import paint
 from tui.forms.effect_pane import EffectPane
 from tui.forms.model import FormModel
+from tui.paint import timeline
+from tui.places import Place
+from tui.spans import Line, Role, Span
 
 if TYPE_CHECKING:
     from calibstore.services.actions import Effect
+    from calibstore.services.context import Context
+    from calibstore.services.looks.timeline_parts import TimelineLook
     from tui.forms.view import FormView
 
 QUIET_S: Final = 0.4
@@ -89,9 +96,9 @@ class LiveEffect:
         def found(effect: "Effect") -> None:
             self._effect, self._effect_of = effect, (command, reason)
             told = self._view.with_draft_told(effect)
-            self._pane.paint(
-                lambda width: paint.effect_lines(told, width, line_text=text), "EFFECT: nothing is written yet"
-            )
+            self._show(lambda width: paint.effect_lines(told, width, line_text=text))
+            if isinstance(command, CertifyCalibrations):
+                self._place_in_time(command, effect, lambda width: paint.effect_lines(told, width, line_text=text))
             then(effect)
 
         def refused(problem: CabstandError) -> None:
@@ -99,6 +106,35 @@ class LiveEffect:
             failed(problem)
 
         self._view.frame.link.preview(command, found, group=_GROUP, failed=refused, reason=reason)
+
+    def _show(self, lines: "Callable[[int], Sequence[Line]]") -> None:
+        self._pane.paint(lines, "EFFECT: nothing is written yet")
+
+    def _place_in_time(
+        self, command: CertifyCalibrations, effect: "Effect", before: "Callable[[int], Sequence[Line]]"
+    ) -> None:
+        """Add the timeline with the new range in the place that it would get."""
+        begin, end = effect.after.get("begin_tai_ns"), effect.after.get("end_tai_ns")
+        if not isinstance(begin, int) or not isinstance(end, int) or effect.data.get("is_live"):
+            return  # what is live already has its place in the list
+        parsed = find_name(command.collection)
+        instrument = parsed.instrument if parsed is not None else self._view.frame.instrument
+
+        def question(context: "Context") -> "TimelineLook":
+            return timeline.look(context, Place("timeline", (command.dataset_type,)), instrument)
+
+        def then(look: "TimelineLook") -> None:
+            if self._effect is effect:
+                self._show(
+                    lambda width: [
+                        *before(width),
+                        (),
+                        (Span(f"IN {look.top}, where the ticket goes live first in its list", Role.HEAD),),
+                        *timeline.proposed(look, begin, end, width, collection=command.collection),
+                    ]
+                )
+
+        self._view.read(question, then, group="timeline", failed=lambda _problem: None)
 
     @property
     def _pane(self) -> EffectPane:

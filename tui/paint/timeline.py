@@ -93,7 +93,8 @@ def page(look: "TimelineLook", width: int) -> tuple[Line, ...]:
         with_groups=len(look.groups) > 1,
     )
     at = cursor_look(look, look.at_tai_ns, look.until_tai_ns)
-    head = line(Span(title(look), Role.TITLE))
+    past = past_text(look)
+    head = line(Span(title(look), Role.TITLE), Span(f"  {past}" if past else "", Role.WARN))
     return (head, *body(look, shown, at, width=width, height=0), *wrapped(summary(look), width, role=Role.DIM))
 
 
@@ -103,6 +104,11 @@ def title(look: "TimelineLook") -> str:
         return f"{look.top} > all types"
     with_filter = f" {look.physical_filter}" if look.physical_filter else ""
     return f"{look.top} > {look.dataset_type}{with_filter}  det {look.detector}"
+
+
+def past_text(look: "TimelineLook") -> str:
+    """Return which earlier state is shown; empty: the present."""
+    return f"PAST: state {look.at_state} of {look.last_state}" if look.at_state is not None else ""
 
 
 def first_axis(look: "TimelineLook", n_cells: int) -> Axis:

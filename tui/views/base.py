@@ -56,6 +56,10 @@ class View(Widget):
         """Return the breadcrumb after the view's title, e.g. ``LATISS/calib > bias``."""
         return ""
 
+    def past(self) -> str:
+        """Return what is shown instead of the present, e.g. ``PAST: state 12 of 40``; empty: the present."""
+        return ""
+
     def instrument(self) -> str:
         """Return the camera whose data are shown; empty where it is the frame's, or of all."""
         return ""

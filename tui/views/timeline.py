@@ -13,7 +13,8 @@ from tui.paint.timeline_axis import Axis, fit
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line
-from tui.views.base import View
+from tui.views.timeline_choices import TimelineChoices
+from tui.views.timeline_keys import TIMELINE_ENTRIES, TIMELINE_HELP
 from tui.widgets.ask_line import AskLine
 from tui.widgets.timeline_chart import TimelineChart
 
@@ -28,73 +29,16 @@ _ROOMY: Final = 30
 """From this height on groups of detectors that differ are shown at once."""
 
 
-class TimelineView(View):
+class TimelineView(TimelineChoices):
     """Bars in search order on a time axis, the WINS line, and the instant under the cursor explained."""
 
     NAME = "timeline"
     TITLE = "Timeline"
     SHORT = "Time"
     KEY = "3"
-    HELP_TEXT = (
-        "Each bar is one certification, in the order in which they are searched: the topmost one that is "
-        "valid wins. Solid is where it wins, dashed where it is valid but shadowed by a row above. The WINS "
-        "line gives the number of the row that wins in each cell; ! means that nothing is valid, which is an "
-        "alarm. The panel explains the instant under the cursor: what is found, and why each other row is "
-        "not. Move by one cell with the arrow keys, from change to change with [ and ], zoom with + and -, "
-        "and go to a date, day_obs or exposure with g. Without a dataset type each type has one WINS line; "
-        "enter opens it. c compares with a ticket chain that is not live yet."
-    )
-    ENTRIES: ClassVar[tuple[Entry, ...]] = (
-        Entry(id="timeline.left", keys="left,h", action="cells(-1)", title="Earlier", footer="date",
-              help="Move the cursor one cell earlier."),
-        Entry(id="timeline.right", keys="right,l", action="cells(1)", title="Later",
-              help="Move the cursor one cell later."),
-        Entry(id="timeline.previous", keys="left_square_bracket", action="change(-1)", title="Previous change",
-              footer="change", help="Go to the change before the cursor."),
-        Entry(id="timeline.next", keys="right_square_bracket", action="change(1)", title="Next change",
-              help="Go to the change after the cursor."),
-        Entry(id="timeline.zoom_in", keys="plus,equals_sign", action="zoom(-1)", title="Zoom in", footer="zoom",
-              help="Make a cell shorter, the cursor staying."),
-        Entry(id="timeline.zoom_out", keys="minus", action="zoom(1)", title="Zoom out",
-              help="Make a cell longer, the cursor staying."),
-        Entry(id="timeline.goto", keys="g", action="ask_time", title="Go to", footer="go to", word="goto",
-              help="Go to a date, day_obs, MJD or exposure id."),
-        Entry(id="timeline.open", keys="enter", action="open_row", title="Open", footer="open",
-              help="Open the dataset of the row; without a dataset type, open the type."),
-        Entry(id="timeline.type", keys="b", action="next_type(1)", title="Next type", footer="type",
-              help="Show the next dataset type."),
-        Entry(id="timeline.up", keys="up,k", action="row(-1)", title="Row up", help="Choose the row above."),
-        Entry(id="timeline.down", keys="down,j", action="row(1)", title="Row down", help="Choose the row below."),
-        Entry(id="timeline.week_back", keys="shift+left,H", action="days(-7)", title="Week earlier",
-              help="Move the cursor a week earlier."),
-        Entry(id="timeline.week_on", keys="shift+right,L", action="days(7)", title="Week later",
-              help="Move the cursor a week later."),
-        Entry(id="timeline.pan_back", keys="less_than_sign", action="pan(-1)", title="Pan back",
-              help="Show what lies half a view earlier."),
-        Entry(id="timeline.pan_on", keys="greater_than_sign", action="pan(1)", title="Pan on",
-              help="Show what lies half a view later."),
-        Entry(id="timeline.fit", keys="0", action="fit", title="Fit", help="Show every change."),
-        Entry(id="timeline.now", keys="n", action="now", title="Now", help="Go to the present instant."),
-        Entry(id="timeline.type_back", keys="B", action="next_type(-1)", title="Previous type",
-              help="Show the dataset type before."),
-        Entry(id="timeline.all", keys="a", action="all_types", title="All types", word="overview",
-              help="Show one WINS line per dataset type."),
-        Entry(id="timeline.filter", keys="f", action="next_filter", title="Next filter",
-              help="Show the next physical filter, for types that have one."),
-        Entry(id="timeline.detector", keys="D", action="next_detector", title="Next detector",
-              help="Show the next detector with other answers, or the next one where all agree."),
-        Entry(id="timeline.groups", keys="d", action="groups", title="Detectors",
-              help="Show one WINS line per group of detectors with equal answers."),
-        Entry(id="timeline.losers", keys="w", action="losers", title="Never win",
-              help="Hide or show the rows that never win."),
-        Entry(id="timeline.scale", keys="U,shift+u", action="scale", title="UTC/TAI",
-              help="Read the cursor's time in UTC or TAI."),
-        Entry(id="timeline.compare", keys="c", action="compare", title="Compare",
-              help="Add the WINS line as it would be with a ticket chain that is not live, put first."),
-    )  # fmt: skip
+    HELP_TEXT = TIMELINE_HELP
+    ENTRIES: ClassVar[tuple[Entry, ...]] = TIMELINE_ENTRIES
     BINDINGS = bindings(ENTRIES)
-
-    look: "TimelineLook | None" = None
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -139,6 +83,10 @@ class TimelineView(View):
     def crumb(self) -> str:
         """Return what is shown."""
         return painter.title(self.look) if self.look else " ".join(self.place.words)
+
+    def past(self) -> str:
+        """Return the state shown, where it is an earlier one."""
+        return painter.past_text(self.look) if self.look is not None else ""
 
     def thing(self) -> str:
         """Return the collection of the chosen row, else of the winner."""
@@ -351,46 +299,12 @@ class TimelineView(View):
         if not look.dataset_type:
             track = look.tracks[min(max(self._state.row, 1), len(look.tracks)) - 1] if look.tracks else None
             if track is not None:
-                self._other(words=(track.dataset_type,))
+                self.other(words=(track.dataset_type,))
             return
         row = self._row()
         verdict = next((one for one in self._at.verdicts if row is not None and one.number == row.number), None)
         if verdict is not None:
             self.go(Place("data", (look.dataset_type,), {"run": verdict.run, "detector": str(look.detector)}))
-
-    def action_next_type(self, way: int) -> None:
-        """Show the next dataset type; after the last, the overview."""
-        if self.look is None:
-            return
-        kinds = ("", *self.look.types)
-        at = kinds.index(self.look.dataset_type) if self.look.dataset_type in kinds else 0
-        kind = kinds[(at + way) % len(kinds)]
-        self._other(words=(kind,) if kind else ())
-
-    def action_all_types(self) -> None:
-        """Show the overview."""
-        self._other(words=())
-
-    def action_next_filter(self) -> None:
-        """Show the next filter."""
-        look = self.look
-        if look is None or not look.filters:
-            self.say("this type has no filter")
-            return
-        at = look.filters.index(look.physical_filter) if look.physical_filter in look.filters else -1
-        self._other(options={"filter": look.filters[(at + 1) % len(look.filters)]})
-
-    def action_next_detector(self) -> None:
-        """Show a detector of the next group, or the next detector where all agree."""
-        look = self.look
-        if look is None or not look.detectors:
-            return
-        if len(look.groups) > 1:
-            own = next((at for at, one in enumerate(look.groups) if look.detector in one.detectors), -1)
-            self._other(options={"detector": str(look.groups[(own + 1) % len(look.groups)].detectors[0])})
-            return
-        at = look.detectors.index(look.detector) if look.detector in look.detectors else -1
-        self._other(options={"detector": str(look.detectors[(at + 1) % len(look.detectors)])})
 
     def action_groups(self) -> None:
         """Show or hide the groups of detectors."""
@@ -411,18 +325,6 @@ class TimelineView(View):
         """Change between TAI and UTC."""
         self._state = replace(self._state, is_utc=not self._state.is_utc)
         self._paint()
-
-    def action_compare(self) -> None:
-        """Compare with the next chain that is not live, then with none."""
-        look = self.look
-        if look is None or not look.dataset_type:
-            return
-        if not look.pending:
-            self.say(f"every ticket chain is listed in {look.top}")
-            return
-        known = ("", *look.pending)
-        chain = known[(known.index(look.compared) + 1) % len(known) if look.compared in known else 0]
-        self._other(options={"with": chain})
 
     def action_ask_time(self) -> None:
         """Begin to type a date."""
@@ -450,14 +352,14 @@ class TimelineView(View):
         def then(found: tuple[int, int]) -> None:
             tai_ns, exposure = found
             if exposure:
-                self._other(options={"exposure": str(exposure)})
+                self.other(options={"exposure": str(exposure)})
             else:
                 self._moved_to(tai_ns)
                 self.say(f"{text} is {describe(tai_ns, None, look.day_obs_offset_h)}")
 
         self.read(question, then, group="goto")
 
-    def _other(self, words: tuple[str, ...] | None = None, options: Mapping[str, str] | None = None) -> None:
+    def other(self, words: tuple[str, ...] | None = None, options: Mapping[str, str] | None = None) -> None:
         """Show another type, detector, filter, chain or exposure, at the same instant."""
         options = options or {}
         kept = {key: value for key, value in self.place.options.items() if key not in ("from", "to")}

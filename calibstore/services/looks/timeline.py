@@ -85,7 +85,7 @@ def timeline_look(
             )
         camera = uow.repository.camera(instrument or known[0])
         top = chain or top_chain_of(camera.instrument)
-        moment = read_moment(uow, at_state)
+        moment, last_state = read_moment(uow, at_state), uow.journal.last_state()
         if chain:
             require_collection(uow.associations.tree(at_state=at_state), chain, moment)
         types = certifiable_types(uow)
@@ -109,6 +109,7 @@ def timeline_look(
             detectors=tuple(one.id for one in camera.detectors if one.purpose != "GUIDER"),
             rows=(), wins=Track(label="WINS", stretches=()), groups=(), now_tai_ns=now, time_zone=camera.time_zone,
             day_obs_offset_h=camera.day_obs_offset_h, segments=segments,
+            at_state=None if at_state is None or at_state >= last_state else at_state, last_state=last_state,
         )  # fmt: skip
         if dataset_type:
             look = of_type(look, camera, detector)

@@ -88,6 +88,9 @@ class TimelineLook:
     """Asked-for begin of the view."""
     end_tai_ns: int | None = None
     now_tai_ns: int = 0
+    at_state: int | None = None
+    """State shown, where it is not the last one."""
+    last_state: int = 0
     data_key: str = ""
     time_zone: str = "UTC"
     day_obs_offset_h: float = 12.0
