@@ -39,8 +39,8 @@ class RejectedInUse:
     def coming_up(self) -> str:
         """Return the same of a change that is not made yet."""
         return (
-            f"{self.n_data_ids} {self.dataset_type} of {self.collection}, which the board Rejected ({self.ticket}), would "
-            f"apply through {self.top} where something else does now: take it out too"
+            f"{self.n_data_ids} {self.dataset_type} of {self.collection}, which the board Rejected ({self.ticket}), "
+            f"would apply through {self.top} where something else does now: take it out too"
         )
 
 
