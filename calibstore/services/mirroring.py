@@ -142,8 +142,12 @@ class _NewCompanion:
             settings.write_text(f"{told}butler = {canonical_json(self._butler)}\n", encoding="utf-8")
 
     def discard(self) -> None:
-        """Remove what was made."""
+        """Remove what was made, unless another process made a store of it meanwhile or is about to."""
+        from calibstore.db.unused import is_unused
+
         forget_engines()
+        if not is_unused(self._root / STORE_FILE):
+            return
         if self._made:
             shutil.rmtree(self._root, ignore_errors=True)
             return
