@@ -148,7 +148,7 @@ class Session:
 
     def _attend(self, command: "Command", context: Any) -> None:
         """Read the Butler repository that is meant, if one is, and warn of what changed there."""
-        if command.verb in ("init", "rehearse", "migrate", "doctor"):
+        if command.verb in ("init", "rehearse", "migrate", "doctor", "doctor --repair"):
             return
         given = str(self.given.get("repo") or "")
         butler = butler_named(given, context.config, self.surroundings.environment)

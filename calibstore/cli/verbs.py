@@ -2,6 +2,7 @@
 
 import inspect
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from calibstore.cli.group import OrderedGroup, global_options
 from calibstore.cli.session import GLOBAL_NAMES, Session
 from calibstore.commands import Command, build, registered
 from calibstore.commands.fields import Asked, asked_fields
+from calibstore.errors import UserInputError
 
 _ORDER = (
     "init", "rehearse", "ingest", "exposures", "campaign", "generate", "jobs", "spot", "verify", "report",
@@ -29,9 +31,9 @@ def add_verbs(group: click.Group) -> None:
     for verb, cls in registered().items():
         by_first.setdefault(verb.split()[0], []).append(cls)
     for first in _ORDER:
-        classes = by_first[first]
+        classes = [cls for cls in by_first[first] if not _switch(cls)]
         if len(classes) == 1 and " " not in classes[0].verb:
-            group.add_command(_click_command(classes[0], first))
+            group.add_command(_click_command(classes[0], first, [cls for cls in by_first[first] if _switch(cls)]))
             continue
         inner = OrderedGroup(first, help=_GROUP_HELP[first], no_args_is_help=True)
         for cls in classes:
@@ -39,8 +41,15 @@ def add_verbs(group: click.Group) -> None:
         group.add_command(inner)
 
 
-def _click_command(cls: type[Command], name: str) -> click.Command:
+def _switch(cls: type[Command]) -> str:
+    """Return the option that makes one verb another one, such as the one of ``doctor --repair``; mostly nothing."""
+    last = cls.verb.split()[-1]
+    return last if last.startswith("--") else ""
+
+
+def _click_command(cls: type[Command], name: str, switched: Sequence[type[Command]] = ()) -> click.Command:
     asked = asked_fields(cls)
+    switches = {_switch(one).strip("-").replace("-", "_"): one for one in switched}
 
     @click.pass_context
     def callback(ctx: click.Context, /, **values: Any) -> int:
@@ -51,15 +60,33 @@ def _click_command(cls: type[Command], name: str) -> click.Command:
                 options["as_json"] = True
                 values[one.name] = tuple(word for word in words if word != "--json")
         session: Session = ctx.obj.with_options(options)
-        return session.run(build(cls, values))
+        meant = [one for key, one in switches.items() if values.pop(key)]
+        return session.run(_build_switched(cls, meant[0], values) if meant else build(cls, values))
 
-    params = [_param(one) for one in asked] + global_options(is_question=not cls.writes)
+    writes = any(one.writes for one in (cls, *switched))
+    params = [_param(one) for one in asked] + global_options(is_question=not writes)
+    params[len(asked) : len(asked)] = [
+        click.Option([key, _switch(one)], is_flag=True, help=_sentence(one)) for key, one in switches.items()
+    ]
     help_text = inspect.cleandoc(cls.__doc__ or "")
     # A line within the line keeps its own options: nothing behind its first word is ours.
     settings = {"allow_interspersed_args": False} if any(one.declared.takes_rest for one in asked) else {}
     return click.Command(
         name, callback=callback, params=params, help=help_text + _argument_help(asked), context_settings=settings
     )
+
+
+def _sentence(cls: type[Command]) -> str:
+    told = inspect.cleandoc(cls.__doc__ or "").split("\n", maxsplit=1)[0].rstrip(".")
+    return told[0].lower() + told[1:]
+
+
+def _build_switched(cls: type[Command], meant: type[Command], values: dict[str, Any]) -> Command:
+    own = {one.name for one in asked_fields(meant)}
+    other = [one.label for one in asked_fields(cls) if one.name not in own and values.get(one.name)]
+    if other:
+        raise UserInputError(f"{_switch(meant)} takes no {other[0]}", hint=f"cabstand {meant.verb}")
+    return build(meant, {name: value for name, value in values.items() if name in own})
 
 
 def _param(one: Asked) -> click.Parameter:

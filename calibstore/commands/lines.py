@@ -165,6 +165,7 @@ def find_verb(words: Sequence[str]) -> "type[Command] | None":
 
 
 def _read_verb(words: list[str]) -> tuple[type[Command], list[str]]:
+    words = _switch_first(words)
     cls = find_verb(words)
     if cls is not None:
         return cls, words[len(cls.verb.split()) :]
@@ -180,6 +181,15 @@ def _read_verb(words: list[str]) -> tuple[type[Command], list[str]]:
         )
     near = difflib.get_close_matches(words[0], {verb.split()[0] for verb in registered()}, n=1)
     raise UserInputError(f"no verb {words[0]!r}", hint=f"did you mean {near[0]}?" if near else "cabstand --help")
+
+
+def _switch_first(words: list[str]) -> list[str]:
+    """Return the words of a line with the option that makes another verb of it behind the first one."""
+    for verb in registered():
+        head, _, switch = verb.partition(" ")
+        if switch.startswith("-") and words[:1] == [head] and switch in words:
+            return [head, switch, *(word for word in words[1:] if word != switch)]
+    return words
 
 
 def _names(fields: Iterable[Asked]) -> dict[str, Asked]:

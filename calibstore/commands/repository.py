@@ -66,6 +66,14 @@ class ShowJournal(Command):
 @command("doctor", writes=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doctor(Command):
-    """Check the installation, the machine and the repository; repair nothing."""
+    """Check the installation, the machine and the repository; with --repair mend what is safe to mend."""
 
+    rule: str = argument("explain this rule, such as E-NOMODE", default="")
     checksums: bool = option("read every file of the repository again and compare its checksum", default=False)
+    rules: bool = option("list the rules: what is refused or warned of, and how severe it is here", default=False)
+
+
+@command("doctor --repair", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair(Command):
+    """Mend what is safe to mend, in one state: nothing that anybody may still need is deleted."""

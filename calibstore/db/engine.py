@@ -153,8 +153,8 @@ def schema_of(engine: Engine) -> str:
     except sa.exc.DatabaseError as problem:
         if engine.dialect.name == "postgresql" and isinstance(problem, sa.exc.OperationalError):
             raise postgresql.explained(problem, engine.url) from problem
-        if isinstance(problem, sa.exc.OperationalError) and _is_locked(one_line(problem)):
-            raise _store_error(problem) from problem
+        if isinstance(problem, sa.exc.OperationalError) and is_locked(one_line(problem)):
+            raise store_error(problem) from problem
         raise StoreError(f"not a Cabstand store: {_told(engine, problem)}", hint="check -R/--repo") from problem
     if found is None:
         raise StoreError("not a Cabstand store: its schema was never finished", hint="check -R/--repo")
@@ -226,7 +226,7 @@ def transaction(engine: Engine, *, write: bool) -> Iterator[Connection]:
     except sa.exc.DBAPIError as problem:
         if engine.dialect.name == "postgresql":
             raise postgresql.explained(problem, engine.url) from problem
-        raise _store_error(problem) from problem
+        raise store_error(problem) from problem
 
 
 @contextlib.contextmanager
@@ -240,13 +240,15 @@ def _rolled_back(connection: Connection) -> Iterator[None]:
         raise
 
 
-def _is_locked(told: str) -> bool:
+def is_locked(told: str) -> bool:
+    """Tell whether SQLite's words say that another process holds the store."""
     return "locked" in told or "busy" in told
 
 
-def _store_error(problem: sa.exc.DBAPIError) -> StoreError:
+def store_error(problem: sa.exc.DBAPIError) -> StoreError:
+    """Return what SQLite said as an error with a way out."""
     told = one_line(problem)
-    if _is_locked(told):
+    if is_locked(told):
         return StoreError(f"another process holds the store: {told}", hint="wait a moment and repeat", code="E-LOCKED")
     if "readonly" in told:
         return StoreError(

@@ -271,8 +271,8 @@ class Exposures:
         )
         return tuple(_event(row) for row in self._connection.execute(query))
 
-    def derive_camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
-        """Rebuild the camera events of an instrument from its exposures.
+    def expected_camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
+        """Return the camera events that the exposures of an instrument tell of.
 
         An exposure whose header lacks a keyword says nothing about it.
         """
@@ -311,6 +311,11 @@ class Exposures:
                 for keyword, value in json.loads(row.camera_state_json).items()
                 if keyword in last and last[keyword][0] != value
             ]
+        return tuple(events)
+
+    def derive_camera_events(self, instrument: str) -> tuple[CameraEvent, ...]:
+        """Rebuild the camera events of an instrument from its exposures."""
+        events = self.expected_camera_events(instrument)
         self._connection.execute(sa.delete(camera_event).where(camera_event.c.instrument == instrument))
         if events:
             self._connection.execute(
@@ -328,7 +333,7 @@ class Exposures:
                     for event in events
                 ],
             )
-        return tuple(events)
+        return events
 
 
 def _began_in(instrument: str, timespan: Timespan) -> sa.ColumnElement[bool]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from calibstore.db import postgresql
-from calibstore.db.engine import open_engine
+from calibstore.db.engine import is_locked, open_engine, store_error
 from calibstore.db.postgresql import one_line
 
 if TYPE_CHECKING:
@@ -30,15 +30,14 @@ def database_faults(place: "Path | str") -> tuple[str, ...]:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
                 return postgresql.faults(connection)
-            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
-            found += [
-                f"row {row[1]} of {row[0]} points at a missing row of {row[2]}"
-                for row in connection.exec_driver_sql("PRAGMA foreign_key_check")
-            ]
-        return tuple(found)
+            rows = connection.exec_driver_sql("PRAGMA integrity_check")
+            return tuple(row[0] for row in rows if row[0] != "ok")
     except sa.exc.DBAPIError as problem:
         if engine.dialect.name == "postgresql":
             raise postgresql.explained(problem, engine.url) from problem
-        return (one_line(problem),)
+        told = one_line(problem)
+        if is_locked(told):
+            raise store_error(problem) from problem
+        return (told,)
     finally:
         engine.dispose()

@@ -21,6 +21,7 @@ from calibstore.db.mirror import Mirror
 from calibstore.db.removals import Removals
 from calibstore.db.repository import Repository
 from calibstore.db.sites import Sites
+from calibstore.db.soundness import Soundness
 from calibstore.db.state_copy import StateCopy
 from calibstore.db.states import States
 from calibstore.db.tags import Tags
@@ -58,6 +59,7 @@ class UnitOfWork:
     jobs: Jobs
     sites: Sites
     removals: Removals
+    soundness: Soundness
     states: States
     tags: Tags
 
@@ -93,6 +95,7 @@ class UnitOfWork:
         self.sites = Sites(connection)
         self.removals = Removals(connection)
         self.mirror = Mirror(connection)
+        self.soundness = Soundness(connection)
         self.states = States(connection)
         self.tags = Tags(connection)
         return self

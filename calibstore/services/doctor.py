@@ -6,18 +6,18 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.repository import Doctor
-from calibstore.datastore.atomic_files import is_temporary
-from calibstore.datastore.checksums import sha256_of_file
 from calibstore.errors import CabstandError
-from calibstore.model.records import DatasetRecord
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
-from calibstore.services.roles import roles_of
+from calibstore.services.file_health import find_loose_files, loose_symptoms, recorded_symptoms
+from calibstore.services.roles import require_for, roles_of
+from calibstore.services.rule_list import kind_of, rules_answer
+from calibstore.services.store_health import backup_symptoms, companion_symptoms, job_symptoms, row_symptoms
+from calibstore.services.symptoms import Symptom, first_of
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -31,34 +31,45 @@ LOGIND_FILES: Final = (
 _LOW_SPACE_BYTES: Final = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Symptom:
-    """One thing looked at."""
-
-    level: str
-    """ok, warn or fail."""
-    text: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.level:<4}  {self.text}" + (f" -- {self.remedy}" if self.remedy else "")
-
-
 def _examine(command: Doctor, context: Context) -> Answer:
-    found = [*installation(), *machine(context)]
-    if context.has_store:
-        found += repository(context, checksums=command.checksums)
-    else:
-        found.append(
-            Symptom(
-                "ok",
-                f"no repository at {context.root}; only the installation and the machine were seen",
-                "cabstand -R PATH doctor looks at one",
-            )
-        )
+    if command.rules or command.rule:
+        return rules_answer(command.rule, kind_of(context))
+    if _can_tell_roles(context):
+        require_for(command, context, is_looking=True)
+    found = [*installation(), *machine(context), *_place(context, checksums=command.checksums)]
     worst = "fail" if any(one.level == "fail" for one in found) else "ok"
-    data = {"worst": worst, "symptoms": [{"level": s.level, "text": s.text, "remedy": s.remedy} for s in found]}
+    symptoms = [
+        {"level": one.level, "text": one.text, "remedy": one.remedy, "is_repairable": one.is_repairable}
+        for one in found
+    ]
+    data = {"worst": worst, "symptoms": symptoms}
     return Answer(lines=tuple(str(one) for one in found), data=data, exit_code=7 if worst == "fail" else 0)
+
+
+def _can_tell_roles(context: Context) -> bool:
+    try:
+        return bool(context.repository_file)
+    except (CabstandError, OSError):
+        return False
+
+
+def _place(context: Context, *, checksums: bool) -> Iterator[Symptom]:
+    """Yield what is to be said of the place that is named, whatever is there."""
+    try:
+        if context.has_store:
+            yield from repository(context, checksums=checksums)
+            return
+    except CabstandError as problem:
+        yield Symptom("fail", problem.message, problem.hint)
+        return
+    except OSError as problem:
+        yield Symptom("fail", f"{context.root}: {problem.strerror or problem}", "look who may read it: ls -ld")
+        return
+    yield Symptom(
+        "ok",
+        f"no repository at {context.root}; only the installation and the machine were seen",
+        "cabstand -R PATH doctor looks at one",
+    )
 
 
 def installation() -> Iterator[Symptom]:
@@ -127,7 +138,7 @@ def kills_user_processes(files: Sequence[str]) -> bool:
 
 
 def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
-    """Yield what is to be said of the repository: database, journal, files.
+    """Yield what is to be said of the repository: database, journal, rows, jobs, files.
 
     Parameters
     ----------
@@ -140,34 +151,36 @@ def repository(context: Context, *, checksums: bool) -> Iterator[Symptom]:
 
     try:
         faults = database_faults(context.store)
+        yield from first_of(
+            [Symptom("fail", f"database: {fault}", "restore the last backup, then ask for help") for fault in faults],
+            "faults of the database",
+        )
+        if faults:
+            return
+        with context.unit_of_work() as uow:
+            found = list(look_into(context, uow, checksums=checksums))
     except CabstandError as problem:
         yield Symptom("fail", problem.message, problem.hint)
-        return
-    yield from (Symptom("fail", f"database: {fault}", "restore the last backup, then ask for help") for fault in faults)
-    if faults:
         return
     yield Symptom("ok", "database is sound")
-    try:
-        with context.unit_of_work() as uow:
-            altered = uow.journal.first_altered()
-            last = uow.journal.last_state()
-            records = uow.datasets.all_with_files()
-            # Files of what is mirrored are the Butler's.
-            if uow.repository.record().authority == "butler":
-                records = tuple(one for one in records if one.origin != "imported")
-            rejected = _rejected(uow)
-    except CabstandError as problem:
-        yield Symptom("fail", problem.message, problem.hint)
-        return
-    if altered is None:
-        yield Symptom("ok", f"journal of {last} states is unbroken")
-    else:
-        yield Symptom(
-            "fail", f"journal: state {altered} does not fit its seal", "somebody changed it: cabstand journal --verify"
-        )
+    yield from found
+
+
+def look_into(context: Context, uow: "UnitOfWork", *, checksums: bool) -> Iterator[Symptom]:
+    """Yield what is to be said of rows, jobs and files in one transaction's view."""
+    yield from row_symptoms(uow)
     yield Symptom("ok", f"{context.user} acts here as {', '.join(roles_of(context)) or 'nobody'}")
-    yield from rejected
-    yield from files(context, records, checksums=checksums)
+    if not uow.soundness.cycles():
+        yield from _rejected(uow)
+    yield from job_symptoms(context, uow)
+    yield from companion_symptoms(context, uow)
+    yield from backup_symptoms(context, uow)
+    records = uow.datasets.all_with_files()
+    # Files of what is mirrored are the Butler's.
+    if uow.repository.record().authority == "butler":
+        records = tuple(one for one in records if one.origin != "imported")
+    yield from recorded_symptoms(context, [one for one in records if one.path], checksums=checksums)
+    yield from loose_symptoms(find_loose_files(context, uow))
 
 
 def _rejected(uow: "UnitOfWork") -> list[Symptom]:
@@ -182,55 +195,6 @@ def _rejected(uow: "UnitOfWork") -> list[Symptom]:
         for one in found
         if tree is not None
     ]
-
-
-def files(context: Context, records: Sequence[DatasetRecord], *, checksums: bool) -> Iterator[Symptom]:
-    """Yield what is to be said of the files the rows point at, and of those no row points at."""
-    n_wrong = 0
-    known = set()
-    for record in records:
-        path = context.absolute(record.path)
-        known.add(path)
-        fault = _fault(path, record, checksums=checksums)
-        if fault:
-            n_wrong += 1
-            yield Symptom(
-                "fail",
-                f"{record.dataset_type} {record.data_key} of {record.run}: {path} {fault}",
-                "restore the file from a backup, or build it again under the next rerun letter",
-            )
-    if not n_wrong:
-        yield Symptom(
-            "ok", f"{len(records)} files present with the recorded size" + (" and checksum" if checksums else "")
-        )
-    data = context.root / "data"
-    strays = [path for path in sorted(data.rglob("*")) if path.is_file() and path not in known]
-    unfinished = [path for path in strays if is_temporary(path)]
-    if unfinished:
-        yield Symptom(
-            "warn",
-            f"{len(unfinished)} unfinished files of interrupted work, e.g. {unfinished[0]}",
-            "no row points at them; when no job runs they can be deleted",
-        )
-    orphans = len(strays) - len(unfinished)
-    if orphans:
-        example = next(path for path in strays if not is_temporary(path))
-        yield Symptom(
-            "warn",
-            f"{orphans} files without a row, e.g. {example}",
-            "resume the job that wrote them (cabstand jobs), or delete them",
-        )
-
-
-def _fault(path: Path, record: DatasetRecord, *, checksums: bool) -> str:
-    if not path.is_file():
-        return "is missing"
-    size = path.stat().st_size
-    if size != record.size_bytes:
-        return f"has {size} bytes, {record.size_bytes} were recorded"
-    if checksums and sha256_of_file(path) != record.sha256:
-        return "has another checksum than recorded"
-    return ""
 
 
 QUESTIONS = {"doctor": _examine}

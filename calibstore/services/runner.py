@@ -29,6 +29,7 @@ POLL_S: Final = 0.2
 _LOCK_PATIENCE_S: Final = 2.0
 _STOP_PATIENCE_S: Final = 15.0
 _NARRATE_NS: Final = 15_000_000_000
+_ENDED: Final = {"failed": "E-JOBFAILED", "cancelled": "E-JOBCANCELLED", "dead": "E-JOBDEAD"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +227,7 @@ def require_done(view: JobView) -> None:
     raise ExecutionError(
         f"job {job_id} {view.progress}: {told}",
         hint=f"what was done is kept; look: cabstand jobs {job_id} --log; go on: cabstand jobs --resume {job_id}",
-        code="E-JOBDEAD" if view.status == "dead" else "E-JOB" + view.status.upper(),
+        code=_ENDED[view.status],
     )
 
 

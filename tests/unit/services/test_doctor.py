@@ -100,3 +100,114 @@ def test_without_a_repository_the_machine_is_still_looked_at(tmp_path: Path, con
     answer = ask(Doctor(), replace(context, root=tmp_path / "nowhere"))
     assert answer.exit_code == 0
     assert any("only the installation" in one["text"] for one in answer.data["symptoms"])
+
+
+def _truncated(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(5000)
+
+
+def _foreign(path: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table recipe (cake text)")
+
+
+def _newer(path: Path) -> None:
+    _sql(path, "update alembic_version set version_num = '9999'")
+
+
+def _older(path: Path) -> None:
+    _sql(path, "update alembic_version set version_num = '0001'")
+
+
+def _unfinished(path: Path) -> None:
+    _sql(path, "delete from alembic_version")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _sql(path: Path, statement: str) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told", "remedy"),
+    [
+        (_truncated, "malformed", "restore the last backup"),
+        (lambda path: path.write_bytes(b"hello world" * 1000), "not a database", "restore the last backup"),
+        (lambda path: path.write_bytes(b""), "is empty", "restore the last backup"),
+        (_folder, "database: ", "restore the last backup"),
+        (_foreign, "not a Cabstand store", "check -R"),
+        (_unfinished, "its schema was never finished", "check -R"),
+        (_newer, "the store has schema 9999", "newer Cabstand"),
+        (_older, "the store has schema 0001", "cabstand migrate"),
+        (lambda path: path.with_name("cabstand.toml").write_text("[[["), "cabstand.toml", "mend the file"),
+        (lambda path: path.with_name("cabstand.toml").write_text('roles = "x"'), "cabstand.toml", ""),
+    ],
+    ids="truncated garbage empty folder foreign unfinished newer older toml settings".split(),
+)
+def test_a_store_that_cannot_be_used_is_said_in_one_line(
+    context: Context, spoil: Callable[[Path], object], told: str, remedy: str
+) -> None:
+    from calibstore.services.context import forget_engines
+
+    forget_engines()
+    spoil(context.store_path)
+    answer = ask(Doctor(), context)
+    assert answer.exit_code == 7
+    (failed,) = [one for one in answer.data["symptoms"] if one["level"] == "fail"]
+    assert told in failed["text"]
+    assert remedy in failed["remedy"]
+    assert "\n" not in failed["text"] + failed["remedy"]
+
+
+def test_a_locked_store_is_said_in_one_line(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    from calibstore.services.context import forget_engines
+
+    forget_engines()
+    monkeypatch.setattr("calibstore.db.engine.BUSY_TIMEOUT_MS", 50)
+    with closing(sqlite3.connect(context.store_path, isolation_level=None)) as other:
+        other.execute("pragma locking_mode = exclusive")
+        other.execute("begin exclusive")
+        (told,) = _levels(context, "fail")
+        assert told.startswith("another process holds the store")
+
+
+def test_a_read_only_store_is_looked_at(context: Context) -> None:
+    from dataclasses import replace
+
+    assert _levels(replace(context, is_read_only=True), "fail") == []
+
+
+def test_the_rules_are_told_for_the_kind_of_repository_that_is_open(context: Context) -> None:
+    from dataclasses import replace
+
+    answer = ask(Doctor(rules=True), context)
+    assert max(len(line) for line in answer.lines) <= 80
+    here = {one["id"]: one["here"] for one in answer.data["rules"]}
+    assert here["E-NOMODE"] == "refuse"
+    assert here["E-USERCOL"] == "warn"
+    nowhere = ask(Doctor(rules=True), replace(context, root=context.root / "nowhere"))
+    assert {one["here"] for one in nowhere.data["rules"]} == {None}
+    assert any("refuse/warn" in line for line in nowhere.lines)
+
+
+def test_one_rule_is_explained(context: Context) -> None:
+    told = "\n".join(ask(Doctor(rules=True, rule="usercol"), context).lines)
+    assert told.startswith("E-USERCOL")
+    for word in ("what", "why", "remedy", "severity", "here      warn (a test repository)"):
+        assert word in told

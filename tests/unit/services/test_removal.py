@@ -294,18 +294,14 @@ def test_chains_that_go_together_are_no_obstacle(repo: Any) -> None:
 
 
 def test_doctor_lists_the_files_of_a_removed_run(repo: Any) -> None:
-    from calibstore.services.doctor import files
+    from calibstore.commands.repository import Doctor
 
     run = "u/ada/more/biasGen"
     repo.add_run(run, [0])
-    (repo.root / "data").mkdir(exist_ok=True)
-    stray = repo.root / "data" / "one.fits"
-    stray.write_bytes(b"x")
     repo.do(RemoveRuns(glob=run))
-    with repo.context.unit_of_work() as uow:
-        records = uow.datasets.all_with_files()
-    assert run not in {one.run for one in records}
-    assert any("without a row" in one.text for one in files(repo.context, records, checksums=False))
+    told = [one["text"] for one in repo.ask(Doctor()).data["symptoms"]]
+    assert any("files of datasets that were removed" in one and run in one for one in told)
+    assert not any("without a row" in one for one in told)
 
 
 @pytest.mark.parametrize("is_run", [True, False])
