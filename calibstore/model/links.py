@@ -143,6 +143,10 @@ class HeldLinks(Mapping[str, tuple[Association, ...]]):
         facts = self._facts.of(ids)
         return [facts[one][1] for one in ids]
 
+    def read_facts(self, dataset_ids: Iterable[str]) -> None:
+        """Read RUNs and checksums of some datasets before they are asked for one by one."""
+        self._facts.of(list(dataset_ids))
+
     def __getitem__(self, collection: str) -> tuple[Association, ...]:
         if collection not in self._made:
             links = self._links[collection]

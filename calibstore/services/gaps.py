@@ -14,7 +14,7 @@ from calibstore.services.context import Context
 from calibstore.services.layout import counted, folded, listed, number_ranges, range_text
 from calibstore.services.looks.in_use import keys_of
 from calibstore.services.moments import read_moment
-from calibstore.services.segments import KeySegments, Segments, load_view
+from calibstore.services.segments import KeySegments, Segments, load_view, unlike
 from calibstore.services.shadows import tops_asked, types_asked
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ def gap_report(
                 continue
             within = Timespan(begin, end)
             groups: dict[Timespan, dict[Timespan, list[int]]] = {}
+            found = {id(one.pattern): gaps_of(one) for one in unlike(by_detector.values())}
             for detector in expected:
-                for gap in gaps_of(by_detector[detector]) if detector in by_detector else ():
+                for gap in found[id(by_detector[detector].pattern)] if detector in by_detector else ():
                     shared = gap.intersection(within)
                     if shared is not None:
                         groups.setdefault(shared, {}).setdefault(gap, []).append(detector)
@@ -143,7 +144,7 @@ def gap_report(
 
 
 def _first(by_detector: Mapping[int, KeySegments]) -> int:
-    return min(placed.timespan.begin_tai_ns for one in by_detector.values() for placed in one.placed)
+    return min(placed.timespan.begin_tai_ns for one in unlike(by_detector.values()) for placed in one.placed)
 
 
 def _unanswered(

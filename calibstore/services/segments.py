@@ -51,6 +51,8 @@ class KeySegments:
     begins: tuple[int, ...]
     """First instant of each stretch [TAI ns]; each ends where the next begins."""
     owners: Sequence[Placed | None]
+    pattern: object = field(default=None, repr=False, compare=False)
+    """One object for data IDs with the same ranges in the same places: only their datasets differ."""
 
     def at(self, tai_ns: int) -> Placed | None:
         """Return the owner of an instant."""
@@ -96,6 +98,11 @@ class KeySegments:
 _NOTHING = KeySegments((), (MIN_TAI_NS,), (None,))
 
 
+def unlike(found: Iterable[KeySegments]) -> tuple[KeySegments, ...]:
+    """Return one of all that have the same ranges in the same places: it stands for the others."""
+    return tuple({id(one) if one.pattern is None else id(one.pattern): one for one in found}.values())
+
+
 class Won(NamedTuple):
     """A stretch of time with the dataset that applies."""
 
@@ -130,6 +137,7 @@ class Segments:
     def won(self) -> Iterator[Won]:
         """Yield the longest stretches with one dataset, of everything that can win; in columns, without objects."""
         if isinstance(self.by_key, _ByKey):
+            self.by_key.read_facts()
             for one in self.groups:
                 yield from self.by_key.won(one)
 
@@ -185,7 +193,7 @@ class _ByKey(Mapping[Key, KeySegments]):
     """Stretches by key, made where one is looked at: a camera has thousands, a question is about one."""
 
     def __init__(self, groups: Sequence[Group], held: HeldLinks) -> None:
-        self._held = held
+        self._held, self._groups_of_all = held, groups
         self._groups = {(one.dataset_type, key): one for one in groups for key in one.keys}
         self._made: dict[Key, KeySegments] = {}
 
@@ -203,6 +211,15 @@ class _ByKey(Mapping[Key, KeySegments]):
 
     def __len__(self) -> int:
         return len(self._groups)
+
+    def read_facts(self) -> None:
+        """Read checksums of all that can win at once: collection by collection is a statement each."""
+        self._held.read_facts(
+            dataset_id
+            for one in self._groups_of_all
+            for owner in sorted(set(one.stretches.owners) - {-1})
+            for dataset_id in one.dataset_ids(one.slots[owner], one.keys)
+        )
 
     def won(self, one: Group) -> Iterator[Won]:
         """Yield what wins of one group, data key by data key."""
@@ -233,7 +250,7 @@ class _ByKey(Mapping[Key, KeySegments]):
     def _segments(self, one: Group, data_key: str) -> KeySegments:
         placed = _Placed(one, self._held, data_key)
         begins, owners = one.stretches
-        return KeySegments(placed, begins, _Owners(placed, owners))
+        return KeySegments(placed, begins, _Owners(placed, owners), one)
 
 
 class _Placed(Sequence[Placed]):

@@ -1,6 +1,6 @@
 """What can never win: certifications that earlier ones in the search order cover completely."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +17,7 @@ from calibstore.services.context import Context
 from calibstore.services.layout import counted, data_keys_text, folded, listed, range_text
 from calibstore.services.looks.in_use import certifiable_types
 from calibstore.services.moments import Moment, read_moment, require_collection
-from calibstore.services.segments import Placed, Segments, View, load_view
+from calibstore.services.segments import KeySegments, Placed, Segments, View, load_view
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -97,21 +97,23 @@ def shadow_report(view: View, top: str) -> ShadowReport:
     segments = view.segments([top])
     tallies = {member.name: [0, 0, 0] for member in segments.members}
     groups: dict[tuple[int, str, str, Timespan | None, tuple[str, ...]], list[str]] = {}
-    for (dataset_type, key), found in sorted(segments.by_key.items()):
+    for dataset_type, keys, found in _unlike(segments):
         won: dict[int, int] = {}
         for span, owner in found.stretches():
             won[id(owner)] = won.get(id(owner), 0) + span.end_tai_ns - span.begin_tai_ns
         for placed in found.placed:
             tally = tallies[placed.member.name]
-            tally[0] += 1
+            tally[0] += len(keys)
             length = won.get(id(placed), 0)
             if not length:
-                tally[1] += 1
+                tally[1] += len(keys)
                 covering = tuple(dict.fromkeys(one.member.name for one in _covering(found.touched(placed.timespan))))
                 name = placed.member.name
-                groups.setdefault((placed.order, name, dataset_type, placed.row.timespan, covering), []).append(key)
+                groups.setdefault((placed.order, name, dataset_type, placed.row.timespan, covering), []).extend(keys)
             elif length < placed.timespan.end_tai_ns - placed.timespan.begin_tai_ns:
-                tally[2] += 1
+                tally[2] += len(keys)
+    for keys in groups.values():
+        keys.sort()
     return ShadowReport(
         top=top,
         collections=tuple(
@@ -132,6 +134,12 @@ def shadow_report(view: View, top: str) -> ShadowReport:
         ),
         dead_chains=_dead_chains(view.tree, segments, tallies, top),
     )
+
+
+def _unlike(segments: Segments) -> Iterator[tuple[str, Sequence[str], KeySegments]]:
+    """Yield data IDs with the same ranges in the same places, and one of them, which stands for all."""
+    for one in segments.groups:
+        yield one.dataset_type, one.keys, segments.of(one.dataset_type, one.keys[0])
 
 
 def _covering(owners: Iterable[Placed]) -> list[Placed]:

@@ -12,7 +12,7 @@ from calibstore.model.names import find_name, top_chain_of
 from calibstore.model.times import day_obs_timespan
 from calibstore.model.timespan import Timespan
 from calibstore.services.looks.in_use import certifiable_types, keys_of
-from calibstore.services.segments import KeySegments, Segments, load_view
+from calibstore.services.segments import KeySegments, Segments, load_view, unlike
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -97,9 +97,11 @@ def _changes(
     for physical_filter in sorted({*then, *now}):
         spans = [span for span, used in exposures if not has_filter or used == physical_filter]
         old, new = then.get(physical_filter, {}), now.get(physical_filter, {})
+        used_by = {id(one.pattern): _used(one, spans) for one in unlike(old.values())}
         for detector in sorted({*old, *new}):
             present = new[detector].at(now_tai_ns) if detector in new else None
-            for collection, dataset, n in _used(old.get(detector), spans):
+            used = _datasets(old[detector], used_by) if detector in old else [("", "", len(spans))][: len(spans)]
+            for collection, dataset, n in used:
                 if dataset == (present.row.dataset_id if present else ""):
                     continue
                 key = (physical_filter, collection, present.member.name if present else "")
@@ -117,14 +119,25 @@ def _changes(
     ]
 
 
-def _used(found: KeySegments | None, spans: Sequence[Timespan]) -> list[tuple[str, str, int]]:
-    """Return (collection, dataset id, number of exposures) of what won for some exposures."""
-    counts: dict[tuple[str, str], int] = {}
+def _used(found: KeySegments, spans: Sequence[Timespan]) -> dict[int, int]:
+    """Return how many exposures each of what is held won for, by its place; -1 where nothing did."""
+    counts: dict[int, int] = {}
+    places = {id(one): place for place, one in enumerate(found.placed)}
     for span in spans:
         # Several winners are an ambiguity: that look-up failed, so nothing was used.
-        winners = found.winners(span) if found is not None else ()
-        key = (winners[0].member.name, winners[0].row.dataset_id) if len(winners) == 1 else ("", "")
-        counts[key] = counts.get(key, 0) + 1
+        winners = found.winners(span)
+        place = places[id(winners[0])] if len(winners) == 1 else -1
+        counts[place] = counts.get(place, 0) + 1
+    return counts
+
+
+def _datasets(found: KeySegments, used_by: dict[int, dict[int, int]]) -> list[tuple[str, str, int]]:
+    """Return (collection, dataset id, number of exposures) of what won for some exposures."""
+    counts: dict[tuple[str, str], int] = {}
+    for place, n in used_by[id(found.pattern)].items():
+        owner = found.placed[place] if place >= 0 else None
+        key = (owner.member.name, owner.row.dataset_id) if owner is not None else ("", "")
+        counts[key] = counts.get(key, 0) + n
     return [(collection, dataset, n) for (collection, dataset), n in counts.items()]
 
 

@@ -13,7 +13,7 @@ from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 from calibstore.services.layout import number_ranges
 from calibstore.services.looks.in_use import keys_of
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, TimelineRow, Track
-from calibstore.services.segments import KeySegments, Placed, View
+from calibstore.services.segments import KeySegments, Placed, View, unlike
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -41,9 +41,10 @@ def of_type(look: TimelineLook, camera: Camera, detector: int | None) -> Timelin
     shown = detector if detector is not None else next(iter(sorted(by_detector)), look.detectors[0])
     numbers_of = _row_numbers(by_detector)
     holders: dict[_Place, set[int]] = {}
-    for holder, other in by_detector.items():
+    for other in unlike(by_detector.values()):
+        alike = {holder for holder, one in by_detector.items() if one.pattern is other.pattern}
         for placed in other.placed:
-            holders.setdefault(_place(placed), set()).add(holder)
+            holders.setdefault(_place(placed), set()).update(alike)
     found = by_detector.get(shown, _EMPTY)
     owners = {_place(one): one for one in found.placed}
     rows = []
@@ -92,7 +93,7 @@ def _place(placed: Placed) -> _Place:
 
 def _row_numbers(by_detector: Mapping[int, KeySegments]) -> dict[_Place, int]:
     """Number the certifications of all detectors in search order; those of one collection by time."""
-    places = sorted({_place(placed) for one in by_detector.values() for placed in one.placed})
+    places = sorted({_place(placed) for one in unlike(by_detector.values()) for placed in one.placed})
     return {place: number for number, place in enumerate(places, start=1)}
 
 
@@ -111,8 +112,10 @@ def _groups(
     by_detector: Mapping[int, KeySegments], numbers: Mapping[_Place, int], detectors: Sequence[int]
 ) -> tuple[Track, ...]:
     alike: dict[tuple[Stretch, ...], list[int]] = {}
+    made = {id(one.pattern): _stretches(one, numbers) for one in unlike(by_detector.values())}
     for detector in sorted({*by_detector, *detectors}):
-        alike.setdefault(_stretches(by_detector.get(detector), numbers), []).append(detector)
+        one = by_detector.get(detector)
+        alike.setdefault(_stretches(None, numbers) if one is None else made[id(one.pattern)], []).append(detector)
     ordered = sorted(alike.items(), key=lambda pair: (-len(pair[1]), pair[1][0]))
     return tuple(
         Track(
