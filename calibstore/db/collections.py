@@ -81,15 +81,23 @@ class Collections:
         )
         made = self.get(name)
         if type_ is CollectionType.RUN:
-            self._bring_back(made)
+            self.bring_back(name, made.id)
         return made
 
-    def _bring_back(self, run: CollectionRecord) -> None:
-        """Give a RUN that was removed its datasets again: they follow its name, as nothing else may take their ids."""
+    def bring_back(self, name: str, number: int) -> None:
+        """Give a RUN that was removed its datasets again: they follow its name, as nothing else may take their ids.
+
+        Parameters
+        ----------
+        name : str
+            Of the RUN.
+        number : int
+            Its new row.
+        """
         earlier = sa.select(collection.c.id).where(
-            collection.c.name == run.name, collection.c.type == str(run.type), collection.c.id != run.id
+            collection.c.name == name, collection.c.type == str(CollectionType.RUN), collection.c.id != number
         )
-        self._connection.execute(sa.update(dataset).where(dataset.c.run_id.in_(earlier)).values(run_id=run.id))
+        self._connection.execute(sa.update(dataset).where(dataset.c.run_id.in_(earlier)).values(run_id=number))
 
     def children(self, chain: CollectionRecord) -> tuple[CollectionRecord, ...]:
         """Return a chain's children in search order; nothing for other types."""

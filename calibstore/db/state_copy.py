@@ -6,6 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from calibstore.db.collections import Collections
 from calibstore.db.schema import (
     camera_event,
     certification,
@@ -16,6 +17,7 @@ from calibstore.db.schema import (
     repository,
     tag_member,
 )
+from calibstore.model.collections import CollectionType
 
 _CHUNK: Final = 400
 _NUMBERED: Final = (collection, chain_edge, certification, tag_member)
@@ -127,15 +129,28 @@ class StateCopy:
                 old = row.pop("id")
                 made = self._target.execute(sa.insert(table).values(**row)).inserted_primary_key
                 numbers[old] = made[0] if made else 0
+                if table is collection and row["type"] == CollectionType.RUN:
+                    Collections(self._target).bring_back(row["name"], numbers[old])
         elif fresh:
             self._target.execute(sa.insert(table), fresh)
 
     def _translated(self, row: Mapping[str, Any]) -> dict[str, Any]:
         known = self._numbers.get(collection.name, {})
-        new = {name: known[value] if name in _OF_COLLECTION else value for name, value in row.items()}
+        new = {
+            name: known.get(value) or known[self._earlier(value)] if name in _OF_COLLECTION else value
+            for name, value in row.items()
+        }
         if "closed_state" in new:
             new["closed_state"] = None
         return new
+
+    def _earlier(self, number: int) -> int:
+        """Return the row of a RUN in which datasets were born that belong by now to another one of its name."""
+        known = self._numbers.get(collection.name, {})
+        name = sa.select(collection.c.name).where(collection.c.id == number).scalar_subquery()
+        same = sa.select(collection.c.id).where(collection.c.name == name).order_by(collection.c.id)
+        numbers: list[int] = [one for one in self._source.scalars(same) if one in known]
+        return numbers[-1]
 
     def _close(self, table: Any, ids: Sequence[Any], state: int) -> None:
         numbers = self._numbers.get(table.name, {})

@@ -231,7 +231,7 @@ class States:
         return found
 
     def references(self, of: CollectionRow) -> tuple[int, ...]:
-        """Return the states whose rows need a collection: members, lists it is in, datasets born in it and their links."""
+        """Return the states whose rows need a collection: members, lists it is in, datasets born in it, their links."""
         states: set[int] = set()
         for table, column in (
             (chain_edge, chain_edge.c.child_id),

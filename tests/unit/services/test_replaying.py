@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from calibstore.commands.removal import RemoveRuns
 from calibstore.commands.repository import ShowJournal
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CollectionChain, Decertify
 from calibstore.errors import ConflictError, StoreError
+from calibstore.model.collections import CollectionType
 
 BASE = "LATISS/calib/DM-1"
 RUN, INTO = f"{BASE}/t/biasGen.20250101a", f"{BASE}/t/bias.20250101a"
@@ -69,3 +71,17 @@ def test_what_rules_of_today_refuse_is_copied_and_said(repo: Any, tmp_path: Path
     assert len(answer.warnings) == 1
     assert answer.warnings[0].startswith("W-COPIED")
     assert "E-NOMODE" in answer.warnings[0]
+
+
+def test_a_run_that_was_removed_and_came_back_keeps_its_datasets(repo: Any, tmp_path: Path) -> None:
+    repo.do(RemoveRuns(glob=RUN, force=True), reason="by mistake", confirmed=RUN)
+    repo.do(Undo())
+    repo.do(RemoveRuns(glob=RUN, force=True), reason="after all", confirmed=RUN)
+    # Opened by something that is copied, not done again.
+    repo.write(lambda uow, state: uow.collections.register(RUN, CollectionType.RUN, state=state))
+    answer = repo.ask(ShowJournal(replay=str(tmp_path / "again")))
+    assert answer.data["again"] == 7
+    other = replace(repo, context=replace(repo.context, root=tmp_path / "again"))
+    for one in (repo, other):
+        with one.context.unit_of_work() as uow:
+            assert [found.dataset_type for found in uow.datasets.in_run(uow.collections.get(RUN))] == ["bias"]
