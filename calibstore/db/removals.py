@@ -4,7 +4,7 @@ A dataset row is never closed for this: a dataset is there while a RUN of its na
 brings all of them back and every state in between answers as it did.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -131,6 +131,44 @@ class Removals:
         )
         row = self._connection.execute(found.group_by(_run.c.name)).first()
         return int(row[1]) if row is not None and not row[2] else 0
+
+    def needing(self, name: str, *, after: int, lists: Collection[str], links: Collection[object]) -> tuple[int, ...]:
+        """Return the states whose open rows would lead nowhere without a collection, whichever row bears its name.
+
+        Parameters
+        ----------
+        name : str
+            Of the collection.
+        after : int
+            Datasets born in it later than this need it; those that came back with it do not.
+        lists : collection of str
+            Chains whose lists are written anew without it.
+        links : collection
+            (dataset type, data key, dataset id, collection) of the links that go too.
+        """
+        ids = sorted(self._connection.scalars(sa.select(collection.c.id).where(collection.c.name == name)))
+        chain = collection.alias("chain")
+        edges = (
+            sa.select(chain_edge.c.opened_state)
+            .join(chain, chain.c.id == chain_edge.c.chain_id)
+            .where(chain_edge.c.closed_state.is_(None), chain.c.name.not_in(sorted(lists)))
+            .where(sa.or_(chain_edge.c.child_id.in_(ids), chain_edge.c.chain_id.in_(ids)))
+        )
+        born = sa.select(dataset.c.opened_state).where(
+            dataset.c.run_id.in_(ids), dataset.c.closed_state.is_(None), dataset.c.opened_state > after
+        )
+        states = {*self._connection.scalars(edges), *self._connection.scalars(born)}
+        for link in (certification, tag_member):
+            columns = (link.c.dataset_type, link.c.data_key, link.c.dataset_id, collection.c.name, link.c.opened_state)
+            open_links = (
+                sa.select(*columns)
+                .join(collection, collection.c.id == link.c.collection_id)
+                .join(dataset, dataset.c.id == link.c.dataset_id)
+                .where(link.c.closed_state.is_(None))
+                .where(sa.or_(link.c.collection_id.in_(ids), dataset.c.run_id.in_(ids)))
+            )
+            states |= {row[4] for row in self._connection.execute(open_links) if tuple(row[:4]) not in links}
+        return tuple(sorted(states))
 
     def removed_runs(self, prefix: str) -> tuple[str, ...]:
         """Return the names of the RUNs below a prefix that were removed: they stay taken."""

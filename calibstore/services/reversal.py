@@ -160,17 +160,30 @@ def _check_later(uow: "UnitOfWork", ledger: Ledger, entry: JournalEntry, rows: S
                 found |= dict.fromkeys(states, f"{key[2]} {key[3]} of {key[1]}")
     for one in rows.made:
         found |= dict.fromkeys((at for at in uow.states.references(one) if at > base), f"{one.name}, made then")
-    found |= _taken_names(uow, rows, base)
-    later = sorted(at for at in found if not ledger.is_void_since(base, at) and ledger.about(at) != entry.state)
+    known = {at for at in found if not ledger.is_void_since(base, at) and ledger.about(at) != entry.state}
+    # What is there counts whatever brought it back: a removal and its undo leave other rows of the same name.
+    standing = _standing(uow, rows, base) | _taken_names(uow, rows)
+    found |= standing
+    later = sorted(known | standing.keys())
     if later:
         raise _later(uow, entry, later, found)
 
 
-def _taken_names(uow: "UnitOfWork", rows: StateRows, base: int) -> dict[int, str]:
+def _standing(uow: "UnitOfWork", rows: StateRows, base: int) -> dict[int, str]:
+    """Return the states that would be left with rows that lead nowhere without the collections made then."""
+    going = {(one.dataset_type, one.data_key, one.dataset_id, one.collection) for one in rows.opened}
+    found: dict[int, str] = {}
+    for one in rows.made:
+        needing = uow.removals.needing(one.name, after=base, lists=rows.chains, links=going)
+        found |= dict.fromkeys(needing, f"{one.name}, made then")
+    return found
+
+
+def _taken_names(uow: "UnitOfWork", rows: StateRows) -> dict[int, str]:
     found = {}
     for one in rows.removed:
         known = uow.collections.find(one.name)
-        if known is not None and known.opened_state > base:
+        if known is not None:
             found[known.opened_state] = f"the name {one.name}"
     return found
 

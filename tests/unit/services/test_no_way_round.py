@@ -8,7 +8,7 @@ import pytest
 
 from calibstore.commands.collections import Associate, RegisterCollection
 from calibstore.commands.ranges import Recertify
-from calibstore.commands.removal import RemoveRuns
+from calibstore.commands.removal import RemoveCollections, RemoveRuns
 from calibstore.commands.sites import ExportCalibs, Import
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations, CollectionChain, Decertify
@@ -186,3 +186,60 @@ def test_an_import_into_a_removed_run_is_refused_in_words(strict_repo: Any, bund
     error = refused(strict_repo, Import(directory=str(bundle)))
     assert error.code == "E-IMPORT", error.message
     assert "removed" in error.message
+
+
+def made_removed_and_back(repo: Any, name: str, type_: str) -> int:
+    """Make a collection, remove it and take that back; return the state that made it."""
+    state = repo.do(RegisterCollection(name=name, type=type_)).state
+    repo.do((RemoveRuns if type_ == "RUN" else RemoveCollections)(glob=name))
+    repo.do(Undo())
+    return int(state)
+
+
+def test_what_came_back_is_not_unmade_under_what_stands_on_it(strict_repo: Any) -> None:
+    run, into = names(LOWER)
+    strict_repo.add_run(run, [0])
+    strict_repo.do(RemoveRuns(glob=run))
+    state = made_removed_and_back(strict_repo, run, "RUN")
+    strict_repo.certify(run, into, "2025-01-01")
+    assert refused(strict_repo, Undo(state=state)).code == "E-LATER"
+
+
+@pytest.mark.parametrize("type_", ["TAGGED", "CALIBRATION", "CHAINED"])
+def test_a_list_keeps_its_member_that_came_back(strict_repo: Any, type_: str) -> None:
+    state = made_removed_and_back(strict_repo, "LATISS/member", type_)
+    strict_repo.do(chain("LATISS/list", "LATISS/member", create=True))
+    assert refused(strict_repo, Undo(state=state)).code == "E-LATER"
+
+
+def test_what_was_brought_back_by_an_undo_counts_too(strict_repo: Any) -> None:
+    strict_repo.add_run("LATISS/other", [0])
+    state = strict_repo.do(RegisterCollection(name="LATISS/tagged", type="TAGGED")).state
+    strict_repo.do(Associate(collection="LATISS/tagged", collections=("LATISS/other",), dataset_type=("bias",)))
+    command = RemoveCollections(glob="LATISS/tagged")
+    strict_repo.do(command, confirmed=strict_repo.do(command, dry_run=True).confirm)
+    strict_repo.do(Undo())
+    assert refused(strict_repo, Undo(state=state)).code == "E-LATER"
+
+
+def test_a_name_that_is_taken_again_keeps_its_list(strict_repo: Any) -> None:
+    strict_repo.add_run("LATISS/other", [0])
+    strict_repo.do(RegisterCollection(name="LATISS/list", type="CHAINED"))
+    state = strict_repo.do(RemoveCollections(glob="LATISS/list")).state
+    strict_repo.do(chain("LATISS/list", "LATISS/other", create=True))
+    strict_repo.do(RemoveCollections(glob="LATISS/list"))
+    strict_repo.do(Undo())
+    assert refused(strict_repo, Undo(state=state)).code == "E-LATER"
+    assert children(strict_repo, "LATISS/list") == ["LATISS/other"]
+
+
+def test_a_certification_that_made_its_collection_is_undone_after_a_removal_and_its_undo(strict_repo: Any) -> None:
+    run, into = names(LOWER)
+    strict_repo.add_run(run, [0])
+    state = strict_repo.certify(run, into, "2025-01-01").state
+    command = RemoveCollections(glob=into, remove_from_parents=True)
+    strict_repo.do(command, confirmed=strict_repo.do(command, dry_run=True).confirm)
+    strict_repo.do(Undo())
+    assert strict_repo.do(Undo(state=state)).state is not None
+    with strict_repo.context.unit_of_work() as uow:
+        assert uow.collections.find(into) is None
