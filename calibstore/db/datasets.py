@@ -114,6 +114,14 @@ class Datasets:
             query = query.where(dataset.c.dataset_type == dataset_type)
         return tuple(_record(row) for row in self._connection.execute(query))
 
+    def count(self, dataset_types: Sequence[str]) -> int:
+        """Return how many datasets of some types there are."""
+        open_runs = sa.select(collection.c.id).where(collection.c.closed_state.is_(None))
+        query = sa.select(sa.func.count()).where(
+            dataset.c.dataset_type.in_(dataset_types), dataset.c.closed_state.is_(None), dataset.c.run_id.in_(open_runs)
+        )
+        return self._connection.scalar(query) or 0
+
     def types_in(self, run: CollectionRecord) -> tuple[str, ...]:
         """Return the dataset types present in a RUN."""
         query = (

@@ -11,6 +11,7 @@ from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.exposure import Exposure
+from calibstore.model.lives import LinkLife
 from calibstore.model.names import top_chain_of
 from calibstore.model.search_path import Association
 from calibstore.model.times import ns_to_iso, parse_time, timespan_text
@@ -18,6 +19,7 @@ from calibstore.model.timespan import MAX_TAI_NS, Timespan
 from calibstore.services.actions import Answer
 from calibstore.services.chain_listing import listed_rows, listed_under, parents_of
 from calibstore.services.context import Context
+from calibstore.services.dataset_pages import certified_ranges, first_page
 from calibstore.services.dataset_selection import DatasetFilter
 from calibstore.services.explaining import (
     EMPTY,
@@ -98,25 +100,20 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
         tree = uow.associations.tree(at_state=moment.at_state)
         for name in command.collections:
             require_collection(tree, name, moment)
-        searched = [member.name for member in tree.walk(command.collections or sorted(tree.types))]
-        rows = uow.associations.rows(searched, tree, dataset_types=types, at_state=moment.at_state)
-        everywhere = uow.associations.rows(
-            [name for name, type_ in tree.types.items() if type_ is CollectionType.CALIBRATION],
-            tree,
-            dataset_types=types,
-            at_state=moment.at_state,
-        )
-        found = _distinct(_fitting(uow, types, command.where, rows), searched)
-        shown = found[: command.limit]
+        if command.collections or command.where or moment.is_past:
+            searched = [member.name for member in tree.walk(command.collections or sorted(tree.types))]
+            rows = uow.associations.rows(searched, tree, dataset_types=types, at_state=moment.at_state)
+            rows.read_facts(link[3] for name in searched for link in rows.links(name))
+            found = _distinct(_fitting(uow, types, command.where, rows), searched)
+            shown, n_found = found[: command.limit], len(found)
+        else:
+            shown, n_found = first_page(uow, tree, types, command.limit)
+        certified = certified_ranges(uow, tree, shown, moment)
         records = uow.datasets.by_ids(row.dataset_id for row in shown)
-    certified: dict[str, list[Association]] = {}
-    for certifications in everywhere.values():
-        for one in certifications:
-            certified.setdefault(one.dataset_id, []).append(one)
     lines = [*moment.lines(), *_dataset_lines(shown, certified)]
-    if len(found) > len(shown):
-        lines.append(f"{len(shown)} of {len(found)} shown; --limit {len(found)} shows all")
-    if not found:
+    if n_found > len(shown):
+        lines.append(f"{len(shown)} of {n_found} shown; --limit {n_found} shows all")
+    if not n_found:
         where = f" in {', '.join(command.collections)}" if command.collections else ""
         fits = " that fits the selection" if command.where else ""
         lines.append(f"no {command.dataset_type} dataset{where}{fits}")
@@ -302,7 +299,7 @@ def _distinct(rows: Mapping[str, tuple[Association, ...]], order: list[str]) -> 
     return sorted(found.values(), key=lambda row: (row.dataset_type, row.run, row.data_key))
 
 
-def _dataset_lines(shown: list[Association], certified: dict[str, list[Association]]) -> list[str]:
+def _dataset_lines(shown: list[Association], certified: dict[str, list[LinkLife]]) -> list[str]:
     """Return rows under headings that say what they share: type, RUN, and where they are certified."""
     lines: list[str] = []
     heading: tuple[str, ...] = ()
@@ -322,7 +319,7 @@ def _dataset_lines(shown: list[Association], certified: dict[str, list[Associati
     return lines
 
 
-def _certified_data(one: Association) -> dict[str, object]:
+def _certified_data(one: LinkLife) -> dict[str, object]:
     return {
         "collection": one.collection,
         "begin_tai_ns": one.timespan.begin_tai_ns if one.timespan else None,

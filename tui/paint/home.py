@@ -162,7 +162,7 @@ def _alarm(one: "Alarm", number: int, width: int) -> list[Item]:
 
 
 def _works(look: "HomeLook", width: int) -> list[Item]:
-    if not look.is_whole:
+    if not look.is_whole and look.n_unread:
         head = Item(line(Span("OPEN WORK", Role.TITLE)))
         return [head, Item(line(Span(f"  reading {look.n_unread} campaigns ...", Role.DIM)))]
     made = [Item(line(Span(f"OPEN WORK ({len(look.works)})", Role.TITLE)))]

@@ -29,6 +29,9 @@ SOON_NS: Final = 30 * NS_PER_DAY
 _READ_AT_ONCE: Final = 100
 """Campaigns times detectors that are read in no time."""
 
+_HASHED_AT_ONCE: Final = 20_000
+"""Rows of which the fingerprint is had in no time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
@@ -93,7 +96,7 @@ class HomeLook:
     has_exposures: bool
     has_campaigns: bool
     is_whole: bool = True
-    """False while campaigns are still to be read."""
+    """False while campaigns or the fingerprint are still to be read."""
 
 
 def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurried: bool = False) -> HomeLook:
@@ -108,7 +111,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurrie
     at : str
         Another date than now, as people write it.
     is_hurried : bool
-        Leave the campaigns out where reading them takes long: many of them, of a camera of many detectors.
+        Leave out what takes long: many campaigns of a camera of many detectors, the fingerprint of a long chain.
 
     Raises
     ------
@@ -137,7 +140,9 @@ def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurrie
         outside = outside_changes(uow) if repository.authority == "butler" else ()
         findings = standing_findings(uow) if repository.authority == "butler" else ()
         night = last_night(uow, segments, camera, now_tai_ns=now)
-        effective = fingerprint_of(view, top).effective[:12] if segments.by_key and work.is_whole else ""
+        is_brief = is_hurried and sum(len(one.keys) * len(one.slots) for one in segments.groups) > _HASHED_AT_ONCE
+        is_whole = work.is_whole and not is_brief
+        effective = fingerprint_of(view, top).effective[:12] if segments.by_key and is_whole else ""
         facts = _Facts(uow, camera, segments, now_tai_ns=now, at_tai_ns=at_tai_ns)
         return replace(
             empty,
@@ -151,7 +156,7 @@ def home_look(context: Context, *, instrument: str = "", at: str = "", is_hurrie
             alarms=(*_outside_alarms(outside), *_alarms(rows, work, night), *_finding_alarms(findings)),
             works=work.works,
             n_unread=work.n_unread,
-            is_whole=work.is_whole,
+            is_whole=is_whole,
             facts=tuple(
                 one
                 for one in (

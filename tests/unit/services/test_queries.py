@@ -96,3 +96,22 @@ def test_datasets_are_chosen_by_the_language_of_the_butler(repo: Any) -> None:
     with pytest.raises(UserInputError) as caught:
         runs("run = 'x' and detector = 0")
     assert caught.value.code == "E-NOINSTRUMENT"
+
+
+@pytest.mark.parametrize("limit", [1, 4, 200])
+def test_the_first_page_is_the_begin_of_the_whole_list(comcam_repo: Any, limit: int) -> None:
+    """What is asked of everything as it is now is read page by page; a past state is read whole."""
+    for ticket, letters in (("DM-7", "ba"), ("DM-3", "c")):
+        for letter in letters:
+            base = f"LSSTComCam/calib/{ticket}/t"
+            comcam_repo.add_run(f"{base}/biasGen.20240101{letter}", range(9))
+            into = f"{base}/bias.20240101{letter}"
+            comcam_repo.certify(f"{base}/biasGen.20240101{letter}", into, "20240101")
+    with comcam_repo.context.unit_of_work() as uow:
+        last = uow.journal.last_state()
+    page = comcam_repo.ask(QueryDatasets(dataset_type="b*", limit=limit))
+    whole = comcam_repo.ask(QueryDatasets(dataset_type="b*", limit=limit, at_state=last))
+    assert page.data == whole.data
+    assert len(page.data) == min(limit, 27)
+    assert all(len(one["certified"]) == 1 for one in page.data)
+    assert list(page.lines) == list(whole.lines)[1:], "the first line tells the state"
