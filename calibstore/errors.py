@@ -82,3 +82,13 @@ class StoreError(CabstandError):
 
     exit_code = 7
     default_code = "E-STORE"
+
+
+def file_fault(problem: OSError) -> StoreError:
+    """Return what the machine said of a file as an error with a way out."""
+    place, told = problem.filename or "a file", problem.strerror or str(problem)
+    return StoreError(
+        f"{place}: {told}",
+        hint="check that its folder exists and may be written, and that the disk is not full: ls -ld, df -h",
+        code="E-FILE",
+    )

@@ -8,7 +8,7 @@ import click
 
 from calibstore.cli.group import VerbGroup, global_options
 from calibstore.cli.session import Session, Surroundings, system_surroundings
-from calibstore.errors import CabstandError
+from calibstore.errors import CabstandError, file_fault
 
 _EPILOG = """\
 New here? `cabstand rehearse` walks the whole procedure on a simulated camera, told as text.
@@ -94,10 +94,9 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as problem:
-        place, told = problem.filename or "a file", problem.strerror or str(problem)
-        hint = "check that its folder exists and may be written, and that the disk is not full: ls -ld, df -h"
-        surroundings.print_problem("E-FILE", f"{place}: {told}", hint, as_json=wants_json)
-        return 7
+        fault = file_fault(problem)
+        surroundings.print_error(fault, as_json=wants_json)
+        return fault.exit_code
     except Exception as problem:  # a traceback must never reach a user
         surroundings.print_crash(problem, as_json=wants_json)
         return 7

@@ -5,12 +5,14 @@ same rows; a dry run plans in a read transaction and writes nothing.
 """
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Final, cast
 
 from calibstore.commands.fields import Command, to_json, to_line
-from calibstore.errors import StoreError, WorkflowError
+from calibstore.errors import StoreError, WorkflowError, file_fault
 from calibstore.model.records import JournalEntry
 from calibstore.services.actions import Answer, Effect, Handler, Plan, Question
 from calibstore.services.context import Context
@@ -26,7 +28,6 @@ _MODULES: Final = {
     "rehearse": "rehearsal",
     "journal": "records",
     "doctor": "doctor",
-    "doctor --repair": "repairing",
     "ingest": "ingest",
     "exposures": "exposure_list",
     "generate": "generation",
@@ -76,6 +77,18 @@ _MODULES: Final = {
 }
 
 
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """Tell what the machine says of a file as an error of ours; a reader that went away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise file_fault(problem) from problem
+
+
+@_faults_told()
 def execute(command: Command, context: Context, *, dry_run: bool = False) -> Effect:
     """Carry out a command in one transaction and journal it; or say what it would do.
 
@@ -208,9 +221,7 @@ def ask(command: Command, context: Context) -> Answer:
     CabstandError
         If the question names something that is not there.
     """
-    # The doctor tells of a cabstand.toml with faults, which nobody's role can be read from.
-    if command.verb != "doctor":
-        require_for(command, context, is_looking=True)
+    require_for(command, context, is_looking=True)
     question = cast(Question, _module(command.verb).QUESTIONS[command.verb])
     return question(command, context)
 

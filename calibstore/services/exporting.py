@@ -39,18 +39,17 @@ class _Bundle:
         self.folder = folder
         self.content = content
         self._unfinished = unfinished
-        self._is_published = False
 
     def publish(self) -> None:
         """Give the folder its name."""
         if self._unfinished is not None:
             publish(self._unfinished, self.folder)
-            self._is_published = True
 
     def discard(self) -> None:
         """Remove what was written."""
         if self._unfinished is not None:
-            shutil.rmtree(self.folder if self._is_published else self._unfinished, ignore_errors=True)
+            # Once renamed it is ours under its final name, even where syncing that failed.
+            shutil.rmtree(self._unfinished if self._unfinished.exists() else self.folder, ignore_errors=True)
 
 
 def fresh_folder(parent: Path, instrument: str, now_tai_ns: int) -> Path:

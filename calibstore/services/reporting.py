@@ -53,13 +53,6 @@ def _plan(command: Report, context: Context, uow: "UnitOfWork", _prepared: objec
     folder = Path(command.out).expanduser().absolute() if command.out else context.root / REPORTS_FOLDER / found.ticket
     written = [_render(uow, found, one, context) for one in found.verifiable]
     files = {folder / f"{report.stem}{end}": text for report in written for end, text in _files(report)}
-    existing = [path for path in files if path.exists()]
-    if existing and not command.overwrite:
-        raise ConflictError(
-            f"{existing[0]} is there already",
-            hint="add --overwrite to replace it, or --out DIR to write elsewhere",
-            code="E-EXISTS",
-        )
     record = ReportRecord(
         ticket=found.ticket,
         verification_ids=tuple(one.verification.id for one in found.verifiable if one.verification is not None),
@@ -71,6 +64,15 @@ def _plan(command: Report, context: Context, uow: "UnitOfWork", _prepared: objec
             for judgement in report.judgements
         },
     )
+    existing = [path for path in files if path.exists()]
+    # What an interrupted try left in our own folder was never a report.
+    is_told = bool(command.out) or any(_is_same(one, record) for one in uow.campaigns.reports(found.ticket))
+    if existing and is_told and not command.overwrite:
+        raise ConflictError(
+            f"{existing[0]} is there already",
+            hint="add --overwrite to replace it, or --out DIR to write elsewhere",
+            code="E-EXISTS",
+        )
     following = tuple(lines.certify_line(uow, found, one) for one in found.certifiable if not one.is_certified)
     effect = _effect(
         command,
@@ -89,6 +91,10 @@ def _plan(command: Report, context: Context, uow: "UnitOfWork", _prepared: objec
         uow.campaigns.insert_report(record, state=state)
 
     return Plan(effect=effect, apply=apply)
+
+
+def _is_same(one: ReportRecord, other: ReportRecord) -> bool:
+    return one.path == other.path and not set(one.verification_ids).isdisjoint(other.verification_ids)
 
 
 def _render(uow: "UnitOfWork", found: Standing, one: TypeStanding, context: Context) -> _Written:
