@@ -327,13 +327,16 @@ def _one_value(one: Asked, given: object) -> object:
             f"{one.label}: {given!r} is not one of {', '.join(one.choices)}",
             hint=f"did you mean {near[0]}?" if near else "",
         )
-    if isinstance(given, one.type):
-        return given
     try:
-        return one.type(given)
+        value = given if isinstance(given, one.type) else one.type(given)
     except (TypeError, ValueError) as problem:
         kind = {"int": "a whole number", "float": "a number"}.get(one.type.__name__, one.type.__name__)
         raise UserInputError(f"{one.label}: {given!r} is not {kind}") from problem
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UserInputError(
+            f"{one.label}: {given} is too large", hint="whole numbers have at most 18 digits here: is a blank missing?"
+        )
+    return value
 
 
 def _text(value: object) -> str:

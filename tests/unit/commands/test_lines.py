@@ -9,6 +9,7 @@ from calibstore.commands.generation import Spot
 from calibstore.commands.lines import GLOBAL_OPTIONS, TypedLine, read_line, words_for
 from calibstore.commands.raws import Ingest
 from calibstore.commands.sites import Prove
+from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.errors import UserInputError
 
@@ -113,3 +114,11 @@ def test_the_reason_of_a_line_is_read_back() -> None:
     command = build(Decide, {"ticket": "DM-1", "outcome": "defer", "people": "A. Chair"})
     said = read_line(to_line(command, reason="no time; it's late"))
     assert (said.build(), said.reason) == (command, "no time; it's late")
+
+
+@pytest.mark.parametrize("number", [10**25, -(10**25), 2**63])
+def test_a_number_that_no_database_holds_is_refused_with_its_name(number: int) -> None:
+    with pytest.raises(UserInputError, match=f"STATE.*{number}") as caught:
+        read_line(f"undo -- {number}").build()
+    assert caught.value.hint
+    assert read_line(f"undo {2**63 - 1}").build() == Undo(state=2**63 - 1)
