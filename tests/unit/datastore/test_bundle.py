@@ -88,8 +88,9 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, one: FileCopy) -> None:
 @pytest.mark.parametrize("line", ["abc  name", f"{'0' * 64} name", f"{'z' * 64}  name", f"{'0' * 64}  "])
 def test_a_manifest_with_an_odd_line_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "MANIFEST.sha256").write_text(line + "\n")
-    with pytest.raises(StoreError, match="is no line of a checksum list"):
+    with pytest.raises(StoreError, match="is no line of a checksum list") as caught:
         read_manifest(tmp_path)
+    assert caught.value.code == "E-MANIFEST"
 
 
 def test_what_others_cannot_read(tmp_path: Path, one: FileCopy) -> None:

@@ -90,8 +90,9 @@ def test_other_damage_is_named(tmp_path: Path) -> None:
         assert name in caught.value.message
     with pytest.raises(StoreError, match="cannot be read"):
         PixelReader(tmp_path / "missing.fits")
-    with PixelReader(tmp_path / "a.fits") as reader, pytest.raises(StoreError, match="no image Segment99"):
+    with PixelReader(tmp_path / "a.fits") as reader, pytest.raises(StoreError, match="no image Segment99") as caught:
         reader.plane("Segment99")
+    assert caught.value.code == "E-HDU"
 
 
 def test_damaged_compressed_tiles_are_named(tmp_path: Path) -> None:
@@ -101,8 +102,9 @@ def test_damaged_compressed_tiles_are_named(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[first : first + 8 * 40] = b"\x7f" * 320  # descriptors of the tiles point outside
     path.write_bytes(bytes(content))
-    with PixelReader(path) as reader, pytest.raises(StoreError, match="cannot be expanded"):
+    with PixelReader(path) as reader, pytest.raises(StoreError, match="cannot be expanded") as caught:
         reader.plane("unsigned")
+    assert caught.value.code == "E-COMPRESSED"
 
 
 @pytest.mark.parametrize("card", ["BITPIX  =                    7", "NAXIS1  =                 many", "NAXIS1  ="])

@@ -150,8 +150,9 @@ def test_a_wrong_limit_is_refused_by_name(limits: dict[str, object], words: str)
 
 
 def test_unknown_profiles_and_types_are_refused() -> None:
-    with pytest.raises(UserInputError, match="no acceptance profile 'lenient'"):
+    with pytest.raises(UserInputError, match="no acceptance profile 'lenient'") as caught:
         load_profile("lenient")
+    assert caught.value.code == "E-PROFILE"
     with pytest.raises(UserInputError, match="no acceptance profile 'mine'"):
         load_profile(camera=camera(limits_profile="mine"))
     with pytest.raises(UserInputError, match="calibration type 'tiers'"):

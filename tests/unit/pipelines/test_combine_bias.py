@@ -220,8 +220,9 @@ def test_pixels_without_any_valid_input_are_filled_flagged_and_counted(tmp_path:
 def test_nothing_valid_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     empty = np.full((4, HEIGHT, WIDTH), np.nan)
     frames = [write_raw(tmp_path / f"{i}.fits", i, data=empty, dtype=np.float32) for i in range(5)]
-    with pytest.raises(ExecutionError, match="no pixel of detector R22_S10"):
+    with pytest.raises(ExecutionError, match="no pixel of detector R22_S10") as caught:
         combine_bias(build_quantum(frames, tmp_path / "out"))
+    assert caught.value.code == "E-NODATA"
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -287,8 +288,9 @@ def test_a_frame_of_another_geometry_is_named(raws, tmp_path: Path) -> None:
     detector = build_detector()
     wider = tuple(replace(amplifier, raw_width=80) for amplifier in detector.amplifiers)
     quantum = replace(build_quantum(raws, tmp_path), detector=replace(detector, amplifiers=wider))
-    with pytest.raises(StoreError, match=r"0\.fits: amplifier C0 is 63 x 64 pixels, the camera says 80 x 64"):
+    with pytest.raises(StoreError, match=r"0\.fits: amplifier C0 is 63 x 64 pixels, the camera says 80 x 64") as caught:
         combine_bias(quantum)
+    assert caught.value.code == "E-GEOMETRY"
 
 
 def test_a_clip_that_cannot_reject_is_refused_with_the_way_out(raws, tmp_path: Path) -> None:
@@ -299,8 +301,13 @@ def test_a_clip_that_cannot_reject_is_refused_with_the_way_out(raws, tmp_path: P
     assert combine_bias(build_quantum(raws[:3], tmp_path, n_sigma=None)).is_done
     with pytest.raises(UserInputError, match="no raw frames"):
         combine_bias(build_quantum([], tmp_path))
-    with pytest.raises(UserInputError, match="product 'dark'"):
+    with pytest.raises(UserInputError, match="product 'dark'") as caught:
         combine_bias(build_quantum(raws, tmp_path, product="dark"))
+    assert caught.value.code == "E-PRODUCT"
+    odd = build_quantum(raws, tmp_path)
+    with pytest.raises(UserInputError) as caught:
+        combine_bias(replace(odd, outputs=tuple(replace(one, dataset_type="flat") for one in odd.outputs)))
+    assert caught.value.code == "E-OUTPUTS"
 
 
 def test_one_exposure_assembled_and_halves_in_bands(raws) -> None:

@@ -78,5 +78,6 @@ def test_a_second_run_keeps_what_is_there(quantum: Quantum, tmp_path: Path) -> N
 
 
 def test_a_missing_detector_is_refused(quantum: Quantum) -> None:
-    with pytest.raises(UserInputError, match="1 products binned by 8 for 2 detectors"):
+    with pytest.raises(UserInputError, match="1 products binned by 8 for 2 detectors") as caught:
         mosaic(replace(quantum, calibs=quantum.calibs[1:]))
+    assert caught.value.code == "E-MOSAIC"

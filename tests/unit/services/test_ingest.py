@@ -1,6 +1,7 @@
 """Raw frames are recorded once, where they are or brought in, and what contradicts the records is refused by name."""
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -367,6 +368,7 @@ class TestSeveralDetectors:
         assert effect.summary == "1 file recorded (1 bias), 1 refused"
         assert "is CC_O_" in effect.lines[0]
         assert "this file says CC_X_" in effect.lines[0]
+        assert "E-RAW-EXPOSURE" in json.dumps(effect.data)
 
 
 def test_only_this_batch_is_looked_up(loose_repo: Repo, frames: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,9 @@ def test_looking_writes_no_journal_entry_and_resuming_writes_one(submitted: tupl
     repo.do(Jobs())
     repo.do(Jobs(job=job_id, log=True))
     assert states(repo) == before
+    with held_lock(repo.context, job_id), pytest.raises(ConflictError) as caught:
+        repo.do(Jobs(resume=job_id))
+    assert caught.value.code == "E-JOBRUNS"
     effect = repo.do(Jobs(resume=job_id, wait=True))
     assert effect.data["status"] == "done"
     assert states(repo) == before + 1
@@ -146,6 +149,9 @@ def test_cancelling_a_dead_job_ends_it_and_an_ended_one_is_refused(submitted: tu
     repo, job_id = submitted
     effect = repo.do(Jobs(cancel=job_id))
     assert effect.data["status"] == "cancelled"
+    with pytest.raises(ExecutionError) as broken:
+        runner.require_done(view_job(repo.context, job_id))
+    assert broken.value.code == "E-JOBCANCELLED"
     with pytest.raises(ConflictError) as caught:
         repo.do(Jobs(cancel=job_id))
     assert caught.value.code == "E-JOBENDED"
@@ -184,6 +190,33 @@ def test_a_dead_job_is_an_error_that_says_how_to_go_on(submitted: tuple[Any, str
         runner.require_done(wait_for(repo.context, job_id))
     assert caught.value.code == "E-JOBDEAD"
     assert f"cabstand jobs --resume {job_id}" in caught.value.hint
+
+
+def test_a_failed_job_is_an_error_too(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+    view = view_job(repo.context, job_id)
+    with pytest.raises(ExecutionError) as caught:
+        runner.require_done(replace(view, record=replace(view.record, status="failed", error="no disk")))
+    assert caught.value.code == "E-JOBFAILED"
+
+
+def test_a_runner_elsewhere_or_one_that_does_not_stop_is_told(
+    submitted: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, job_id = submitted
+
+    def claim(uow: Any, _state: int) -> None:
+        uow.jobs.update(job_id, host="elsewhere", status="running")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("calibstore.services.jobs.stop_runner", lambda _context, _job: False)
+        with held_lock(repo.context, job_id), pytest.raises(ExecutionError) as stubborn:
+            repo.do(Jobs(cancel=job_id))
+    assert stubborn.value.code == "E-NOSTOP"
+    repo.write(claim)
+    with held_lock(repo.context, job_id), pytest.raises(ConflictError) as caught:
+        repo.do(Jobs(cancel=job_id))
+    assert caught.value.code == "E-OTHERHOST"
 
 
 @pytest.mark.parametrize(

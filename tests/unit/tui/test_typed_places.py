@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calibstore.config import load_config
-from calibstore.errors import UserInputError
+from calibstore.errors import NotFoundError, UserInputError
 from tui.catalogue import VIEWS, check_place
 from tui.command_words import understand
 from tui.key_map import checked_keys, key_rows
@@ -29,6 +29,7 @@ def test_what_a_place_does_not_take_is_refused(words: str, told: str) -> None:
     with pytest.raises(UserInputError) as caught:
         check_place(parse_place(words.split()))
     assert told in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.code == "E-VIEW" or words != "nonsense"
 
 
 def test_every_option_a_view_reads_may_be_typed() -> None:
@@ -42,6 +43,13 @@ def test_every_option_a_view_reads_may_be_typed() -> None:
 def test_the_line_behind_the_colon_refuses_them_too() -> None:
     with pytest.raises(UserInputError, match="no option --bogus"):
         understand("timeline bias --bogus 3", ())
+    with pytest.raises(UserInputError) as open_quote:
+        understand("timeline 'bias", ())
+    assert open_quote.value.code == "E-QUOTES"
+    with pytest.raises(NotFoundError) as unknown:
+        understand("tmeline", ())
+    assert unknown.value.code == "E-WORD"
+    assert "timeline" in unknown.value.hint
 
 
 def test_chosen_keys_are_read_as_people_write_them() -> None:
@@ -67,6 +75,7 @@ def test_a_wrong_key_is_refused(name: str, keys: str, told: str) -> None:
     with pytest.raises(UserInputError) as caught:
         checked_keys({name: keys})
     assert told in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.code == "E-KEYS"
 
 
 def test_all_keys_that_ship_are_good_keys_and_ids_are_unique() -> None:
