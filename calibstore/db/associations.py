@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from calibstore.db.offers import Offer, first_offers
 from calibstore.db.schema import certification, chain_edge, collection, dataset, exposure, journal, tag_member
-from calibstore.db.state_watch import StateWatch
+from calibstore.db.state_watch import Mark, StateWatch
 from calibstore.model.collections import CollectionType
 from calibstore.model.links import HeldLinks, Link
 from calibstore.model.search_path import CollectionTree
@@ -152,6 +152,7 @@ _SPANS: Final = (
     .order_by(exposure.c.begin_tai_ns, exposure.c.id)
 )
 _LAST: Final = sa.select(sa.func.max(journal.c.state))
+_NEWEST: Final = sa.select(journal.c.state, journal.c.hash).order_by(journal.c.state.desc()).limit(1)
 
 
 class Associations:
@@ -164,6 +165,11 @@ class Associations:
     def last_state(self) -> int:
         """Return the number of the newest state; 0 before the first."""
         return self._connection.scalar(_LAST) or 0
+
+    def last(self) -> Mark:
+        """Return the newest state of this transaction's view and its seal."""
+        row = self._connection.execute(_NEWEST).first()
+        return (row[0], row[1]) if row is not None else (0, "")
 
     def watch(self) -> StateWatch:
         """Return what tells the newest committed state, also after this transaction."""

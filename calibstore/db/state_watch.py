@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from sqlalchemy.engine import Engine
 
-_LAST: Final = "SELECT max(state) FROM journal"
+_LAST: Final = "SELECT state, hash FROM journal ORDER BY state DESC LIMIT 1"
+
+Mark = tuple[int, str]
+"""Newest state and its seal: a store that is put back from a backup reaches the same numbers by another history."""
 
 
 class StateWatch:
@@ -22,12 +25,12 @@ class StateWatch:
         self._lock = threading.Lock()
         self._taken: Any = None
 
-    def last_state(self) -> int:
-        """Return the number of the newest committed state; 0 before the first."""
+    def last(self) -> Mark:
+        """Return the newest committed state; 0 before the first."""
         with self._lock:
             cursor = self._opened().execute(_LAST)
             row = cursor.fetchone()
-        return row[0] or 0
+        return (row[0], row[1]) if row else (0, "")
 
     def close(self) -> None:
         """Give the connection up; the next question opens another one."""

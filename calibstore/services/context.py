@@ -110,7 +110,7 @@ class Context:
         return self.root / path
 
 
-def _file_of(path: Path) -> tuple[int, int]:
+def file_of(path: Path) -> tuple[int, int]:
     """Return which file a path names: a store that was moved away or replaced is not the one that was opened."""
     try:
         found = path.stat()
@@ -138,7 +138,7 @@ _opening = threading.Lock()
 
 
 def _engine(place: Path | str, read_only: bool) -> "Engine":
-    key = (place, read_only, _file_of(place) if isinstance(place, Path) else (0, 0))
+    key = (place, read_only, file_of(place) if isinstance(place, Path) else (0, 0))
     engine = _opened.get(key)
     if engine is not None:
         return engine

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.model.timespan import Timespan
 from calibstore.services.bulk_lookup import Winners, answer, keys_asked
+from calibstore.services.context import file_of
 from calibstore.services.segments import Placed, Segments, load_view
 
 if TYPE_CHECKING:
-    from calibstore.db.state_watch import StateWatch
+    from calibstore.db.state_watch import Mark, StateWatch
     from calibstore.services.context import Context
 
 
@@ -38,7 +40,9 @@ class Resolver:
         self._context, self._top = context, top
         self._lock = threading.Lock()
         # State and what was flattened at it, replaced together: readers take no lock.
-        self._kept: tuple[int, dict[str, Segments]] = (-1, {})
+        self._kept: tuple[Mark, dict[str, Segments]] = ((-1, ""), {})
+        self._place = context.store
+        self._file = self._file_now()
         with context.unit_of_work() as uow:
             uow.collections.get(top)
             self._watch: StateWatch = uow.associations.watch()
@@ -94,14 +98,14 @@ class Resolver:
         NotFoundError
             If the collection is there no more.
         """
-        last = self._watch.last_state()
+        last = self._last()
         state, kept = self._kept
         found = kept.get(dataset_type)
         if found is not None and state == last:
             return found
         with self._lock, self._context.unit_of_work() as uow:
             # What this transaction sees may be newer than what made us read.
-            seen = uow.associations.last_state()
+            seen = uow.associations.last()
             if seen != self._kept[0]:
                 self._kept = (seen, {})
             kept = self._kept[1]
@@ -110,6 +114,18 @@ class Resolver:
                 view = load_view(uow, [self._top], dataset_types=[dataset_type])
                 kept[dataset_type] = view.segments([self._top])
             return kept[dataset_type]
+
+    def _last(self) -> "Mark":
+        file = self._file_now()
+        if file != self._file:
+            # Another file bears the name now: what is watched is no more.
+            with self._lock, self._context.unit_of_work() as uow:
+                self._watch.close()
+                self._file, self._watch, self._kept = file, uow.associations.watch(), ((-1, ""), {})
+        return self._watch.last()
+
+    def _file_now(self) -> tuple[int, int]:
+        return file_of(self._place) if isinstance(self._place, Path) else (0, 0)
 
     def _at_one_state(self, dataset_types: Sequence[str]) -> list[Segments]:
         while True:

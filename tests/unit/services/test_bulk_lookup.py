@@ -1,9 +1,13 @@
 """Bulk and cached look-ups give what a single one gives."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from calibstore.commands.store import CollectionChain
 from calibstore.errors import ConflictError, NotFoundError, UserInputError
 from calibstore.model.collections import CollectionType
 from calibstore.model.search_path import Association, CollectionTree
@@ -106,3 +110,34 @@ def test_filters_divide_the_night() -> None:
     parts = [Asked("flat", keys["r"], (0, 2)), Asked("flat", keys["i"], (1,))]
     found = answer(view.segments(["c"]), parts, [None, span("2024-01-01T00:00:00"), span("2024-01-02T00:00:00")])
     assert [found.dataset_id((0, time, 0)) for time in range(3)] == ["r", "i", "r"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_store_put_back_from_a_backup_is_read_again(strict_repo: Any, tmp_path: Path, is_moved: bool) -> None:
+    """Also where it comes to the same number of states by another history."""
+    store = strict_repo.context.store
+    if not isinstance(store, Path):
+        pytest.skip("a server's backup is no file")
+    strict_repo.add_run("LATISS/one", [0], pixels="one")
+    strict_repo.add_run("LATISS/two", [0], pixels="two")
+    strict_repo.add_chain("LATISS/list", ["LATISS/one"])
+    backup, key = tmp_path / "backup", "detector=0 instrument=LATISS"
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
+    resolver = Resolver(strict_repo.context, "LATISS/list")
+    strict_repo.do(CollectionChain(parent="LATISS/list", children=("LATISS/two",), mode="prepend"))
+    found = resolver.find("bias", key, None)
+    assert found is not None
+    assert found.row.run == "LATISS/two"
+    if is_moved:
+        for beside in ("-wal", "-shm"):
+            Path(f"{store}{beside}").unlink(missing_ok=True)
+        backup.replace(store)
+    else:
+        with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(store)) as copy:
+            source.backup(copy)
+    strict_repo.do(CollectionChain(parent="LATISS/list", children=("LATISS/two",), mode="extend"))
+    found = resolver.find("bias", key, None)
+    assert found is not None
+    assert found.row.run == "LATISS/one"
