@@ -1,4 +1,4 @@
-"""The eight questions of new staff (DMTN-222 appendix), each with an answer and the screen that gives it."""
+"""The eight questions of new staff (DMTN-222 appendix) and one more, each with an answer and the screen for it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -83,5 +83,16 @@ ANSWERS: Final = (
             "of use. cabstand deploy does it step by step.",
         ),
         Place("checklist", (), {"item": "8"}),
+    ),
+    Answer(
+        "undo a change?",
+        (
+            "The states (s in view 9) say of every change whether it can be taken back: u opens the form that does so "
+            "in a new state, and it is refused where somebody changed the same thing since. R gives a chain an earlier "
+            "list.",
+            "A draft in view 0 is not written yet: there u takes a step back. On the shell: cabstand undo, redo, "
+            "restore, rollback; cabstand history NAME tells what was done.",
+        ),
+        Place("states"),
     ),
 )

@@ -28,7 +28,7 @@ BAR_MS = 50.0
 SLACK = float(os.environ.get("CABSTAND_BENCH_SLACK", "1.0"))
 VIEWS = {
     "home": "1", "collections": "2", "timeline": "3", "raws": "4", "data": "5", "metrics": "6", "checklist": "7",
-    "jobs": "8", "journal": "9",
+    "jobs": "8", "journal": "9", "chains": "0",
 }  # fmt: skip
 
 

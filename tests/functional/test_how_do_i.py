@@ -27,6 +27,7 @@ ANSWERS_SHOWN = {
     "validate one?": ("Item 4 of the checklist", "DM-1 first > 4 Verify", "No campaign yet"),
     "certify one?": ("with every name filled in", "DM-1 first > - Certify", "No campaign yet"),
     "export it, and import it elsewhere?": ("Item 8 of the checklist", "DM-1 first > 8 Export", "No campaign yet"),
+    "undo a change?": ("whether it can be taken back", "STATES", "STATES"),
 }
 """Question: words of the answer; what the screen shows to which Enter leads, with a live bias and with raws alone."""
 

@@ -12,13 +12,18 @@ from typing import Any
 
 import pytest
 
+from calibstore.config import Config
+from calibstore.services.context import Context
 from tests.emulator.twin import twin_run
 from tests.support.screens import cabstand, neutral, screen_page
+from tests.support.stages import NOW_TAI_NS
+from tui.drafts import Drafts
 from tui.plain import page_text
 from tui.spans import width_of
 from tui.testing import settle
 
 SIZES = ((80, 24), (120, 40))
+TOP = "LATISS/calib"
 EXAMPLE = (
     "do certify-calibrations LATISS/calib/DM-1/first/biasGen.20261120a LATISS/calib/DM-1/first/bias.20261120b bias"
 )
@@ -32,6 +37,8 @@ class Shot:
     place: str
     keys: tuple[str, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)
+    draft: tuple[tuple[str, ...], int] | None = None
+    """List kept for the top chain from an earlier session, and the state it was made for."""
 
 
 SHOTS = {
@@ -51,6 +58,15 @@ SHOTS = {
     "checklist-live": Shot("live", "checklist DM-1"),
     "jobs": Shot("verified", "jobs"),
     "journal": Shot("live", "journal", ("down",)),
+    "chains": Shot("live", "chains"),
+    "chains-draft": Shot("live", "chains", ("x",)),
+    "chains-refused": Shot("live", "chains", draft=((f"{TOP}/DM-1", f"{TOP}/DM-7"), 0)),
+    "chains-stale": Shot("live", "chains", draft=((f"{TOP}/DM-1/first/bias.20261120a",), 1)),
+    "chains-absent": Shot("live", "chains LATISS/calibs"),
+    "pick": Shot("live", "chains", ("a", "g", "e", "n")),
+    "states": Shot("live", "states", ("down",)),
+    "states-chain": Shot("live", f"states --of {TOP}", ("down",)),
+    "timeline-past": Shot("tagged", "timeline bias --state 14"),
     "form": Shot("reported", EXAMPLE + " --begin-date 2025-04-08T14:00:00", more={"is_writable": True}),
     "confirm": Shot("reported", EXAMPLE + " --begin-date 2025-04-08T14:00:00", ("ctrl+r",), {"is_writable": True}),
     "spot": Shot("generated", "checklist DM-1", ("s",)),
@@ -77,6 +93,20 @@ async def come_to_rest(pilot: Any) -> None:
     raise AssertionError(f"the screen never comes to rest:\n{before}")
 
 
+def keep_draft(home: Path, state_dir: Path, names: tuple[str, ...], base_state: int) -> None:
+    """Leave a draft of the top chain behind, as an earlier session does."""
+    with Context(
+        root=home,
+        clock=lambda: NOW_TAI_NS,
+        user="jane",
+        host="bench",
+        config=Config(data_dir=state_dir, state_dir=state_dir),
+    ).unit_of_work() as uow:
+        drafts = Drafts(state_dir, uow.repository.record().id)
+    drafts.save(f"chain/{TOP}", {"draft": list(names), "base": base_state})
+    drafts.flush()
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", SHOTS)
 async def test_screen(
@@ -87,7 +117,10 @@ async def test_screen(
     tmp_path: Path,
 ) -> None:
     shot = SHOTS[name]
-    app = cabstand(home_at(shot.stage), shot.place, state_dir=tmp_path / "state", **shot.more)
+    home = home_at(shot.stage)
+    if shot.draft is not None:
+        keep_draft(home, tmp_path / "state", *shot.draft)
+    app = cabstand(home, shot.place, state_dir=tmp_path / "state", **shot.more)
     pages = {}
     async with twin_run(app, size) as (pilot, twin):
         await settle(pilot)
@@ -120,6 +153,9 @@ PAGES = {
     "checklist": ("verified", "checklist DM-1"),
     "jobs": ("verified", "jobs"),
     "journal": ("live", "journal"),
+    "chains": ("live", "chains"),
+    "states": ("live", "states"),
+    "timeline-past": ("tagged", "timeline bias --state 14"),
     "form": ("reported", EXAMPLE),
 }
 

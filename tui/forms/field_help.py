@@ -34,6 +34,19 @@ _OVERRIDE: Final = (
     "Only against the workflow gate: type the name of the ticket that is not adopted. It needs a reason and the "
     "deployer's role, is written into the journal, and is shown wherever this calibration shows."
 )
+_PAST: Final = "Reads as everything was at that time. " + _TIMES
+_TAGGED: Final = "A TAGGED collection holds each dataset type and data ID at most once, without dates."
+_OF_VERB: Final[dict[tuple[str, str], str]] = {
+    ("associate", "collection"): _TAGGED,
+    ("disassociate", "collection"): _TAGGED,
+    ("timeline", "collection"): "The chain or collection in which the search begins.",
+    ("recertify", "begin_date"): "Left empty the begin stays. The old range is closed and the new one opened by the "
+    "same state: at no instant is there neither. " + _TIMES,
+    ("recertify", "end_date"): "Left empty the end stays. " + _TIMES,
+    ("acknowledge", "states"): "Changes made outside Cabstand are observed as states of their own; acknowledging says "
+    "that somebody looked at them. Nothing is changed by it.",
+}
+"""Where a field of one verb means something of its own."""
 _BY_NAME: Final = {
     "begin_date": _TIMES,
     "end_date": _TIMES,
@@ -60,8 +73,29 @@ _BY_NAME: Final = {
     "repository. link: as copy, without taking the space twice, where the file system allows it.",
     "run": "The RUN collection that holds the new calibrations, as generate named it.",
     "collection": "By the naming rule: INSTRUMENT/calib/TICKET/TAG/TYPE.YYYYMMDDx.",
-    "mode": "prepend: found first from now on. extend: found only where nothing before it has an answer. remove: "
-    "taken out of the list; nothing is deleted. There is no default, because each of them changes what is in use.",
+    "mode": "prepend: found first from now on; what is listed already moves. extend: found only where nothing before "
+    "it has an answer. remove: taken out of the list; nothing is deleted. pop: the same by place. redefine: the whole "
+    "list anew; refused for live chains of main repositories. There is no default, because each changes what is in "
+    "use. View 0 drafts a list and shows its effect.",
+    "drop": "Members taken out by the same state, so that nobody ever sees the list half changed.",
+    "base_state": "The state of the list that was looked at. If somebody changed the list since, nothing is written: "
+    "the refusal says who and what, and gives the line for the list as it is now.",
+    "glob": "A name, or a pattern with *; the effect names each collection that is meant, and what stands on it: links "
+    "from other collections, chains, sites, exposures, products, verifications. Rows are closed and files stay, so "
+    "that undo brings everything back.",
+    "force": "Goes on although other things depend on them. What processing finds now is never removed: take it out "
+    "of the chain first.",
+    "remove_from_parents": "A chain that lists a collection protects it. Said yes, the collection is taken out of "
+    "those chains by the same state.",
+    "to_state": "The number of a state, as the journal and the view States (s in view 9) list them. The effect below "
+    "shows the list of then beside the one of now.",
+    "state": "The number of a state, as the journal and the view States (s in view 9) list them. Only changes of "
+    "chains, ranges and collections are taken back, and only where nothing changed the same rows since.",
+    "at_state": "Reads as everything was after that state; nothing is ever lost.",
+    "as_of": _PAST,
+    "of_begin": "Where a data ID is certified for several ranges in this collection, the begin of the one meant.",
+    "line": "The words of another command, without cabstand before them. It is tried and thrown away: the answer "
+    "tells for which dates and detectors a look-up would find something else.",
     REASON: "The reason is written into the journal beside what was done, who did it and when. Some things are only "
     "done with one: overriding a gate, a rejection, leaving detectors out.",
 }
@@ -78,8 +112,9 @@ def field_help(cls: type[Command], field: FormField | None) -> str:
     parts = []
     if field is not None:
         parts.append(f"{field.label}: {field.help}.{_spelling(field)}")
-        if field.name in _BY_NAME:
-            parts.append(_BY_NAME[field.name])
+        told = _OF_VERB.get((cls.verb, field.name)) or _BY_NAME.get(field.name)
+        if told:
+            parts.append(told)
     parts.append(f"{cls.verb}: {(cls.__doc__ or '').strip()}")
     parts.append(_KEYS)
     return "\n\n".join(parts)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from calibstore.model.counting import counted
 from tui.paint.folding import folded
 from tui.places import Place
 from tui.spans import Line, Role, Span, cut, line, padded, width_of, wrapped
@@ -69,10 +70,11 @@ def state_text(shown: "ChainEditorLook", *, is_wide: bool = False) -> str:
     """Return what the draft is, in a few words."""
     live = "live" if shown.is_live else "not searched by processing"
     if not shown.is_changed:
-        return f"{len(shown.now)} members, {live}"
+        return f"{counted(len(shown.now), 'member')}, {live}"
     n_in, n_out, n_moved = shown.n_marks
     base = f"; made for state {shown.base_state} of the list" if is_wide else ""
-    return f"DRAFT +{n_in} -{n_out} ~{n_moved}, {live} (nothing written yet{base})"
+    draft = "STALE DRAFT" if shown.changed_by else "DRAFT"
+    return f"{draft} +{n_in} -{n_out} ~{n_moved}, {live} (nothing written yet{base})"
 
 
 def effect_lines(shown: "ChainEditorLook", width: int) -> list[Line]:
@@ -90,7 +92,8 @@ def effect_lines(shown: "ChainEditorLook", width: int) -> list[Line]:
         rows += wrapped(shown.problem.hint, width, first="  ", rest="  ") if shown.problem.hint else []
         return [*rows, *_command_lines(shown, width)]
     rows = []
-    for warning in shown.warnings:
+    # How many past exposures are concerned stands in the head of the effect.
+    for warning in (one for one in shown.warnings if not (shown.effects and one.startswith("W-PAST "))):
         rows += wrapped(warning, width, role=Role.WARN, first="! ", rest="  ")
     rows += _effect_table(shown, width)
     return [*rows, *_command_lines(shown, width)]

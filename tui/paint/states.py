@@ -29,7 +29,7 @@ def page(shown: "tuple[StatesLook, tuple[StateRow, ...]]", width: int) -> tuple[
     """Return the states as text."""
     width = max(60, width)
     found, states = shown
-    rows: list[Line] = [line(Span(title(found), Role.STRONG))]
+    rows: list[Line] = [line(Span(title(found), Role.STRONG), f"  {found.of}" if found.of else "")]
     for one in states:
         head = f"{one.entry.state:>5}  {time_text(one.entry.at_tai_ns)} TAI  {one.entry.user}  {one.entry.verb}"
         rows.append(line(head, "  ", undo_cell(one)))
@@ -39,9 +39,11 @@ def page(shown: "tuple[StatesLook, tuple[StateRow, ...]]", width: int) -> tuple[
 
 def title(shown: "StatesLook") -> str:
     """Return what is listed, and what undo and redo would take."""
-    listed = f"{shown.n_states} states" + (f" that changed {shown.of}" if shown.of else "")
+    if shown.of:
+        return f"STATES {shown.n_states} that changed {'the list' if shown.is_chain else 'it'}"
     undo = f"; undo takes back {shown.next_undo}" if shown.next_undo else ""
-    return listed + undo + (f"; redo does {shown.next_redo} again" if shown.next_redo else "")
+    redo = f"; redo does {shown.next_redo} again" if shown.next_redo else ""
+    return f"STATES {shown.n_states}{undo}{redo}"
 
 
 def row_cells(one: "StateRow") -> tuple[str | Span, ...]:
@@ -74,9 +76,8 @@ def undo_cell(one: "StateRow") -> Span:
 
 def state_lines(one: "StateRow", then: "ListThen | None", width: int) -> list[Line]:
     """Return one state: what it changed, whether it can be taken back, the list it left."""
-    rows = [
-        line(Span(text, Role.STRONG)) for text in folded(f"{one.entry.state}: {one.entry.summary}", width, rest="  ")
-    ]
+    told = f"{one.entry.state}: {one.entry.summary or one.entry.verb}"
+    rows = [line(Span(text, Role.STRONG)) for text in folded(told, width, rest="  ")]
     rows += field("lists", list(one.chains), width, label_width=_LABEL)
     rows += field("changed", list(one.collections), width, label_width=_LABEL)
     if one.is_undoable:
@@ -84,20 +85,19 @@ def state_lines(one: "StateRow", then: "ListThen | None", width: int) -> list[Li
     else:
         rows += field("undo", [f"not possible: {one.why_not}"], width, label_width=_LABEL)
     if then is not None:
-        rows += _list_lines(then, one.chains, width)
+        rows += _list_lines(then)
     return rows
 
 
-def _list_lines(then: "ListThen", chains: tuple[str, ...], width: int) -> list[Line]:
-    chain = next(iter(chains), "")
+def _list_lines(then: "ListThen") -> list[Line]:
     if then.then == then.now:
         return [line(Span(f"the list after state {then.state} is the one it has now", Role.DIM))]
     rows = [line(Span(f"the list after state {then.state}", Role.LABEL), "  (", Span("R", Role.KEY), " restores it)")]
     for place, name in enumerate(then.then, 1):
         mark = Span("+", Role.OK) if name not in then.now else Span(" ")
-        rows.append(line(mark, f" {place:>3}  {name_in(name, chain)}"))
+        rows.append(line(mark, f" {place:>3}  {name_in(name, then.chain)}"))
     rows += [
-        line(Span("-", Role.FAIL), "   .  ", name_in(name, chain), Span("  came later", Role.DIM))
+        line(Span("-", Role.FAIL), "   .  ", name_in(name, then.chain), Span("  came later", Role.DIM))
         for name in then.now
         if name not in then.then
     ]

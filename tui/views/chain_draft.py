@@ -31,13 +31,9 @@ class ChainDraft:
         """Do the step again that was taken back last; return whether there was one."""
         return self._turn(self.taken_back, self.former)
 
-    def ended(self) -> None:
-        """Forget the draft, not its steps: the list is as drafted."""
-        self.names, self.base_state = None, 0
-
     def forget(self) -> None:
         """Forget everything."""
-        self.ended()
+        self.names, self.base_state = None, 0
         self.former.clear()
         self.taken_back.clear()
 

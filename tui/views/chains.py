@@ -171,7 +171,7 @@ class ChainsView(RestingView):
                 wanted = tuple(str(one) for one in kept.content["draft"])
                 begun = int(kept.content.get("base") or 0)
             look = chain_editor_look(context, chain, draft=wanted, base_state=begun, with_effect=False)
-            if wanted is not None and wanted == tuple(one.name for one in look.now):
+            if wanted is not None and (not look.is_changed or wanted == tuple(one.name for one in look.now)):
                 # Applied, or moved back: nothing is left to keep.
                 return chain_editor_look(context, chain), None, 0
             return look, wanted, begun
@@ -256,7 +256,7 @@ class ChainsView(RestingView):
             self.frame.drafts.discard(self._key)
         else:
             self.frame.drafts.save(self._key, {"draft": list(names), "base": base})
-            self.say(f"draft kept; made for state {base} of the list, which is looked at again when it is applied")
+            self.say(f"draft kept; made for state {base} of the list, checked again when applied")
         self._read_look()
 
     def action_move(self, step: int) -> None:

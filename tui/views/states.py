@@ -22,7 +22,7 @@ _LEAST_ROWS: Final = 12
 _COLUMNS: Final = (
     Column(name="STATE", width=6, align=">"),
     Column(name="TIME TAI", width=19, from_width=90),
-    Column(name="WHO", width=10, from_width=70),
+    Column(name="WHO", width=10, from_width=90),
     Column(name="VERB", width=20),
     Column(name="CHANGED", width=12),
     Column(name="UNDO", width=6),

@@ -43,7 +43,7 @@ TIMELINE_ENTRIES: Final = (
           help="Show what lies half a view earlier."),
     Entry(id="timeline.pan_on", keys="greater_than_sign", action="pan(1)", title="Pan on",
           help="Show what lies half a view later."),
-    Entry(id="timeline.fit", keys="0", action="fit", title="Fit", help="Show every change."),
+    Entry(id="timeline.fit", keys="z", action="fit", title="Fit", help="Show every change."),
     Entry(id="timeline.now", keys="n", action="now", title="Now", help="Go to the present instant."),
     Entry(id="timeline.type_back", keys="B", action="next_type(-1)", title="Previous type",
           help="Show the dataset type before."),

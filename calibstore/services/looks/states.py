@@ -62,6 +62,7 @@ class StatesLook:
 class ListThen:
     """A chain's list at a state beside the one it has."""
 
+    chain: str
     state: int
     then: tuple[str, ...]
     now: tuple[str, ...]
@@ -141,7 +142,7 @@ def list_then(context: Context, chain: str, state: int) -> ListThen:
     with context.unit_of_work() as uow:
         then, now = chain_at(uow, chain, state), _now(uow, chain)
     line = to_line(Restore(chain=chain, to_state=state)) if then != now else ""
-    return ListThen(state=state, then=then, now=now, line=line)
+    return ListThen(chain=chain, state=state, then=then, now=now, line=line)
 
 
 def _now(uow: "UnitOfWork", chain: str) -> tuple[str, ...]:

@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from calibstore.commands.store import CollectionChain
-from tui.spans import text_of
+from tui.spans import Role, text_of
+from tui.views import following
 
 TOP = "LATISS/calib"
 A, B = f"{TOP}/DM-1", f"{TOP}/DM-2"
+
+
+@pytest.fixture(autouse=True)
+def follows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "FOLLOW_S", 0.0)
 
 
 @pytest.fixture
@@ -79,7 +85,10 @@ async def test_a_draft_comes_back_and_meets_the_change_of_another(
         draft = seen(app.query_one("#draft"))
         assert "-   . DM-2" in draft
         assert "DM-2/t/bias.20240301a" in draft
-        await pilot.press("u", "Z")
+        await pilot.press("u")
+        await settled(pilot)
+        assert "changed since this draft was begun" in seen(app.query_one("#effect")), "the step before is of then"
+        await pilot.press("Z")
         await settled(pilot)
         assert "no draft" in seen(app.query_one("#effect"))
 
@@ -100,3 +109,61 @@ async def test_a_member_is_put_in_by_a_part_of_its_name(repo: Any, app_of: Calla
         await pilot.press("ctrl+r")
         await settled(pilot)
         assert "DM-9" in seen(app.query_one("#draft"))
+
+
+async def test_a_chain_that_is_not_there_shows_nothing_of_another(
+    repo: Any, app_of: Callable[..., Any], settled: Any
+) -> None:
+    app = app_of(repo.root, "chains")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.type_line(f"chains {TOP}s")
+        await settled(pilot)
+        assert [one.code for one in app.errors] == ["E-NOPARENT"]
+        assert "DM-1" not in seen(app.query_one("#draft"))
+        assert f"there is no chain {TOP}s" in seen(app.query_one("#effect"))
+        await pilot.press("J", "x", "A", "u", "escape", "o")
+        await settled(pilot)
+        assert app.drafts.load(f"chain/{TOP}s") is None
+        await pilot.press("enter")
+        await settled(pilot)
+        assert "DM-1" in seen(app.query_one("#draft"))
+
+
+async def test_keys_typed_ahead_move_one_member_through_the_list(
+    repo: Any, app_of: Callable[..., Any], settled: Any
+) -> None:
+    for name in ("DM-3", "DM-4"):
+        repo.add_chain(f"{TOP}/{name}", [])
+    repo.do(CollectionChain(parent=TOP, children=(f"{TOP}/DM-3", f"{TOP}/DM-4"), mode="extend"))
+    app = app_of(repo.root, "chains")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.view.action_move(1)
+        app.view.action_move(1)
+        app.view.action_move(1)
+        await settled(pilot)
+        assert app.drafts.load(f"chain/{TOP}").content["draft"] == [A, f"{TOP}/DM-3", f"{TOP}/DM-4", B]
+        assert app.view.thing() == B
+
+
+async def test_read_only_strikes_apply_out_and_the_form_says_so(
+    repo: Any, app_of: Callable[..., Any], settled: Any
+) -> None:
+    app = app_of(repo.root, "chains")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("J")
+        await settled(pilot)
+        keys = app.query_one("#keys").shown
+        assert [one.text for one in keys if one.role is Role.OFF] == ["A apply.."]
+        await pilot.press("A")
+        await settled(pilot)
+        assert app.place.text.startswith("do collection-chain")
+        await pilot.press("ctrl+r")
+        await settled(pilot)
+        assert names(repo) == [B, A]
+        app.action_allow_writing()
+        app.back()
+        await settled(pilot)
+        assert [one.text for one in app.query_one("#keys").shown if one.role is Role.OFF] == []

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tui.places import parse_place
+from tui.spans import text_of
 from tui.views import following
 
 BASE = "LATISS/calib/DM-1/t"
@@ -108,3 +110,27 @@ async def test_odd_sizes_do_no_harm(repo: Any, app_of: Callable[..., Any], settl
         await pilot.press("j", "G", "space", "enter", "T", ".")
         await settled(pilot)
         assert not app.errors
+
+
+async def test_a_collection_leads_to_its_chain_its_states_and_the_forms_that_undo_and_remove(
+    repo: Any, app_of: Callable[..., Any], settled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(repo.root, f"collections {BASE}/bias.20240101a")
+    went: list[str] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert "metrics" in text_of(app.query_one("#keys").shown)
+        monkeypatch.setattr(app, "go", lambda place: went.append(place.text))
+        monkeypatch.setattr(app, "fill_in", lambda verb, given, reason="": went.append(f"{verb} {dict(given)}"))
+        await pilot.press("e", "s", "u", "X")
+        await settled(pilot)
+        app.view.open(parse_place(["collections", f"{BASE}/biasGen.20240101a"]))
+        await settled(pilot)
+        assert any("protected 1 link from" in row for row in seen(app.query_one("#detail")))
+        await pilot.press("X")
+        await settled(pilot)
+    assert went[0].startswith("chains LATISS/calib/DM-1")
+    assert went[1] == f"states --of {BASE}/bias.20240101a"
+    assert went[2].startswith("undo {'state': ")
+    assert went[3] == f"remove-collections {{'glob': '{BASE}/bias.20240101a'}}"
+    assert went[4] == f"remove-runs {{'glob': '{BASE}/biasGen.20240101a'}}"

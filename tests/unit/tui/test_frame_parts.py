@@ -151,7 +151,7 @@ def test_the_frame_lines_fit(width: int) -> None:
 
 
 def test_there_are_eight_questions_each_with_a_place() -> None:
-    assert len(ANSWERS) == 8
+    assert len(ANSWERS) == 9
     assert all(one.place.view in {view.name for view in VIEWS} for one in ANSWERS)
 
 

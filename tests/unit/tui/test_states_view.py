@@ -82,3 +82,29 @@ async def test_the_timeline_as_it_was(repo: Any, app_of: Callable[..., Any], set
         await settled(pilot)
         assert "DM-2" in body(app)
         assert "DM-2" not in now
+
+
+async def test_a_form_is_of_the_row_under_the_cursor_before_its_details_have_come(
+    repo: Any, app_of: Callable[..., Any], settled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_of(repo.root, f"states --of {TOP}")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        monkeypatch.setattr(following, "FOLLOW_S", 60.0)
+        await pilot.press("j")
+        wanted = app.view.thing()
+        await pilot.press("R")
+        await settled(pilot)
+        assert app.place.text == f"do restore {TOP} --to-state {wanted}"
+
+
+async def test_states_of_nothing_show_nothing_of_others(repo: Any, app_of: Callable[..., Any], settled: Any) -> None:
+    app = app_of(repo.root, "states")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.type_line("states --of nothing")
+        await settled(pilot)
+        assert [one.code for one in app.errors] == ["E-COLLECTION"]
+        await pilot.press("u", "R", "t")
+        await settled(pilot)
+        assert "undo" not in body(app)

@@ -6,7 +6,7 @@ import pytest
 
 from calibstore.model.times import parse_time
 from tui.places import Place
-from tui.spans import plain_text
+from tui.spans import Role, plain_text
 from tui.views.timeline import TimelineView
 
 TOP = "LATISS/calib"
@@ -68,7 +68,7 @@ async def test_zoom_pan_and_fit_keep_the_cursor_in_view(layered: Any, app_of: An
         await view.run_action("zoom(-1)")
         assert view._state.axis.step < len("12345678")
         view._put_cursor(ns("2025-04-01"))
-        await pilot.press("0")
+        await pilot.press("z")
         assert view._state.axis == fitted
 
 
@@ -143,3 +143,27 @@ async def test_it_survives_small_and_no_sizes_and_an_empty_store(
                     if entry.action not in ("ask_time", "open_row"):
                         await view_of(app).run_action(entry.action)
             assert app.errors == []
+
+
+async def test_an_earlier_state_is_said_to_be_the_past(layered: Any, app_of: Any, settled: Any) -> None:
+    with layered.context.unit_of_work() as uow:
+        last = uow.journal.last_state()
+    app = app_of(layered.root, f"timeline bias --state {last - 1}")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        crumb = app.query_one("#crumb").shown
+        assert [one.text for one in crumb if one.role is Role.WARN] == [f" PAST: state {last - 1} of {last} "]
+        app.go(Place("timeline", ("bias",), {"state": str(last)}))
+        await settled(pilot)
+        assert view_of(app).past() == ""
+
+
+async def test_a_draft_is_compared_with_what_is(layered: Any, app_of: Any, settled: Any) -> None:
+    app = app_of(layered.root, f"timeline bias --at 2025-04-01 --chain {TOP} --with draft")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.drafts.save(f"chain/{TOP}", {"draft": [f"{TOP}/DM-2", f"{TOP}/DM-1"], "base": 0})
+        app.view.refresh_look()
+        await settled(pilot)
+        shown = plain_text(view_of(app).body_lines())
+        assert "THEN draft" in shown
