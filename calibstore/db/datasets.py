@@ -12,7 +12,7 @@ from calibstore.errors import ConflictError, NotFoundError
 from calibstore.model.codec import canonical_json
 from calibstore.model.records import CollectionRecord, DatasetRecord
 
-_OPEN = (
+_EVER = (
     sa.select(
         dataset,
         collection.c.name.label("run"),
@@ -23,8 +23,8 @@ _OPEN = (
     )
     .join(collection, collection.c.id == dataset.c.run_id)
     .outerjoin(dataset_file, dataset_file.c.dataset_id == dataset.c.id)
-    .where(dataset.c.closed_state.is_(None), collection.c.closed_state.is_(None))
 )
+_OPEN = _EVER.where(dataset.c.closed_state.is_(None), collection.c.closed_state.is_(None))
 _ORDER = (dataset.c.dataset_type, collection.c.name, dataset.c.detector, dataset.c.data_key)
 
 
@@ -84,12 +84,13 @@ class Datasets:
             raise NotFoundError(f"no dataset {dataset_id}", hint="cabstand query-datasets lists them")
         return _record(row)
 
-    def by_ids(self, ids: Iterable[str]) -> dict[str, DatasetRecord]:
-        """Return datasets by id; unknown ids are left out."""
+    def by_ids(self, ids: Iterable[str], *, also_removed: bool = False) -> dict[str, DatasetRecord]:
+        """Return datasets by id; unknown ids are left out, and those removed since unless they are wanted too."""
+        query = _EVER if also_removed else _OPEN
         wanted = sorted(set(ids))
         found: dict[str, DatasetRecord] = {}
         for start in range(0, len(wanted), 500):
-            rows = self._connection.execute(_OPEN.where(dataset.c.id.in_(wanted[start : start + 500])))
+            rows = self._connection.execute(query.where(dataset.c.id.in_(wanted[start : start + 500])))
             found.update((row.id, _record(row)) for row in rows)
         return found
 

@@ -58,11 +58,11 @@ class DatasetFilter:
         every = tuple(datasets)
         if self._expression is None:
             return every
-        ingested = (
-            {one.id: one.created_tai_ns for one in self._uow.datasets.by_ids(one.dataset_id for one in every).values()}
-            if "created_tai_ns" in self._columns
-            else {}
-        )
+        ingested: dict[str, int] = {}
+        if "created_tai_ns" in self._columns:
+            # They may be those of an earlier state, and removed since.
+            known = self._uow.datasets.by_ids((one.dataset_id for one in every), also_removed=True)
+            ingested = {one.id: one.created_tai_ns for one in known.values()}
         rows = [(one, {**self._row(one), "created_tai_ns": ingested.get(one.dataset_id)}) for one in every]
         self._refuse_slips([row for _, row in rows])
         return tuple(one for one, row in rows if evaluate(self._expression, row, self._known))

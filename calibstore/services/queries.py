@@ -109,7 +109,7 @@ def query_datasets(command: QueryDatasets, context: Context) -> Answer:
         else:
             shown, n_found = first_page(uow, tree, types, command.limit)
         certified = certified_ranges(uow, tree, shown, moment)
-        records = uow.datasets.by_ids(row.dataset_id for row in shown)
+        records = uow.datasets.by_ids((row.dataset_id for row in shown), also_removed=moment.is_past)
     lines = [*moment.lines(), *_dataset_lines(shown, certified)]
     if n_found > len(shown):
         lines.append(f"{len(shown)} of {n_found} shown; --limit {n_found} shows all")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from calibstore.commands.removal import RemoveRuns
 from calibstore.commands.store import (
     CollectionChain,
     Decertify,
@@ -244,3 +245,13 @@ def test_collections_without_anything_of_the_type_are_told_in_one_line(repo: Any
     assert "2-5  EMPTY  4 collections that hold nothing of this type" in answer.lines
     assert len(answer.data["candidates"]) == 6
     assert any(line.startswith(" 6  SHADOWED") for line in answer.lines)
+
+
+@pytest.mark.parametrize("where", ["", "instrument='LATISS' and ingest_date < T'2020-01-01'"])
+def test_datasets_of_a_run_removed_since_are_told_whole(repo: Any, where: str) -> None:
+    repo.add_run("LATISS/gone", [0])
+    state, command = last_state(repo), QueryDatasets(dataset_type="bias", collections=("LATISS/gone",), where=where)
+    then = repo.ask(command).data
+    assert len(then) == 1
+    repo.do(RemoveRuns(glob="LATISS/gone"))
+    assert repo.ask(replace(command, at_state=state)).data == then
