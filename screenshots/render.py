@@ -58,6 +58,9 @@ SHOTS = (
     Shot("checklist-80x24", "checklist DM-99001", size=SMALL),
     Shot("jobs", "jobs"),
     Shot("journal", "journal --ticket DM-99001", ("down", "down")),
+    Shot("chains", "chains", ("x",)),
+    Shot("chains-80x24", "chains", ("x",), size=SMALL),
+    Shot("states", "states --of LATISS/calib", ("down",)),
     Shot("form", "do collection-chain LATISS/calib LATISS/calib/DM-99001 --mode remove"),
     Shot("how-do-i-80x24", "home", ("f1",), size=SMALL),
     Shot("palette-80x24", "home", ("ctrl+p",), size=SMALL),
@@ -168,6 +171,8 @@ def draw_cell(draw: Any, fonts: Any, at: tuple[int, int], character: str, style:
         draw.text((left, top), character, font=fonts[bool(style and style.bold)], fill=fore)
     if style is not None and style.underline:
         draw.line((left, top + CELL_H - 2, left + CELL_W - 1, top + CELL_H - 2), fill=fore)
+    if style is not None and style.strike:
+        draw.line((left, top + CELL_H // 2, left + CELL_W - 1, top + CELL_H // 2), fill=fore)
 
 
 def colours_of(style: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -1,11 +1,14 @@
 """The draft of a form: what was changed and where the cursor was, on disk after every key."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from tui.drafts import Drafts
 from tui.forms.model import FormField, FormModel, Value
 from tui.forms.paint import shown_value
+
+if TYPE_CHECKING:
+    from calibstore.services.actions import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +73,19 @@ def keep_draft(drafts: Drafts, form: FormModel, *, field: str, now_tai_ns: int) 
         drafts.save(form.key, {"fields": changes, "at": field, "proposed": proposed}, at=at)
     else:
         drafts.discard(form.key)
+
+
+def title_text(form: FormModel, kept: Kept | None, n_problems: int) -> str:
+    """Return the title of a form: its verb, whether there is a draft, what is missing."""
+    parts = [form.cls.verb]
+    if form.changes():
+        parts.append(f"draft of {kept.at}" if kept else "draft kept")
+    if n_problems:
+        parts.append(f"{n_problems} to fill in or mend")
+    return " · ".join(parts)
+
+
+def with_draft(effect: "Effect", kept: Kept, form: FormModel) -> "Effect":
+    """Return an effect that tells where the draft and what is proposed now went apart."""
+    told = tuple(text for name, text in kept.moved.items() if name in form.changes())
+    return replace(effect, warnings=(*told, *effect.warnings), ask=effect.ask or bool(told)) if told else effect

@@ -4,8 +4,7 @@ Every key goes to the draft. A dry run shows what would be done; what asks first
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 
@@ -15,7 +14,8 @@ from tui.forms import paint
 from tui.forms.effect_pane import EffectPane
 from tui.forms.field_help import field_help
 from tui.forms.field_list import FieldList
-from tui.forms.kept import Kept, keep_draft, take_draft
+from tui.forms.kept import Kept, keep_draft, take_draft, title_text, with_draft
+from tui.forms.keys import ASK, BACK, COPY, ENTRIES, RUN
 from tui.forms.live_effect import LiveEffect
 from tui.forms.model import FormModel
 from tui.forms.place import place_of_line
@@ -32,21 +32,6 @@ from tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from calibstore.services.actions import Answer, Effect
-
-BACK, COPY, RUN, ASK = "Back", "Copy lines", "Run..", "Ask"
-
-ENTRIES: Final = (
-    Entry(id="form.run", keys="ctrl+r", action="run", title="Run", footer="run", is_priority=False,
-          help="Show the effect, ask where it must be asked, and do it."),
-    Entry(id="form.copy", keys="ctrl+y", action="copy_lines", title="Copy lines", footer="copy lines",
-          help="Copy the native lines that do the same, and the line of the shell."),
-    Entry(id="form.clear", keys="ctrl+x", action="clear_draft", title="Clear draft", footer="clear draft",
-          help="Throw the draft away and go back to what was proposed."),
-    Entry(id="form.effect_up", keys="pageup", action="effect_pages(-1)", title="Effect up",
-          help="Move the effect up a page, also while a field is edited."),
-    Entry(id="form.effect_down", keys="pagedown", action="effect_pages(1)", title="Effect down", footer="effect",
-          help="Move the effect down a page, also while a field is edited."),
-)  # fmt: skip
 
 
 class FormView(View):
@@ -121,10 +106,7 @@ class FormView(View):
 
     def with_draft_told(self, effect: "Effect") -> "Effect":
         """Add where the draft and what is proposed now went apart; that is asked about before it is done."""
-        if self._form is None or self._kept is None:
-            return effect
-        told = tuple(text for name, text in self._kept.moved.items() if name in self._form.changes())
-        return replace(effect, warnings=(*told, *effect.warnings), ask=effect.ask or bool(told)) if told else effect
+        return effect if self._form is None or self._kept is None else with_draft(effect, self._kept, self._form)
 
     def crumb(self) -> str:
         """Return the verb, and whether there is a draft."""
@@ -400,17 +382,9 @@ class FormView(View):
         table = self.query_one("#next", LineTable)
         table.styles.height = max(2, min(table.row_total() + 1, height // 2))
 
-    def _width(self) -> int:
-        return max(40, self.size.width)
-
     def _show_title(self, problems: Mapping[str, CabstandError]) -> None:
         assert self._form is not None
-        parts = [self._form.cls.verb]
-        if self._form.changes():
-            parts.append(f"draft of {self._kept.at}" if self._kept else "draft kept")
-        if problems:
-            parts.append(f"{len(problems)} to fill in or mend")
-        self.query_one(FieldList).pane_title = " · ".join(parts)
+        self.query_one(FieldList).pane_title = title_text(self._form, self._kept, len(problems))
 
     def _show_note(self) -> None:
         if self._form is None:
@@ -422,4 +396,4 @@ class FormView(View):
         problem = self._form.problems().get(fields.here.name)
         height = 2 if self.size.height >= 14 else 1
         known = fields.known_here[:4]
-        note.show(paint.note_lines(fields.here, self._width(), height, problem=problem, known=known))
+        note.show(paint.note_lines(fields.here, max(40, self.size.width), height, problem=problem, known=known))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from calibstore.config import Config
 from calibstore.errors import NotFoundError, UserInputError
 from tui.catalogue import VIEWS
-from tui.chrome import key_line, top_line, views_line
+from tui.chrome import crumb_line, key_line, top_line, views_line
 from tui.clipboard import clipboard_escape, keep_copy, pasteable
 from tui.command_words import known_words, understand
 from tui.faults import keep_fault
@@ -127,6 +127,23 @@ def test_ids_and_words_of_entries_are_unique_and_told() -> None:
     assert len(set(words)) == len(words)
     assert set(words) <= set(known_words())
     assert all(one.help and one.title for one in entries)
+
+
+def test_what_writes_is_struck_out_where_only_reading_is_allowed() -> None:
+    entries = (
+        Entry(id="a.run", keys="A", action="run", title="Run", help="Do it.", footer="run..", writes=True),
+        Entry(id="a.look", keys="l", action="look", title="Look", help="Look.", footer="look"),
+    )
+    struck = key_line(79, entries, {}, is_read_only=True)
+    assert [one.text for one in struck if one.role is Role.OFF] == ["A run.."]
+    assert text_of(struck) == text_of(key_line(79, entries, {}))
+    assert not [one for one in key_line(79, entries, {}) if one.role is Role.OFF]
+
+
+def test_the_breadcrumb_says_that_the_past_is_shown() -> None:
+    shown = crumb_line(80, "Timeline", "x" * 100, "bias", "PAST: state 3 of 14")
+    assert length_of(shown) == 80
+    assert [one.text for one in shown if one.role is Role.WARN] == [" PAST: state 3 of 14 "]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 99, 100, 106, 120, 300])

@@ -320,3 +320,19 @@ async def test_a_draft_does_not_silently_stand_over_what_is_proposed_now(app_of:
         assert "W-DRAFT" not in screen.effect
         await pilot.press("ctrl+r")
         await screen.ready("DONE")
+
+
+async def test_a_new_range_is_shown_in_the_place_it_would_get(app_of: Any, loose_repo: Any) -> None:
+    loose_repo.live("DM-1", "2025-01-01T00:00:00")
+    base = "LATISS/calib/DM-2/test"
+    loose_repo.add_run(f"{base}/biasGen.20250601a", [0])
+    app = app_of(loose_repo.root)
+    line = f"do certify-calibrations {base}/biasGen.20250601a {base}/bias.20250601a bias --begin-date 2025-03-01"
+    app.place = place_of(line)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = Screen(pilot)
+        await screen.ready()
+        await screen.until(lambda: "WINS then" in screen.effect)
+        assert "IN LATISS/calib" in screen.effect
+        assert "N proposed" in screen.effect
+        assert "SHADOWS row 1 LATISS/calib/DM-1/t/bias.20240101a [2025-01-01, inf)" in screen.effect
