@@ -59,6 +59,7 @@ TABLE = [
     ("live", "restore LATISS/calib --to-state 1", BASE, "butler collection-chain"),
     ("live", "rollback LATISS", BASE, "butler collection-chain"),
     ("tagged", "disassociate LATISS/calib_tagged/DM-1 --dataset-type bias", "1 dataset", "butler prune-datasets"),
+    ("live", "doctor --repair", "nothing to repair", ""),
     ("new", "rehearse TMP/rehearsal", "", ""),
 ]  # fmt: skip
 

@@ -34,7 +34,7 @@ TABLE = [
     ("live", f"remove-runs {RUN}", "E-LIVE"),
     ("certified", "campaign ticket DM-1 hailing DM-77", "W-TICKET"),
     ("certified", "campaign ticket DM-1 deployment TAXICAB-77", "W-TICKET"),
-    ("linked", "hail DM-1 TAXICAB-NUMBER", "E-PLACEHOLDER"),
+    ("hailed", "decide DM-1 defer --people NAME", "E-PLACEHOLDER"),
 ]
 
 

@@ -45,6 +45,8 @@ QUESTIONS = [
     "journal DM-1 --markdown",
     "journal --verify",
     "doctor",
+    "doctor --rules",
+    "doctor --rules E-NOMODE",
 ]
 
 # A walk of one's own, every action of it told as JSON.
@@ -72,6 +74,7 @@ ACTIONS = [
     "-R TMP/other init TMP/other --camera LATISS:mini --kind rehearsal",
     "-R TMP/other import TMP/bundle",
     "migrate",
+    "doctor --repair",
     f"collection-chain LATISS/calib {BASE} --mode remove --confirm LATISS/calib",
     f"decertify {CERTIFIED} bias --begin-date 2025-05-01",
     f"associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",

@@ -17,6 +17,7 @@ from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.detector_frames import open_frames, read_assembled
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
 from kernels.combine import clipped_mean
+from kernels.errors import NotEnoughDataError
 
 WIDTH, HEIGHT, PRESCAN, SERIAL, PARALLEL = 40, 48, 3, 20, 16
 GAINS = (1.1, 1.3, 0.9, 1.7)
@@ -291,6 +292,16 @@ def test_a_frame_of_another_geometry_is_named(raws, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"0\.fits: amplifier C0 is 63 x 64 pixels, the camera says 80 x 64") as caught:
         combine_bias(quantum)
     assert caught.value.code == "E-GEOMETRY"
+
+
+def test_an_overscan_that_cannot_be_measured_is_named(raws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_args: object, **_more: object) -> None:
+        raise NotEnoughDataError("too few rows")
+
+    monkeypatch.setattr("calibstore.pipelines.detector_frames.overscan_levels", measured)
+    with pytest.raises(ExecutionError, match="amplifier C0") as caught:
+        combine_bias(build_quantum(raws, tmp_path))
+    assert caught.value.code == "E-OVERSCAN"
 
 
 def test_a_clip_that_cannot_reject_is_refused_with_the_way_out(raws, tmp_path: Path) -> None:

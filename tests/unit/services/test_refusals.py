@@ -115,3 +115,119 @@ def test_a_camera_state_that_differs_among_the_build_exposures(strict_repo: Any)
         built = [SimpleNamespace(camera_state={"SEQNAME": one}) for one in "ab"]
         facts = camera_state(uow, uow.repository.camera("LATISS"), built, Timespan(0, MAX_TAI_NS))
     assert any(told.startswith("W-MIXEDSTATE ") and "SEQNAME" in told for told in facts.warnings)
+
+
+def test_units_of_work_that_cannot_be_done() -> None:
+    from calibstore.pipelines.clip_rule import _user_error
+    from calibstore.pipelines.process_exposure import process_exposure
+    from kernels.errors import KernelError
+
+    assert _user_error(KernelError("odd weights")).code == "E-COMBINE"
+    empty: Any = SimpleNamespace(label="x", detector=None, raws=(), calibs=(), outputs=())
+    assert code_of(lambda: process_exposure(empty)) == "E-INPUTS"
+
+
+def test_a_product_smaller_than_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+
+    from calibstore.pipelines import binned_images
+
+    small = [(0, np.zeros((4, 4), dtype=np.float32))]
+    monkeypatch.setattr(binned_images, "read_plane_bands", lambda _path, band_rows: small[:band_rows])
+    assert code_of(lambda: binned_images.binned_product(Path("small.fits"), 8)) == "E-BIN"
+
+
+def test_exposures_without_raw_frames(strict_repo: Any) -> None:
+    from calibstore.services.inputs import Coverage
+
+    nothing: Any = SimpleNamespace(detectors=(), missing=())
+    with strict_repo.context.unit_of_work() as uow:
+        assert code_of(lambda: Coverage.complaints(nothing, uow, strict_repo.context)) == "E-NORAW"
+
+
+def test_a_proof_of_a_detector_the_camera_has_not(comcam_repo: Any) -> None:
+    from calibstore.services.proving import _detector
+
+    provenance: Any = SimpleNamespace(name="x.fits", cards={})
+    with comcam_repo.context.unit_of_work() as uow:
+        for number in (None, 99):
+            command: Any = SimpleNamespace(detector=number)
+            assert code_of(lambda c=command: _detector(c, uow, provenance, "LSSTComCam")) == "E-NODETECTOR"
+
+
+def test_the_terminal_interface_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui.verb import _run
+
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    opening: Any = None
+    assert code_of(lambda: _run(opening, opening, is_resending=False, wants_mouse=False)) == "E-NOTTY"
+
+
+def test_an_export_of_a_main_repository_that_others_may_not_read(strict_repo: Any, tmp_path: Path) -> None:
+    from calibstore.services.exporting import _check_folder
+
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    nothing: Any = None
+    step: Callable[[], object] = lambda: _check_folder(closed / "b", nothing, strict_repo.context, is_main=True)  # noqa: E731
+    assert code_of(step) == "E-PERMISSION"
+
+
+def test_a_change_that_makes_look_ups_fail() -> None:
+    from calibstore.services.previews import ExposureCounts, Preview
+
+    preview = Preview(top="LATISS/calib", changes=(), counts=ExposureCounts(ambiguous=(7, 8)), unreachable=())
+    assert preview.warnings()[0].startswith("W-AMBIGUOUS through LATISS/calib the look-up of exposure 7, 8")
+
+
+def test_another_begin_in_the_header_of_another_detector(strict_repo: Any) -> None:
+    from calibstore.model.timespan import Timespan
+    from calibstore.services.raw_comparison import _differences
+
+    (number,) = strict_repo.add_exposures(["2024-03-01T00:00:00"])
+    with strict_repo.context.unit_of_work() as uow:
+        (recorded,) = uow.exposures.by_ids("LATISS", [number])
+    span = recorded.timespan
+    late = replace(recorded, timespan=Timespan(span.begin_tai_ns + 10**10, span.end_tai_ns + 10**10))
+    assert [told.split()[0] for told in _differences(recorded, late)] == ["W-BEGIN"]
+
+
+def test_removing_what_is_at_a_site(strict_repo: Any) -> None:
+    from calibstore.services.blast_radius import BlastRadius
+    from calibstore.services.removal import _plan
+
+    strict_repo.add_run(RUN, [0])
+    with strict_repo.context.unit_of_work() as uow:
+        found = (uow.collections.get(RUN),)
+    radius = BlastRadius(
+        collections=found, held=(), own_links=(), links=(), parents=(), live=(), sites=(("DM-1", "summit", "done"),),
+        made_from=(), verifications=(), reports=(), jobs=(),
+    )  # fmt: skip
+    effect = _plan(found, radius, RUN, [], ("", ""), must_type=True).effect
+    assert effect.warnings[0].startswith("W-SITES DM-1 was brought to summit")
+
+
+def test_a_type_the_campaign_was_not_opened_for() -> None:
+    from calibstore.model.campaign_records import CampaignRecord
+    from calibstore.services.generation import _unusual_type
+
+    record = CampaignRecord(ticket="DM-1", instrument="LATISS", tag="t", calib_types=("dark",))
+    assert _unusual_type(record, "bias")[0].startswith("W-TYPE DM-1 was opened for dark, not bias")
+
+
+def test_a_bundle_that_describes_things_otherwise(strict_repo: Any) -> None:
+    from calibstore.model.collections import CollectionType
+    from calibstore.services.import_differences import Differences, _compare_cameras, _compare_collections
+
+    strict_repo.add_run(RUN, [0])
+    found = Differences()
+    told = SimpleNamespace(name=RUN, type=CollectionType.RUN, doc="theirs", children=())
+    mine = SimpleNamespace(data_id={"instrument": "LATISS"}, run=RUN)
+    exchange: Any = SimpleNamespace(collections=(told,), datasets=(mine,))
+    with strict_repo.context.unit_of_work() as uow:
+        camera = uow.repository.camera("LATISS")
+        theirs = {"simulated": camera.simulated, "variant": camera.variant, "sha256": "0" * 64}
+        source: Any = SimpleNamespace(exchange=exchange, cameras={"LATISS": theirs})
+        _compare_collections(uow, exchange, found, ())
+        _compare_cameras(uow, source, found)
+    assert [one.split()[0] for one in found.warnings] == ["W-DOC", "W-CAMERA"]

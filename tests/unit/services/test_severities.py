@@ -124,7 +124,6 @@ PAIRS = [
     ("E-NAME", "W-NAME"),
     ("E-TOPCHAIN", "W-TOPCHAIN"),
     ("E-USERCOL", "W-USERCOL"),
-    ("E-REJECTED", "W-REJECTED"),
     ("E-NOTADOPTED", "W-NOTADOPTED"),
 ]
 

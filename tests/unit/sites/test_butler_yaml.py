@@ -252,6 +252,15 @@ def test_one_timespan_twice_is_kept_and_warned_about() -> None:
     assert read.warnings[0].startswith("W-REPEATEDRANGE")
 
 
+def test_rows_that_calibrations_do_not_need_are_left_aside() -> None:
+    block = "- type: dimension\n  element: visit_system\n  records:\n  - instrument: LATISS\n    id: 0\n    name: one\n"
+    read = parse_export(GOOD.rstrip("\n") + "\n" + block)
+    assert read.warnings[0].startswith("W-DIMENSION rows of visit_system")
+    with pytest.raises(CabstandError) as caught:
+        parse_export(export_text(sample(datasets=sample().datasets[:1])))
+    assert caught.value.code == "E-EXPORT"
+
+
 def test_older_forms_are_read() -> None:
     text = GOOD.replace(
         "- timespan: !lsst.daf.butler.Timespan\n      begin: !butler_time/tai/iso '2024-01-02 00:00:00.123456789'\n"
