@@ -68,6 +68,8 @@ class Handler:
     """(command, context, unit of work, prepared) -> plan; reads only."""
     prepare: Callable[[Any, Context, bool], Any] | None = None
     """(command, context, dry run) -> prepared; outside the transaction."""
+    only_reads: bool = False
+    """Preparing reaches nothing outside: the effect is still to be the one that was looked at."""
     begin: "Callable[[Any, Context, Any, bool], UnitOfWork] | None" = None
     """(command, context, prepared or None, write) -> transaction, where the store is not there or is old."""
 

@@ -385,6 +385,6 @@ def _association(one: DatasetRecord, collection: str, timespan: Timespan) -> Ass
 
 
 HANDLERS = {
-    "certify-calibrations": Handler(plan=plan_certify, prepare=measure_differences),
+    "certify-calibrations": Handler(plan=plan_certify, prepare=measure_differences, only_reads=True),
     "decertify": Handler(plan=plan_decertify),
 }

@@ -123,7 +123,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
                 if prepared is not None:
                     prepared.discard()
                 return replace(_natively(plan.effect, context), of_state=uow.journal.last_state())
-            if not handler.prepare:
+            if prepared is None or handler.only_reads:
                 _check_seen(plan.effect, context, uow.journal.last_state())
             if plan.apply is None:
                 return plan.effect if plan.after is None else plan.after(plan.effect)

@@ -1,6 +1,7 @@
 """What was looked at is what is done: an effect that is another one by now is refused, and nothing is written."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from calibstore.cli.program import run
 from calibstore.cli.session import Surroundings
 from calibstore.commands.store import CertifyCalibrations
 from calibstore.errors import WorkflowError
+from calibstore.services import certifying
 
 RUN = "LATISS/calib/DM-1/test/biasGen.20250601a"
 INTO = "LATISS/calib/DM-1/test/bias.20250601a"
@@ -56,5 +58,23 @@ def test_the_command_line_asks_about_what_it_then_does(loose_repo: Any, monkeypa
     )
     assert run(["certify-calibrations", RUN, INTO, "bias", "--begin-date", "20250408"], surroundings) != 0
     assert "E-CHANGED" in err.getvalue()
+    with loose_repo.context.unit_of_work() as uow:
+        assert uow.collections.find(INTO) is None
+
+
+def test_what_changes_while_images_are_measured_is_seen_too(loose_repo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    loose_repo.add_run(RUN, [0])
+    seen = loose_repo.do(CERTIFY, dry_run=True)
+    handler = certifying.HANDLERS["certify-calibrations"]
+
+    def measure(*given: Any) -> Any:
+        loose_repo.add_exposures(["2025-04-09T20:00:00"])
+        assert handler.prepare is not None
+        return handler.prepare(*given)
+
+    monkeypatch.setitem(certifying.HANDLERS, "certify-calibrations", replace(handler, prepare=measure))
+    with pytest.raises(WorkflowError) as refused:
+        loose_repo.do(CERTIFY, seen=seen)
+    assert refused.value.code == "E-CHANGED"
     with loose_repo.context.unit_of_work() as uow:
         assert uow.collections.find(INTO) is None
