@@ -21,8 +21,8 @@ SECONDS = float(os.environ.get("CABSTAND_HAMMER_SECONDS", "8"))
 TOP = Path(__file__).parents[2]
 NEVER = {
     "two open ranges of a data ID overlap": (
-        "SELECT count(*) FROM certification a JOIN certification b ON a.collection_id = b.collection_id AND a.id < b.id "
-        "AND a.dataset_type = b.dataset_type AND a.data_key = b.data_key AND a.closed_state IS NULL "
+        "SELECT count(*) FROM certification a JOIN certification b ON a.collection_id = b.collection_id "
+        "AND a.id < b.id AND a.dataset_type = b.dataset_type AND a.data_key = b.data_key AND a.closed_state IS NULL "
         "AND b.closed_state IS NULL AND a.begin_tai_ns < b.end_tai_ns AND b.begin_tai_ns < a.end_tai_ns"
     ),
     "a place of a chain is taken twice": (
@@ -104,11 +104,11 @@ def test_two_writers_and_a_reader(make_repo: Any, tmp_path: Path, database_kind:
     done.update(second["done"])
     refused.update(second["refused"])
     nothing = done.pop("nothing to do", 0)
-    states = sum(done.values())
+    states = done.total()
     print(
-        f"\n{database_kind}, {SECONDS:.0f} s: {states:,} states, {nothing:,} nothing to do, {sum(refused.values()):,} "
-        f"refusals, of them {refused['E-LOCKED']:,} E-LOCKED; {reader['reads']:,} reads of {reader['states']:,} states, "
-        f"the longest {reader['longest_s']} s\n  {dict(done)}\n  {dict(refused)}"
+        f"\n{database_kind}, {SECONDS:.0f} s: {states:,} states, {nothing:,} nothing to do, {refused.total():,} "
+        f"refusals, of them {refused['E-LOCKED']:,} E-LOCKED; {reader['reads']:,} reads of {reader['states']:,} "
+        f"states, the longest {reader['longest_s']} s\n  {dict(done)}\n  {dict(refused)}"
     )
     assert reader["problems"] == {}
     assert reader["states"] > 1

@@ -80,7 +80,7 @@ class Model:
         return rows
 
     def find_first(self, top: str, kind: str, key: int, span: tuple[int, int] | None) -> list[str]:
-        """Return the dataset of each row that fits in the first collection that has any: several cannot be chosen from."""
+        """Return the dataset of each row that fits, of the first collection that has any."""
         for name in self.leaves([top]):
             found = [
                 one
@@ -109,9 +109,16 @@ class Model:
         return {**self.now, ("c", name): type_}
 
     def chain(
-        self, parent: str, children: tuple[str, ...], mode: str, drop: tuple[str, ...] = (), flatten: bool = False,
-        create: bool = False, base: int | None = None,
-    ) -> Cells | None:  # fmt: skip
+        self,
+        parent: str,
+        children: tuple[str, ...],
+        mode: str,
+        *,
+        drop: tuple[str, ...] = (),
+        flatten: bool = False,
+        create: bool = False,
+        base: int | None = None,
+    ) -> Cells | None:
         refuse_if(not mode, "E-NOMODE")
         refuse_if(drop and mode not in ("prepend", "extend"), "E-MODE")
         refuse_if(flatten and mode in ("remove", "pop"), "E-MODE")
@@ -181,7 +188,16 @@ class Model:
         return {cell: value for cell, value in self.now.items() if cell not in gone}
 
     def certify(
-        self, run: str, into: str, kind: str, begin: int, end: int, keys: tuple[int, ...], unbounded: bool, chain: str
+        self,
+        run: str,
+        into: str,
+        kind: str,
+        *,
+        begin: int,
+        end: int,
+        keys: tuple[int, ...],
+        unbounded: bool,
+        chain: str,
     ) -> Cells | None:
         refuse_if(self.get(run) != RUN, "E-NOTRUN")
         refuse_if(kind not in self.types, "E-DATASETTYPE")
@@ -223,7 +239,7 @@ class Model:
         return cells
 
     def recertify(
-        self, into: str, kind: str, begin: int | None, end: int | None, keys: tuple[int, ...], of_begin: int | None
+        self, into: str, kind: str, *, begin: int | None, end: int | None, keys: tuple[int, ...], of_begin: int | None
     ) -> Cells | None:
         refuse_if(begin is None and end is None, "E-NORANGE")
         rows = [one for one in self.ranged(into, kind, keys) if of_begin is None or one[1][1] == of_begin]
