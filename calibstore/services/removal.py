@@ -16,8 +16,9 @@ from calibstore.model.names import find_name
 from calibstore.model.records import CollectionRecord
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.blast_radius import BlastRadius, blast_radius
+from calibstore.services.chains import saved_list
 from calibstore.services.context import Context
-from calibstore.services.live_edge import take_out_line
+from calibstore.services.live_edge import take_out_line, top_chains
 from calibstore.services.native import butler
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def plan_remove_runs(command: RemoveRuns, context: Context, uow: "UnitOfWork", _
         )
     native = butler("remove-runs", context.root, command.glob, "--no-confirm", *(["--force"] if radius.parents else []))
     note = "the Butler's command deletes the files too, and drops every link to them without saying so"
-    return _plan(found, radius, command.glob, warnings, (native, note), must_type=command.force)
+    return _plan(found, radius, command.glob, warnings, (native, note), must_type=command.force, context=context)
 
 
 def plan_remove_collections(
@@ -76,7 +77,7 @@ def plan_remove_collections(
     note = "datasets stay in their RUNs; only lists and links go"
     is_strict = uow.repository.record().is_strict
     must_type = is_strict and bool(radius.own_links or radius.sites)
-    return _plan(found, radius, command.glob, warnings, (native, note), must_type=must_type)
+    return _plan(found, radius, command.glob, warnings, (native, note), must_type=must_type, context=context)
 
 
 def _match(
@@ -149,6 +150,7 @@ def _plan(
     native_and_note: tuple[str, str],
     *,
     must_type: bool,
+    context: Context,
 ) -> Plan:
     native, note = native_and_note
     if radius.sites:
@@ -183,6 +185,11 @@ def _plan(
     )
 
     def apply(uow: "UnitOfWork", state: int) -> None:
+        going = {one.name for one in found}
+        touched = {chain for _, chain in radius.parents} | going
+        for top in sorted(touched.intersection(top_chains(uow))):
+            old = [one.name for one in uow.collections.children(uow.collections.get(top))]
+            saved_list(context, top, old, state=state, line=f"the removal of {', '.join(sorted(going))}")
         uow.removals.close(found, state=state)
 
     def after(done: Effect) -> Effect:

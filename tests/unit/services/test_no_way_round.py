@@ -15,6 +15,7 @@ from calibstore.commands.store import CertifyCalibrations, CollectionChain, Dece
 from calibstore.errors import CabstandError
 from calibstore.model.campaign_records import DecisionRecord
 from calibstore.services.actions import Effect
+from calibstore.services.chains import saved_path
 from calibstore.services.fingerprinting import fingerprint
 
 TOP = "LATISS/calib"
@@ -243,3 +244,14 @@ def test_a_certification_that_made_its_collection_is_undone_after_a_removal_and_
     assert strict_repo.do(Undo(state=state)).state is not None
     with strict_repo.context.unit_of_work() as uow:
         assert uow.collections.find(into) is None
+
+
+def test_a_removal_that_shortens_a_top_chain_keeps_its_list_outside_the_database(loose_repo: Any) -> None:
+    run, into = names(LOWER)
+    loose_repo.add_run(run, [0])
+    loose_repo.certify(run, into, "2025-01-01")
+    loose_repo.do(chain(TOP, LOWER))
+    done = loose_repo.do(RemoveCollections(glob=LOWER, remove_from_parents=True))
+    assert children(loose_repo, TOP) == []
+    kept = saved_path(loose_repo.context, TOP, done.state).read_text()
+    assert f"--mode prepend {TOP} {LOWER}" in kept
