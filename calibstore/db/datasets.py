@@ -148,6 +148,11 @@ class Datasets:
         """Return every dataset; `doctor` compares them with the disk."""
         return tuple(_record(row) for row in self._connection.execute(_OPEN.order_by(*_ORDER)))
 
+    def all_ids(self) -> frozenset[str]:
+        """Return the ids of all datasets."""
+        query = _OPEN.with_only_columns(dataset.c.id, maintain_column_froms=True)
+        return frozenset(self._connection.scalars(query))
+
     def made_from(self, input_id: str) -> tuple[DatasetRecord, ...]:
         """Return the datasets that were made from one."""
         query = _OPEN.join(dataset_input, dataset_input.c.dataset_id == dataset.c.id).where(

@@ -31,6 +31,8 @@ WITH RECURSIVE reached(chain_id, position, child_id, depth, type, name) AS (
 SELECT r.chain_id, r.position, r.child_id, r.depth, r.type, r.name,
        coalesce(v.dataset_id, t.dataset_id, d.id), v.begin_tai_ns, v.end_tai_ns
 FROM reached r
+{joins}"""
+_JOINS: Final = """
 LEFT JOIN certification v ON r.type = 'CALIBRATION' AND v.collection_id = r.child_id
     AND v.dataset_type = :dataset_type AND v.data_key = :data_key AND v.closed_state IS NULL
     AND v.begin_tai_ns < :end_tai_ns AND v.end_tai_ns > :begin_tai_ns
@@ -39,9 +41,20 @@ LEFT JOIN tag_member t ON r.type = 'TAGGED' AND t.collection_id = r.child_id
 LEFT JOIN dataset d ON r.type = 'RUN' AND d.run_id = r.child_id
     AND d.dataset_type = :dataset_type AND d.data_key = :data_key AND d.closed_state IS NULL
 """
+# PostgreSQL cannot know how little a walk reaches and would read whole tables; what has an offset is probed row by row.
+_PROBES: Final = """
+LEFT JOIN LATERAL (SELECT dataset_id, begin_tai_ns, end_tai_ns FROM certification
+    WHERE r.type = 'CALIBRATION' AND collection_id = r.child_id
+    AND dataset_type = :dataset_type AND data_key = :data_key AND closed_state IS NULL
+    AND begin_tai_ns < :end_tai_ns AND end_tai_ns > :begin_tai_ns OFFSET 0) v ON true
+LEFT JOIN LATERAL (SELECT dataset_id FROM tag_member WHERE r.type = 'TAGGED' AND collection_id = r.child_id
+    AND dataset_type = :dataset_type AND data_key = :data_key AND closed_state IS NULL OFFSET 0) t ON true
+LEFT JOIN LATERAL (SELECT id FROM dataset WHERE r.type = 'RUN' AND run_id = r.child_id
+    AND dataset_type = :dataset_type AND data_key = :data_key AND closed_state IS NULL OFFSET 0) d ON true
+"""
 # Without a limit SQLite leaves out the order of what is joined further on; a negative one is none.
-_IN_ORDER: Final = sa.text(_SQL.format(in_order="ORDER BY 4 DESC, 2 LIMIT -1"))
-_AS_FOUND: Final = sa.text(_SQL.format(in_order=""))
+_IN_ORDER: Final = sa.text(_SQL.format(in_order="ORDER BY 4 DESC, 2 LIMIT -1", joins=_JOINS))
+_AS_FOUND: Final = sa.text(_SQL.format(in_order="", joins=_PROBES))
 _RUNS: Final = sa.text(
     "SELECT d.id, c.name FROM dataset d JOIN collection c ON c.id = d.run_id WHERE d.id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))

@@ -80,6 +80,12 @@ def _require_unchanged(batch: Sequence[DatasetRecord], context: Context) -> None
     for number, one in enumerate(batch):
         if number % _MOST == 0 and len(batch) > _MOST:
             context.narrate(f"checking the files of {len(batch)} products: {number} done")
+        if not one.path:
+            raise StoreError(
+                f"{one.dataset_type} {one.data_key} of {one.run} has no record of its file",
+                hint="what cannot be compared with its file cannot be certified: cabstand doctor",
+                code="E-CHECKSUM",
+            )
         path = context.absolute(one.path)
         found = sha256_of_file(path)
         if one.sha256 and found != one.sha256:
@@ -115,6 +121,8 @@ def _pairs(
 def _measure(new: DatasetRecord, present: DatasetRecord, context: Context) -> str:
     if new.unit != present.unit:
         return f"detector {new.detector}: not compared, {new.unit} against {present.unit}"
+    if not present.path:
+        return f"detector {new.detector}: not compared, what is in use has no record of its file"
     try:
         apart = compare_products(context.absolute(new.path), context.absolute(present.path))
     except CabstandError as problem:

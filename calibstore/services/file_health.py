@@ -58,7 +58,7 @@ def find_loose_files(context: Context, uow: "UnitOfWork") -> LooseFiles:
         Its rows.
     """
     data = context.root / DATA_FOLDER
-    open_ids = {one.id for one in uow.datasets.all_with_files()}
+    open_ids = uow.datasets.all_ids()
     kept: set[Path] = set()
     removed: set[Path] = set()
     for row in uow.soundness.files():

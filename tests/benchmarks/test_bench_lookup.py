@@ -1,6 +1,7 @@
 """Look-ups of a whole night, one look-up, and what-if, on the field's workload: 60 tickets of five or eight types.
 
-CPU time, best of some rounds; the physical limit is bare sqlite3 fetching the same rows.
+CPU time, best of some rounds; the physical limit is the bare driver fetching the same rows. Of PostgreSQL it is the
+time that passes: the server's work counts too.
 """
 
 import sqlite3
@@ -8,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from tests.support import many_tickets, real_butler
 
 SLACK = 1 / 0.65
 """Shared runners: a goal counts as held at this share of the speed."""
+SERVER_SLACK = 5.0
+"""Of PostgreSQL the time that passes is counted, whatever else the machine does."""
 N_EXPOSURES = 500
 N_PEER_EXPOSURES = 10
 """Exposures asked of the Butler: its time grows with them (0.5, 2.4, 36 s for 10, 50, 500), so the ratio is a floor."""
@@ -32,15 +36,39 @@ class Store:
     repo: Any
     built: many_tickets.Built
 
+    @property
+    def is_file(self) -> bool:
+        return isinstance(self.repo.context.store, Path)
 
-def best_ms(act: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
+    @property
+    def slack(self) -> float:
+        return SLACK if self.is_file else SERVER_SLACK
+
+    @property
+    def name(self) -> str:
+        return "SQLite" if self.is_file else "PostgreSQL"
+
+    def best_ms(self, act: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
+        """Return the least time of some rounds, and what came out."""
+        return best_ms(act, rounds, clock=time.process_time if self.is_file else time.perf_counter)
+
+
+def best_ms(
+    act: Callable[[], Any], rounds: int = 5, *, clock: Callable[[], float] = time.process_time
+) -> tuple[float, Any]:
     """Return the least CPU time of some rounds, and what came out."""
     best, out = float("inf"), None
     for _ in range(rounds):
-        begun = time.process_time()
+        begun = clock()
         out = act()
-        best = min(best, time.process_time() - begun)
+        best = min(best, clock() - begun)
     return best * 1e3, out
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.pg)])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
@@ -50,7 +78,13 @@ def store(make_repo: Callable[..., Any]) -> Callable[..., Store]:
     def make(**more: Any) -> Store:
         repo = make_repo(camera="LSSTCam", kind="test", now="2025-06-02T12:00:00")
         ids = lambda *_: str(uuid.uuid4())  # noqa: E731
-        return Store(repo, many_tickets.build(repo, n_exposures=N_EXPOSURES, ids=ids, **more))
+        one = Store(repo, many_tickets.build(repo, n_exposures=N_EXPOSURES, ids=ids, **more))
+        if not one.is_file:
+            with repo.context.unit_of_work(write=True) as uow:
+                # As autovacuum does it within a minute.
+                uow.exposures._connection.exec_driver_sql("ANALYZE")
+                uow.commit()
+        return one
 
     return make
 
@@ -70,15 +104,21 @@ def ask_night(one: Store, types: tuple[str, ...], n_exposures: int = N_EXPOSURES
 
 
 def limit_ms(one: Store, types: tuple[str, ...]) -> float:
-    """Return what bare sqlite3 needs to fetch the rows."""
-    connection = sqlite3.connect(one.repo.context.store_path)
+    """Return what the bare driver needs to fetch the rows."""
+    connection: Any
+    if one.is_file:
+        connection = sqlite3.connect(one.repo.context.store_path)
+    else:
+        import psycopg
+
+        connection = psycopg.connect(one.repo.context.store.replace("+psycopg", ""), autocommit=True)
     names = ", ".join(f"'{name}'" for name in types)
     rows = (
         "select collection_id, dataset_type, data_key, dataset_id, begin_tai_ns, end_tai_ns, id from certification "
         f"where closed_state is null and dataset_type in ({names}) and collection_id in (select id from collection "
         "where type = 'CALIBRATION')"
     )
-    best, found = best_ms(lambda: connection.execute(rows).fetchall())
+    best, found = one.best_ms(lambda: connection.execute(rows).fetchall())
     assert len(found) == one.built.n_tickets * len(types) * len(one.built.detectors)
     connection.close()
     return best
@@ -92,14 +132,14 @@ def limit_ms(one: Store, types: tuple[str, ...]) -> float:
 )
 def test_a_night(store: Callable[..., Store], types: tuple[str, ...], asked: tuple[str, ...], goal_ms: float) -> None:
     one = store(types=types)
-    own, found = best_ms(lambda: ask_night(one, asked))
+    own, found = one.best_ms(lambda: ask_night(one, asked))
     n_answers = found.dataset.size
     assert n_answers == N_EXPOSURES * 189 * len(asked)
     assert (found.dataset >= 0).all()
     assert not found.is_ambiguous.any()
     limit = limit_ms(one, asked)
     resolver = Resolver(one.repo.context, many_tickets.TOP)
-    cached, _ = best_ms(
+    cached, _ = one.best_ms(
         lambda: resolver.winners(
             asked,
             one.built.spans,
@@ -110,12 +150,13 @@ def test_a_night(store: Callable[..., Store], types: tuple[str, ...], asked: tup
     )
     resolver.close()
     print(
-        f"\n{n_answers:,} look-ups: {own:.0f} ms with SQL (goal {goal_ms:.0f}), {cached:.1f} ms cached; "
-        f"bare fetch of the same rows {limit:.0f} ms, so {own / limit:.1f} x the limit; "
+        f"\n{one.name}, {n_answers:,} look-ups: {own:.0f} ms with SQL (goal {goal_ms:.0f}), {cached:.1f} ms cached; "
+        f"limited by the fetch of the {n_answers // N_EXPOSURES * 60:,} rows, bare {limit:.0f} ms "
+        f"({own / limit:.1f} x); "
         f"{own / n_answers * 1e6:.0f} ns each"
     )
-    assert own <= goal_ms * SLACK
-    assert own <= 6 * limit, "beside what SQLite itself needs"
+    assert own <= goal_ms * one.slack
+    assert own <= 6 * limit, "beside what the driver itself needs"
 
 
 @pytest.mark.bench
@@ -136,13 +177,17 @@ def test_one_look_up(store: Callable[..., Store]) -> None:
 
     resolver = Resolver(one.repo.context, many_tickets.TOP)
     expected = resolver.find("bias", KEY, span)
-    cached, _ = best_ms(lambda: [resolver.find("bias", KEY, span) for _ in range(1000)])
-    single, found = best_ms(uncached, 60)
+    cached, _ = one.best_ms(lambda: [resolver.find("bias", KEY, span) for _ in range(1000)])
+    single, found = one.best_ms(uncached, 60)
     assert (found.dataset_id, found.collection) == (expected.row.dataset_id, expected.member.name)
     resolver.close()
-    print(f"\none look-up: {cached:.1f} us cached and checked (goal 20), {single:.2f} ms from an open store (goal 1)")
-    assert cached <= 20 * SLACK
-    assert single <= 1 * SLACK
+    print(
+        f"\n{one.name}, one look-up: {cached:.1f} us cached and checked (goal 20), limited by the question for the "
+        f"newest state; {single:.2f} ms from an open store (goal 1), limited by the walk to the first match"
+    )
+    # A server is asked over its socket each time: that alone is some 50 us.
+    assert cached <= (20 * SLACK if one.is_file else 500)
+    assert single <= 1 * one.slack
 
 
 @pytest.mark.bench
@@ -157,13 +202,13 @@ def test_what_if_of_a_prepend(store: Callable[..., Store]) -> None:
             after = before.with_children(top, (children[-1], *children[:-1]))
             return preview_everywhere(uow, before, after, changed=top, now_tai_ns=one.repo.context.clock())
 
-    own, previews = best_ms(what_if, 4)
+    own, previews = one.best_ms(what_if, 4)
     assert previews[-1].is_live
     assert previews[-1].counts.past == N_EXPOSURES
     assert len(previews[-1].unreachable) == 59 * 5
     limit = limit_ms(one, many_tickets.FIVE_TYPES)
-    print(f"\nwhat-if of a prepend: {own:.0f} ms (goal 300); bare fetch of the rows {limit:.0f} ms")
-    assert own <= 300 * SLACK
+    print(f"\n{one.name}, what-if of a prepend: {own:.0f} ms (goal 300), limited by the rows, bare {limit:.0f} ms")
+    assert own <= 300 * one.slack
 
 
 def build_butler(folder: Any, one: Store, camera: Any) -> Any:
@@ -249,6 +294,7 @@ def resolve_associations(butler: Any, one: Store) -> Any:
 
 @pytest.mark.bench
 @pytest.mark.butler
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.mark.slow
 def test_beside_the_butler(store: Callable[..., Store], tmp_path: Any) -> None:
     real_butler.require()

@@ -180,7 +180,7 @@ def small_product(root: Path) -> SmallProduct:
     from calibstore.datastore.product_fits import write_image
 
     path = root / "data" / "small.fits"
-    sums = write_image(path, np.ones((4, 5), np.float32), cards={"OBSTYPE": "bias"}, unit="electron")
+    sums = write_image(path, np.ones((16, 16), np.float32), cards={"OBSTYPE": "bias"}, unit="electron")
     return SmallProduct(f"data/{path.name}", sums.size_bytes, sums.sha256, sums.content_sha256)
 
 
