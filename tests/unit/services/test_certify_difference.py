@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from calibstore.commands.generation import Generate
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
+from calibstore.errors import StoreError
 
 WHERE = "instrument='LATISS' and exposure.observation_type='bias'"
 
@@ -30,3 +33,16 @@ def test_the_difference_to_the_bias_in_use_is_shown(bias_repo: Any, jobs_here: N
     second = repo.do(_certify("b"), dry_run=True)
     (line,) = [line for line in second.lines if line.strip().startswith("detector 0: median")]
     assert line.endswith("electron")
+
+
+def test_a_product_without_a_record_of_its_file_is_named(strict_repo: Any, real_product: Any) -> None:
+    run = "LATISS/calib/DM-1/t/biasGen.20240101a"
+    one = real_product(strict_repo, run)
+
+    def forget(uow: Any, _state: int) -> None:
+        uow.datasets._connection.exec_driver_sql(f"DELETE FROM dataset_file WHERE dataset_id = '{one.id}'")
+
+    strict_repo.write(forget)
+    with pytest.raises(StoreError, match="has no record of its file") as caught:
+        strict_repo.certify(run, "LATISS/calib/DM-1/t/bias.20240101a", "2024-01-01")
+    assert caught.value.code == "E-CHECKSUM"

@@ -192,3 +192,25 @@ def test_unknown_names_offer_the_nearest(strict_repo: Any, command: Explain, tol
     with pytest.raises(NotFoundError) as caught:
         strict_repo.ask(asked)
     assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_chain_met_twice_is_searched_where_it_stands_first(strict_repo: Any) -> None:
+    shared = strict_repo.live("DM-1", "2024-01-01T00:00:00")
+    late = strict_repo.live("DM-2", "2024-06-01T00:00:00")
+    strict_repo.add_chain("LATISS/calib", ["LATISS/calib/DM-2"])
+    strict_repo.add_chain("u/inner", ["LATISS/calib/DM-1"])
+    strict_repo.add_chain("u/outer", ["u/inner", "LATISS/calib/DM-2", "LATISS/calib/DM-1"])
+    with strict_repo.context.unit_of_work() as uow:
+        found = find_first(
+            uow,
+            dataset_type="bias",
+            instrument="LATISS",
+            detector=0,
+            timespan=span("2024-07-01T03:00:00"),
+            collections=["u/outer", "LATISS/calib"],
+        )
+        walked = segments(uow, "u/outer").members
+    assert found is not None
+    assert (found.collection, found.order) == (shared, 1)
+    assert found.path == ("u/outer", "u/inner", "LATISS/calib/DM-1", shared)
+    assert [one.name for one in walked] == [shared, late]
