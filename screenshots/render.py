@@ -59,7 +59,7 @@ SHOTS = (
     Shot("jobs", "jobs"),
     Shot("journal", "journal --ticket DM-99001", ("down", "down")),
     Shot("chains", "chains", ("x",)),
-    Shot("chains-80x24", "chains", ("x",), size=SMALL),
+    Shot("chains-80x24", "chains", size=SMALL),
     Shot("states", "states --of LATISS/calib", ("down",)),
     Shot("form", "do collection-chain LATISS/calib LATISS/calib/DM-99001 --mode remove"),
     Shot("how-do-i-80x24", "home", ("f1",), size=SMALL),

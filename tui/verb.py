@@ -34,8 +34,8 @@ _HELP = """Open the terminal interface, at a place where one is named.
   cabstand ui checklist DM-48520
   cabstand ui rehearse                         the guided walk for new staff
 
-Views: home, collections, timeline, raws, data, metrics, checklist, jobs, journal. Options after a view belong to it.
-Opens READ-ONLY unless the configuration or --write says otherwise.
+Views: home, collections, timeline, raws, data, metrics, checklist, jobs, journal, chains, states. Options after a view
+belong to it. Opens READ-ONLY unless the configuration or --write says otherwise.
 """
 
 

@@ -36,7 +36,9 @@ class HelpDialog(Dialog[Place]):
         with Vertical(id="box"):
             yield self.title_strip("HOW DO I ...")
             yield TextPane()
-            yield self.keys_strip(("1-8", "answer"), ("enter", "go there"), ("f1", "questions"), ("esc", "close"))
+            yield self.keys_strip(
+                (f"1-{len(ANSWERS)}", "answer"), ("enter", "go there"), ("f1", "questions"), ("esc", "close")
+            )
 
     def on_mount(self) -> None:
         """Begin with the overview."""

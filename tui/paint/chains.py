@@ -68,7 +68,7 @@ def below_text(one: "MemberRow") -> str:
 
 def state_text(shown: "ChainEditorLook", *, is_wide: bool = False) -> str:
     """Return what the draft is, in a few words."""
-    live = "live" if shown.is_live else "not searched by processing"
+    live = "live" if shown.is_live else "not live"
     if not shown.is_changed:
         return f"{counted(len(shown.now), 'member')}, {live}"
     n_in, n_out, n_moved = shown.n_marks

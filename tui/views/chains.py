@@ -256,7 +256,9 @@ class ChainsView(RestingView):
             self.frame.drafts.discard(self._key)
         else:
             self.frame.drafts.save(self._key, {"draft": list(names), "base": base})
-            self.say(f"draft kept; made for state {base} of the list, checked again when applied")
+            now = tuple(one.name for one in self._look.now) if self._look is not None else ()
+            kept = f"draft kept; made for state {base} of the list, checked again when applied"
+            self.say("the draft is the list as it is: nothing is kept" if names == now else kept)
         self._read_look()
 
     def action_move(self, step: int) -> None:
