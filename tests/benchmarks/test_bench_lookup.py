@@ -187,7 +187,8 @@ def test_one_look_up(store: Callable[..., Store]) -> None:
     )
     # A server is asked over its socket each time: that alone is some 50 us.
     assert cached <= (20 * SLACK if one.is_file else 500)
-    assert single <= 1 * one.slack
+    # PostgreSQL plans the walk anew each time and walks all of it.
+    assert single <= (1 * SLACK if one.is_file else 15)
 
 
 @pytest.mark.bench
