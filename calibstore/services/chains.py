@@ -39,6 +39,7 @@ def plan_collection_chain(
     change.after.tree.refuse_cycle(command.parent)
     warnings = [*change.notes, *_member_rules(change, context, uow), *_emptiness(change, uow)]
     previews = preview_everywhere(uow, change.before, change.after, changed=command.parent, now_tai_ns=context.clock())
+    _refuse_rejected(change, previews)
     effect = _effect(change, context, warnings, previews)
 
     def apply(uow: "UnitOfWork", state: int) -> None:
@@ -131,6 +132,20 @@ def _require_adopted(change: ChainChange, context: Context, uow: "UnitOfWork") -
         if decision is None:
             warnings.append(f"W-OVERRIDE {name} goes live against the board's gate: {context.reason}")
     return warnings
+
+
+def _refuse_rejected(change: ChainChange, previews: Sequence[Preview]) -> None:
+    """Refuse to bring in what the board rejected, also under the name of a ticket that it adopted.
+
+    Taking out is never refused for what comes up then: that is told, and to be confirmed.
+    """
+    rejected = [one for preview in previews for one in preview.rejected]
+    if rejected and change.is_strict and not change.is_taking_out_only and not change.command.override:
+        raise WorkflowError(
+            rejected[0].coming_up(),
+            hint=f"see {rejected[0].collection} and {rejected[0].ticket}: cabstand campaign show {rejected[0].ticket}",
+            code="E-REJECTED",
+        )
 
 
 def _holds_calibrations(change: ChainChange, name: str) -> bool:

@@ -40,7 +40,7 @@ class RejectedInUse:
         """Return the same of a change that is not made yet."""
         return (
             f"{self.n_data_ids} {self.dataset_type} of {self.collection}, which the board Rejected ({self.ticket}), "
-            f"would apply through {self.top} where something else does now: take it out too"
+            f"would apply through {self.top} where it does not now: take it out too"
         )
 
 

@@ -255,3 +255,28 @@ def test_a_removal_that_shortens_a_top_chain_keeps_its_list_outside_the_database
     assert children(loose_repo, TOP) == []
     kept = saved_path(loose_repo.context, TOP, done.state).read_text()
     assert f"--mode prepend {TOP} {LOWER}" in kept
+
+
+def test_a_rejected_product_does_not_go_live_in_another_ticket(strict_repo: Any) -> None:
+    run, into = names(LOWER)
+    products = strict_repo.add_run(run, [0])
+    strict_repo.certify(run, into, "2025-01-01")
+    decide(strict_repo, LOWER, "Rejected", tuple(one.id for one in products))
+    strict_repo.do(chain(UPPER, run, create=True))
+    decide(strict_repo, UPPER, "Adopted")
+    assert refused(strict_repo, chain(TOP, UPPER), confirmed=TOP).code == "E-REJECTED"
+    assert children(strict_repo, TOP) == []
+
+
+def test_moving_what_hides_a_rejected_product_is_refused(strict_repo: Any) -> None:
+    for base in (LOWER, UPPER):
+        run, into = names(base)
+        products = strict_repo.add_run(run, [0])
+        strict_repo.certify(run, into, "2025-01-01")
+        decide(strict_repo, base, "Adopted")
+        strict_repo.do(chain(TOP, base))
+        if base == LOWER:
+            rejected = tuple(one.id for one in products)
+    decide(strict_repo, LOWER, "Rejected", rejected)
+    assert refused(strict_repo, chain(TOP, UPPER, mode="extend"), confirmed=TOP).code == "E-REJECTED"
+    assert children(strict_repo, TOP) == [UPPER, LOWER]
