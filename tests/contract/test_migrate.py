@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 import calibstore.db.backup
 from calibstore.commands.repository import Migrate
@@ -20,6 +19,7 @@ from calibstore.errors import ConflictError, StoreError
 from calibstore.model.timespan import Timespan
 from calibstore.services.context import forget_engines
 from tests.conftest import Repo, context_of
+from tests.support.old_stores import copy_rows, rows_of
 
 BROKEN = """
 import sqlalchemy as sa
@@ -32,40 +32,6 @@ def upgrade() -> None:
     op.execute("update journal set summary = 'lost'")
     {last}
 """
-
-
-def rows_of(place: Path | str) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of a store, as a reader finds it."""
-    engine = open_engine(place, read_only=True, is_pooled=False)
-    tables = sa.MetaData()
-    with engine.connect() as connection:
-        tables.reflect(connection)
-        return {
-            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
-            for table in tables.sorted_tables
-            if table.name != "alembic_version"
-        }
-
-
-def copy_rows(source: Path | str, target: Path | str) -> None:
-    """Put the rows of a store of today into one of an older schema."""
-    old, tables = open_engine(target, must_exist=False, is_pooled=False), sa.MetaData()
-    rows = rows_of(source)
-    with old.connect().execution_options(cabstand_write=True) as connection, connection.begin():
-        tables.reflect(connection)
-        if old.dialect.name == "sqlite":
-            connection.exec_driver_sql("pragma defer_foreign_keys = on")
-        for table in tables.sorted_tables:
-            names = [column.name for column in table.columns]
-            if rows.get(table.name):
-                connection.execute(sa.insert(table), [dict(zip(names, row, strict=True)) for row in rows[table.name]])
-        if old.dialect.name == "postgresql":
-            for table in tables.sorted_tables:
-                if "id" in table.c and table.c.id.identity is None and table.c.id.server_default is not None:
-                    connection.exec_driver_sql(
-                        f"select setval(pg_get_serial_sequence('{table.name}', 'id'), coalesce(max(id), 0) + 1) "
-                        f"from {table.name}"
-                    )
 
 
 @pytest.fixture
