@@ -41,6 +41,10 @@ class UiConfig:
     """Id of an action -> keys, comma separated."""
 
 
+ROLES: Final = ("viewer", "builder", "verifier", "board", "deployer")
+"""Names that ``[roles]`` may give; a misspelt one would leave its role to everybody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The user's configuration, read once at the front door."""
@@ -105,8 +109,10 @@ def load_repository_file(root: Path) -> RepositoryFile:
             raise _wrong_entry(path, f"{name} must be {kind}", f"write {_REPOSITORY_EXAMPLES[name]}")
     roles = found.get("roles", {})
     for role, who in roles.items():
+        if role not in ROLES:
+            raise _wrong_entry(path, f"[roles] there is no role {role!r}", f"known: {', '.join(ROLES)}")
         if not isinstance(who, list) or not all(isinstance(one, str) for one in who):
-            raise _wrong_entry(path, f"[roles] {role} = {who!r} is no list of names", 'write deployer = ["jane"]')
+            raise _wrong_entry(path, f"[roles] {role} = {who!r} is no list of names", f'write {role} = ["jane"]')
     database = found.get("database", "")
     if database:
         check_database_url(database, where=str(path))
@@ -135,7 +141,7 @@ def check_database_url(url: str, *, where: str) -> None:
     if not url.startswith(POSTGRESQL):
         raise UserInputError(
             f"{where}: the database URL must begin with {POSTGRESQL}",
-            hint=f"write {_REPOSITORY_EXAMPLES['database']}; a SQLite store needs no URL",
+            hint=f"write {POSTGRESQL}user@host/name; a SQLite store needs no URL",
             code="E-DATABASE",
         )
     try:
@@ -212,6 +218,9 @@ def load_config(environment: Mapping[str, str]) -> Config:
             parts = value if isinstance(value, list) else [value]
             if not isinstance(value, kind) or not all(isinstance(part, str) for part in parts):
                 raise UserInputError(f"{path}: [{table}] {key} = {value!r} is no such entry", hint=f"write {example}")
+    for role in roles:
+        if role not in ROLES:
+            raise UserInputError(f"{path}: [roles] there is no role {role!r}", hint=f"known: {', '.join(ROLES)}")
     return Config(
         default_repository=str(found.get("default_repository", "")),
         repositories={str(name): str(place) for name, place in repositories.items()},

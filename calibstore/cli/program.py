@@ -80,7 +80,8 @@ def run(
         return 2
     except click.UsageError as problem:
         verb = problem.ctx.command_path if problem.ctx else "cabstand"
-        surroundings.print_problem("E-USAGE", problem.format_message(), f"{verb} --help", as_json=wants_json)
+        told = problem.format_message().replace("No such command", "No such verb")
+        surroundings.print_problem("E-USAGE", told, f"{verb} --help", as_json=wants_json)
         return 2
     except click.exceptions.Exit as done:
         return done.exit_code

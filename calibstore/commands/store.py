@@ -48,7 +48,7 @@ class CollectionChain(Command):
 
     parent: str = argument("CHAINED collection, e.g. LATISS/calib")
     children: tuple[str, ...] = argument(
-        "members in search order; with pop their places: 0 the first, behind -- also -1 the last",
+        "members in search order; with pop their places instead: 0 is the first; the last one is -1, typed after --",
         default=(),
         metavar="CHILDREN...",
     )

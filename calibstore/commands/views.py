@@ -56,7 +56,10 @@ class Gaps(Command):
     collection: str = argument("where the search begins; by default every instrument's top chain", default="")
     dataset_type: str = option("only this dataset type", default="")
     begin: str = option(
-        "look from here on; by default from the first certified instant", default="", flag="--from", metavar="TIME"
+        "look from here on (or unbounded); by default from the first certified instant",
+        default="",
+        flag="--from",
+        metavar="TIME",
     )
     end: str = option("look up to here; by default without end", default="", flag="--to", metavar="TIME")
     at_state: int | None = option("as the repository was at this state", default=None, metavar="N")

@@ -103,7 +103,13 @@ class BlastRadius:
         lines += _grouped("its own links", self.own_links)
         lines += _grouped("links to its datasets", self.links)
         lines += _listed("listed by", [f"{chain} lists {name}" for name, chain in self.parents])
-        lines += _listed("live", [f"{chain} leads to {name}" for name, chain in self.live])
+        lines += _listed(
+            "live",
+            [
+                f"{chain} leads to {name}" if chain != name else f"{name} is searched by processing"
+                for name, chain in self.live
+            ],
+        )
         lines += _listed("sites", [f"{ticket} at {where}: {state}" for ticket, where, state in self.sites])
         lines += _listed("made from its datasets", [f"{n} {kind} of {run}" for run, kind, n in self.made_from])
         lines += _listed(

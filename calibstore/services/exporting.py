@@ -133,7 +133,7 @@ def _plan(command: ExportCalibs, context: Context, uow: "UnitOfWork", bundle: _B
         warnings.append(f"W-PERMISSION others cannot enter {bundle.folder.parent}: chmod a+rx {bundle.folder.parent}")
     effect = Effect(
         summary=f"export {', '.join(content.collections)} to {bundle.folder}: "
-        f"{len(content.copies)} datasets, {content.size_bytes} bytes",
+        f"{counted(len(content.copies), 'dataset')}, {content.size_bytes} bytes",
         lines=_lines(content),
         warnings=tuple(warnings),
         native=(butler("export-calibs", context.root, str(bundle.folder), *content.collections),),
@@ -169,7 +169,9 @@ def _plan(command: ExportCalibs, context: Context, uow: "UnitOfWork", bundle: _B
 
 def _lines(content: ExportContent) -> tuple[str, ...]:
     lines = [f"{one.type:<11}  {one.name}" for one in content.exchange.collections]
-    lines += [f"certified    {one.collection}: {len(one.dataset_ids)} datasets" for one in content.exchange.ranges]
+    lines += [
+        f"certified    {one.collection}: {counted(len(one.dataset_ids), 'dataset')}" for one in content.exchange.ranges
+    ]
     decisions = content.facts["decisions"]
     if isinstance(decisions, list):
         lines += [f"decision     {one['ticket']}: {one['status']}" for one in decisions]

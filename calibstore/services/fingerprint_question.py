@@ -32,6 +32,8 @@ def show_fingerprint(command: Fingerprint, context: Context) -> Answer:
         "state": moment.number,
         "fingerprints": {name: plain(found, with_lines=command.lines) for name, found in ours.items()},
     }
+    if not names:
+        lines.append("no top chain exists yet: name a collection, such as those of cabstand query-collections")
     if not command.against:
         return Answer(lines=tuple(lines), data=data)
     theirs = _other(command.against, names, context)

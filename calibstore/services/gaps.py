@@ -13,7 +13,7 @@ from calibstore.services.actions import Answer
 from calibstore.services.context import Context
 from calibstore.services.layout import counted, folded, listed, number_ranges, range_text
 from calibstore.services.looks.in_use import keys_of
-from calibstore.services.moments import read_moment
+from calibstore.services.moments import read_moment, require_order
 from calibstore.services.segments import KeySegments, Segments, load_view, unlike
 from calibstore.services.shadows import tops_asked, types_asked
 
@@ -183,7 +183,7 @@ def gaps(command: Gaps, context: Context) -> Answer:
                 reports += [report] if is_its_own or len(uow.repository.instruments()) == 1 else []
     lines = [*moment.lines()]
     for report in reports:
-        lines += [*([""] if lines else []), *_lines(report)]
+        lines += [*([""] if lines else []), *_lines(report, is_all=bool(command.begin))]
     if not reports:
         lines.append("no top chain exists yet: every look-up finds nothing")
     return Answer(lines=tuple(lines), data={"state": moment.number, "through": [_data(one) for one in reports]})
@@ -194,15 +194,16 @@ def _limits(command: Gaps, camera: Camera) -> tuple[int | None, int | None]:
     begin = parse_time(command.begin, day_obs_offset_h=offset).tai_ns if command.begin else None
     end = parse_time(command.end, role="end", day_obs_offset_h=offset).tai_ns if command.end else None
     if begin is not None and end is not None:
-        Timespan(begin, end)  # refuses an end before the begin
+        require_order(begin, end)
     return begin, end
 
 
-def _lines(report: GapReport) -> list[str]:
+def _lines(report: GapReport, *, is_all: bool) -> list[str]:
     n_hit = len({exposure for gap in report.gaps for exposure in gap.exposures})
+    since = "" if is_all else " since the first begin"
     lines = [f"through {report.top}, {counted(report.n_detectors, 'detector')} of {report.instrument}"]
     if not report.gaps and not report.never and report.n_types > len(report.unknown):
-        lines.append("  no gap: what is certified follows on without a break")
+        lines.append(f"  no gap{since}: what is certified follows on without a break")
     for gap in report.gaps:
         lines += folded(f"{_named(gap.dataset_type, gap.physical_filter)}  {range_text(gap.timespan)}", "  ", "  ")
         whose = (

@@ -74,11 +74,11 @@ class Differences:
         for collection, timespan, _ in self.certified:
             ranges[collection, timespan] = ranges.get((collection, timespan), 0) + 1
         lines += [
-            f"new range         {collection} {timespan_text(timespan)}: {n} datasets"
+            f"new range         {collection} {timespan_text(timespan)}: {counted(n, 'dataset')}"
             for (collection, timespan), n in ranges.items()
         ]
         lines += [
-            f"new tags          {name}: {sum(other == name for other, _ in self.tagged)} datasets"
+            f"new tags          {name}: {counted(sum(other == name for other, _ in self.tagged), 'dataset')}"
             for name in dict.fromkeys(name for name, _ in self.tagged)
         ]
         for name, (ours, theirs) in self.redefined.items():

@@ -42,9 +42,9 @@ def date_text(tai_ns: int) -> str:
 
 
 def range_text(span: Timespan) -> str:
-    """Return a range with as much of the times as tells them apart from midnight, such as ``[2024-01-01, inf)``."""
-    begin = f"[{date_text(span.begin_tai_ns)}" if span.is_bounded_begin else "(-inf"
-    return f"{begin}, {date_text(span.end_tai_ns) if span.is_bounded_end else 'inf'})"
+    """Return a range with as much of the times as tells them apart from midnight, such as ``[2024-01-01, ∞)``."""
+    begin = f"[{date_text(span.begin_tai_ns)}" if span.is_bounded_begin else "(-∞"
+    return f"{begin}, {date_text(span.end_tai_ns) if span.is_bounded_end else '∞'})"
 
 
 def counted(number: int, word: str, plural: str = "") -> str:

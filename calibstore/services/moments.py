@@ -93,5 +93,22 @@ def require_collection(tree: CollectionTree, name: str, moment: Moment) -> None:
         return
     near = did_you_mean(name, list(tree.types))
     when = f" at state {moment.number}" if moment.is_past else ""
-    hint = f"did you mean {near}?" if near else f"cabstand history {name} tells when it came and went"
+    listing = f"cabstand query-collections lists them; a former one: cabstand history {name}"
+    hint = f"did you mean {near}?" if near else listing
     raise NotFoundError(f"no collection {name!r}{when}", hint=hint, code="E-COLLECTION")
+
+
+def require_order(begin_tai_ns: int, end_tai_ns: int) -> None:
+    """Refuse a view that ends before it begins.
+
+    Raises
+    ------
+    UserInputError
+        E-TIMEORDER: with both times as they were understood.
+    """
+    if begin_tai_ns >= end_tai_ns:
+        raise UserInputError(
+            f"--from {ns_to_iso(begin_tai_ns)} TAI is not before --to {ns_to_iso(end_tai_ns)} TAI",
+            hint="exchange them, or leave one out",
+            code="E-TIMEORDER",
+        )

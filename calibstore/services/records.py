@@ -13,6 +13,7 @@ from calibstore.services.acknowledging import outside_marks
 from calibstore.services.actions import Answer
 from calibstore.services.context import Context
 from calibstore.services.journal_check import check_journal
+from calibstore.services.layout import counted
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -54,7 +55,7 @@ def _verify(uow: "UnitOfWork") -> Answer:
             code="E-JOURNAL",
         )
     last = entries[-1].hash if entries else ""
-    lines = (f"{len(entries)} entries, none altered", f"last seal {last}")
+    lines = (f"{counted(len(entries), 'entry', 'entries')}, none altered", f"last seal {last}")
     return Answer(lines=lines, data={"entries": len(entries), "first_altered": None, "last_hash": last})
 
 

@@ -132,7 +132,8 @@ def _refuse_live(radius: BlastRadius, uow: "UnitOfWork") -> list[str]:
         told += f", which links datasets of {min(names)}"
     if uow.repository.record().is_strict:
         tree = uow.associations.tree()
-        hint = "such a chain stays; members can be taken out of it: cabstand collection-chain" if chain in names else ""
+        leave = f"cabstand collection-chain {chain} MEMBER --mode remove"
+        hint = f"such a chain stays; what it lists can be taken out: {leave}" if chain in names else ""
         lines = "\n  ".join(radius.lines())
         raise WorkflowError(
             f"{told}: it is live, and what is live is not removed\n  {lines}",

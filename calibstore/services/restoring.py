@@ -7,6 +7,7 @@ from calibstore.commands.states import Restore
 from calibstore.commands.store import CollectionChain
 from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.chain_lists import change_between
+from calibstore.model.collections import did_you_mean
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.chains import plan_collection_chain
 from calibstore.services.context import Context
@@ -83,11 +84,18 @@ def chain_at(uow: "UnitOfWork", chain: str, state: int | None) -> tuple[str, ...
     """
     last = uow.journal.last_state()
     if state is not None and not 1 <= state <= last:
-        raise UserInputError(f"there is no state {state}", hint=f"there are states 1 to {last}", code="E-STATE")
-    found = uow.associations.tree(at_state=state).children.get(chain)
+        raise UserInputError(
+            f"the repository has no state {state}",
+            hint=f"it has 1 to {last}: cabstand journal lists them",
+            code="E-STATE",
+        )
+    tree = uow.associations.tree(at_state=state)
+    found = tree.children.get(chain)
     if found is None:
         when = "" if state is None else f" at state {state}"
-        raise NotFoundError(f"there is no chain {chain!r}{when}", hint=f"cabstand history {chain}", code="E-NOPARENT")
+        near = did_you_mean(chain, list(tree.children))
+        hint = f"did you mean {near}?" if near else "cabstand query-collections --collection-type chained lists them"
+        raise NotFoundError(f"there is no chain {chain!r}{when}", hint=hint, code="E-NOPARENT")
     return found
 
 

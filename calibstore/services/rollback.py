@@ -18,6 +18,7 @@ from calibstore.model.timespan import Timespan
 from calibstore.services import next_lines
 from calibstore.services.actions import Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.layout import counted
 from calibstore.services.native_reversal import list_lines
 from calibstore.services.restoring import chain_at, restored
 
@@ -152,7 +153,8 @@ def _exposures(
         for one in (*uow.exposures.in_timespan(instrument, span), *uow.exposures.by_ids(instrument, processed)):
             by_night.setdefault(one.day_obs, {})[one.id] = one
     total = sum(len(night) for night in by_night.values())
-    lines = [f"taken or processed since state {live.state}, {describe(live.at_tai_ns)}: {total} exposures"]
+    whole_s = live.at_tai_ns - live.at_tai_ns % 1_000_000_000
+    lines = [f"taken or processed since state {live.state}, {describe(whole_s)}: {counted(total, 'exposure')}"]
     if total:
         lines.append("process again what was processed with it:")
     found: dict[str, dict[str, list[int]]] = {}
@@ -160,7 +162,7 @@ def _exposures(
         ids = sorted(night)
         done = [one for one in ids if one in set(processed)]
         known = f"; known to be processed: {_some(done)}" if done else ""
-        lines.append(f"  {day_obs}: {len(ids)} exposures, {_some(ids)}{known}")
+        lines.append(f"  {day_obs}: {counted(len(ids), 'exposure')}, {_some(ids)}{known}")
         found[str(day_obs)] = {"ids": ids, "processed": done}
     return lines, found
 

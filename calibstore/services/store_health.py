@@ -36,7 +36,7 @@ def row_symptoms(uow: "UnitOfWork") -> Iterator[Symptom]:
 def _journal(uow: "UnitOfWork") -> Iterator[Symptom]:
     altered = uow.journal.first_altered()
     if altered is None:
-        yield Symptom("ok", f"journal of {uow.journal.last_state()} states is unbroken")
+        yield Symptom("ok", f"journal of {counted(uow.journal.last_state(), 'state')} is unbroken")
     else:
         told = f"journal: state {altered} does not fit its seal"
         yield Symptom("fail", told, "somebody changed it: cabstand journal --verify")

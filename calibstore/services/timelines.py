@@ -131,9 +131,8 @@ def _gap_lines(look: TimelineLook, view: Timespan) -> list[str]:
     gaps = _gaps(look.wins, view)
     if not gaps:
         return ["gaps: none"]
-    return folded(
-        f"gaps: {', '.join(range_text(one) for one in gaps)} (cabstand gaps tells the exposures)", hanging="  "
-    )
+    line = "cabstand gaps" if all(one.is_bounded_begin for one in gaps) else "cabstand gaps --from unbounded"
+    return folded(f"gaps: {', '.join(range_text(one) for one in gaps)} ({line} tells the exposures)", hanging="  ")
 
 
 def _gaps(track: Track, view: Timespan) -> list[Timespan]:

@@ -56,7 +56,9 @@ def _entry(uow: "UnitOfWork", state: int) -> JournalEntry:
     found = uow.journal.entry(state)
     if found is None:
         raise NotFoundError(
-            f"the journal has no entry {state}", hint=f"it has 1 to {uow.journal.last_state()}", code="E-STATE"
+            f"the repository has no state {state}",
+            hint=f"it has 1 to {uow.journal.last_state()}: cabstand journal lists them",
+            code="E-STATE",
         )
     return found
 
@@ -107,8 +109,8 @@ def _plan(verb: str, reversal: Reversal, override: str, context: Context, uow: "
     effect = replace(_effect(verb, reversal, context, warnings, previews, is_strict=is_strict), native=native)
     steps = _steps(uow, reversal)
     if steps:
-        told = ", ".join(f"{one.destination} {one.step}" for one in steps)
-        effect = replace(effect, lines=(*effect.lines, f"recorded of {steps[0].ticket}: {told}"))
+        told = ", ".join(f"{one.step} at {one.destination}" for one in steps)
+        effect = replace(effect, lines=(*effect.lines, f"{steps[0].ticket} is then recorded as {told}"))
 
     def apply(uow: "UnitOfWork", state: int) -> None:
         for top in set(reversal.tops) & set(reversal.former):

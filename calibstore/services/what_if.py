@@ -100,7 +100,7 @@ def read_pending(words: Sequence[str]) -> TypedLine:
     if not typed.cls.writes:
         raise UserInputError(
             f"{typed.cls.verb} is a question: it changes nothing",
-            hint=f"ask it: cabstand {typed.cls.verb}",
+            hint=f"ask it without whatif: cabstand {typed.cls.verb} ...",
         )
     return typed
 

@@ -9,12 +9,12 @@ from calibstore.model.camera import Camera
 from calibstore.model.collections import did_you_mean
 from calibstore.model.names import top_chain_of
 from calibstore.model.times import parse_time
-from calibstore.model.timespan import MAX_TAI_NS, Timespan
+from calibstore.model.timespan import MAX_TAI_NS
 from calibstore.services.context import Context
 from calibstore.services.looks.in_use import certifiable_types
 from calibstore.services.looks.timeline_parts import Stretch, TimelineLook, TimelineRow, Track
 from calibstore.services.looks.timeline_rows import compared, of_type, overview
-from calibstore.services.moments import read_moment, require_collection
+from calibstore.services.moments import read_moment, require_collection, require_order
 from calibstore.services.segments import load_view
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _placed_in_time(
     first = parse_time(begin, day_obs_offset_h=offset).tai_ns if begin else None
     last = parse_time(end, role="end", day_obs_offset_h=offset).tai_ns if end else None
     if first is not None and last is not None:
-        Timespan(first, last)  # refuses a view that ends before it begins
+        require_order(first, last)
     if exposure:
         instant, found = _exposure(uow, camera, exposure)
     else:

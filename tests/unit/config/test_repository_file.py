@@ -36,6 +36,7 @@ def test_all_entries_are_read(tmp_path: Path) -> None:
         ("database = 3", "database must be text", "E-REPOFILE"),
         ("roles = 3", "roles must be a table", "E-REPOFILE"),
         ('[roles]\ndeployer = "ada"', "deployer = 'ada' is no list", "E-REPOFILE"),
+        ('[roles]\nbord = ["ada"]', "there is no role 'bord'", "E-REPOFILE"),
         ("butler = [", "Invalid value", "E-REPOFILE"),
         ('database = "sqlite:///x"', "must begin with postgresql+psycopg://", "E-DATABASE"),
         ('database = "postgresql+psycopg://a@host:x/db"', "cannot be read", "E-DATABASE"),

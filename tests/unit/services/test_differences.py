@@ -66,7 +66,7 @@ def test_another_order_names_the_member_that_moved_and_what_applies(twins: tuple
         "    bias detector 0",
         "",
         "Another answer, searched from LATISS/calib:",
-        "  bias, detector 0, [2024-06-01, inf)",
+        "  bias, detector 0, [2024-06-01, ∞)",
         "    here   b",
         "    there  a",
     )

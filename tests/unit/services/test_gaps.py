@@ -44,7 +44,7 @@ def test_gaps_name_detectors_and_exposures(repo: Any) -> None:
         "  bias  [2024-03-01, 2024-05-01)",
         f"    detector 2; 3 exposures without an answer: {inside}, {straddling},",
         f"      {of_two}",
-        "  bias  [2024-07-01, inf)",
+        "  bias  [2024-07-01, ∞)",
         f"    detectors 0-6; 1 exposure without an answer: {open_end}",
         "  bias: detectors 7-8 never had any",
         "  4 exposures taken inside gaps in all",
@@ -85,6 +85,6 @@ def test_without_a_gap_it_says_so(comcam_repo: Any) -> None:
     comcam_repo.add_chain(TOP, ["all"])
     assert comcam_repo.ask(Gaps(dataset_type="bias")).lines == (
         "through LSSTComCam/calib, 9 detectors of LSSTComCam",
-        "  no gap: what is certified follows on without a break",
+        "  no gap since the first begin: what is certified follows on without a break",
     )
     assert comcam_repo.ask(Gaps(dataset_type="bias", at_state=1)).data["through"][0]["nothing_of"] == ["bias"]

@@ -56,7 +56,7 @@ def test_a_member_tells_which_chains_listed_it(repo: Any) -> None:
     texts = [text for _, some in told(repo, "c") for text in some]
     assert texts == [
         "opened: the CALIBRATION collection was made",
-        "opened: bias detector 0 of c/made.2024-09-01 certified for [2024-09-01, inf)",
+        "opened: bias detector 0 of c/made.2024-09-01 certified for [2024-09-01, ∞)",
         "opened: some lists it",
         "closed: some no longer lists it",
     ]
@@ -64,9 +64,9 @@ def test_a_member_tells_which_chains_listed_it(repo: Any) -> None:
 
 def test_a_shortened_range_is_moved_and_not_lost(repo: Any) -> None:
     repo.do(Decertify(collection="a", dataset_type="bias", begin_date="2025-01-01T00:00:00"))
-    assert told(repo, "a")[-1][1] == ["moved: bias detector 0 from [2024-01-01, inf) to [2024-01-01, 2025-01-01)"]
+    assert told(repo, "a")[-1][1] == ["moved: bias detector 0 from [2024-01-01, ∞) to [2024-01-01, 2025-01-01)"]
     of_id = told(repo, "detector=0", dataset_type="bias")
-    assert of_id[-1][1] == ["moved: bias detector 0 from [2024-01-01, inf) to [2024-01-01, 2025-01-01) in a"]
+    assert of_id[-1][1] == ["moved: bias detector 0 from [2024-01-01, ∞) to [2024-01-01, 2025-01-01) in a"]
     assert told(repo, "instrument=LATISS", "detector=0") == of_id
     assert len(of_id) == 4
 
@@ -78,7 +78,7 @@ def test_a_dataset_by_the_begin_of_its_id(repo: Any) -> None:
     assert answer.lines[0] == f"history of dataset {one.id}: bias detector=0 instrument=LATISS"
     assert [change["text"] for event in answer.data["events"] for change in event["changes"]] == [
         "bias detector 0 stored in RUN a/made.2024-01-01",
-        "bias detector 0 of a/made.2024-01-01 certified for [2024-01-01, inf) in a",
+        "bias detector 0 of a/made.2024-01-01 certified for [2024-01-01, ∞) in a",
     ]
 
 
@@ -86,7 +86,7 @@ def test_many_detectors_are_one_line(comcam_repo: Any) -> None:
     put_certified(comcam_repo, "all", "2024-01-01", detectors=range(9))
     (event,) = comcam_repo.ask(History(subject=("all",))).data["events"]
     assert [one["text"] for one in event["changes"]][1:] == [
-        "bias detectors 0-8 of all/made.2024-01-01 certified for [2024-01-01, inf)"
+        "bias detectors 0-8 of all/made.2024-01-01 certified for [2024-01-01, ∞)"
     ]
 
 

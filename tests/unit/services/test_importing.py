@@ -119,7 +119,7 @@ def test_a_dry_run_lists_everything_and_leaves_every_byte(target: Any, bundle: P
     text = "\n".join(effect.lines)
     assert f"new CALIBRATION   {CERTIFIED}" in text
     assert f"new CHAINED       {BASE}" in text
-    assert f"new range         {CERTIFIED} [2024-01-02T00:00:00.123456789, 2026-01-01T00:00:00): 1 datasets" in text
+    assert f"new range         {CERTIFIED} [2024-01-02T00:00:00.123456789, 2026-01-01T00:00:00): 1 dataset" in text
     assert effect.native[0].endswith("--transfer copy -s instrument -s detector -s physical_filter")
     assert snapshot(target.root) == before
 

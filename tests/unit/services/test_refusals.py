@@ -203,7 +203,7 @@ def test_removing_what_is_at_a_site(strict_repo: Any) -> None:
         collections=found, held=(), own_links=(), links=(), parents=(), live=(), sites=(("DM-1", "summit", "done"),),
         made_from=(), verifications=(), reports=(), jobs=(),
     )  # fmt: skip
-    effect = _plan(found, radius, RUN, [], ("", ""), must_type=True).effect
+    effect = _plan(found, radius, RUN, [], ("", ""), must_type=True, context=strict_repo.context).effect
     assert effect.warnings[0].startswith("W-SITES DM-1 was brought to summit")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from calibstore import config
 from calibstore.commands import registered
 from calibstore.commands.collections import RegisterCollection
 from calibstore.commands.fields import ROLES, Command, asked_fields
@@ -37,6 +38,10 @@ def example(cls: type[Command]) -> Command:
             value = one.choices[0] if one.choices else one.type("1")
             values[one.name] = (value,) if one.is_many else value
     return cls(**values)
+
+
+def test_the_configuration_knows_the_same_roles() -> None:
+    assert config.ROLES == ROLES
 
 
 @pytest.mark.parametrize("verb", sorted(registered()))

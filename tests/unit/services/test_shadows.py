@@ -54,7 +54,7 @@ def test_text_names_chains_and_the_line_that_would_take_them_out(strict_repo: An
         "",
         "Whole collections in which nothing can win:",
         "  old",
-        "    bias, detector 0, [2024-02-01, inf)",
+        "    bias, detector 0, [2024-02-01, ∞)",
         "      covered by new",
         "",
         "Chains of which nothing can win:",

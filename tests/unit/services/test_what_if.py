@@ -48,7 +48,7 @@ def test_a_prepend_is_told_stretch_by_stretch(repo: Any) -> None:
         "    answer)",
         "",
         "through LSSTComCam/calib (live)",
-        "  bias, detectors 0-2, [2024-06-01, inf)",
+        "  bias, detectors 0-2, [2024-06-01, ∞)",
         "    now   old",
         "    then  new",
         "    exposures in it: 2 past, 1 of tonight, 1 future",
