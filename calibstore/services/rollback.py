@@ -46,7 +46,7 @@ def plan_rollback(command: Rollback, context: Context, uow: "UnitOfWork", _prepa
     if plan.apply is None:
         return plan
     then = chain_at(uow, chain, state)
-    since = _live_since(uow, chain, state)
+    since = _live_since(uow, chain, state, {name for name in now if name not in then})
     sites = _sites(uow, chain, now, then)
     taken, exposures = _exposures(uow, chain, since, context.clock())
     site_lines, native = _site_lines(sites, chain, now, then)
@@ -89,8 +89,14 @@ def _previous(uow: "UnitOfWork", chain: str) -> int:
     raise WorkflowError(f"{chain} never had another list", hint=f"cabstand history {chain}", code="E-NOUNDO")
 
 
-def _live_since(uow: "UnitOfWork", chain: str, state: int) -> JournalEntry | None:
-    """Return the first change after a state that made the list another one."""
+def _live_since(uow: "UnitOfWork", chain: str, state: int, going: set[str]) -> JournalEntry | None:
+    """Return the first change that listed one of the members that go; where only places change, the first one since.
+
+    An undo and a redo in between do not shorten the time in which it may have been used.
+    """
+    for number in uow.collections.changed_states(chain, after=0) if going else ():
+        if going & set(uow.associations.tree(at_state=number).children.get(chain, ())):
+            return uow.journal.entry(number)
     changed = uow.collections.changed_states(chain, after=state)
     return uow.journal.entry(changed[0]) if changed else None
 

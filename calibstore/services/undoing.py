@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from calibstore.commands.fields import registered
 from calibstore.commands.states import Redo, Undo
 from calibstore.errors import NotFoundError, WorkflowError
 from calibstore.model.destination_table import HOME
@@ -20,6 +21,7 @@ from calibstore.services.live_gate import require_gain_allowed
 from calibstore.services.native_reversal import native_lines
 from calibstore.services.previews import Preview, preview_everywhere
 from calibstore.services.reversal import Reversal, apply_reversal, read_reversal, why_not
+from calibstore.services.roles import require_role
 from calibstore.services.state_ledger import REDO, UNDO, UNDOABLE, Ledger, load_ledger
 
 if TYPE_CHECKING:
@@ -113,6 +115,8 @@ def _plan(verb: str, reversal: Reversal, override: str, context: Context, uow: "
         effect = replace(effect, lines=(*effect.lines, f"{steps[0].ticket} is then recorded as {told}"))
 
     def apply(uow: "UnitOfWork", state: int) -> None:
+        # What only some may do, only they may take back; anybody may look at what it would be.
+        require_role(context, registered()[reversal.entry.verb].needs_role, what=f"{verb} of {reversal.entry.verb}")
         for top in set(reversal.tops) & set(reversal.former):
             saved_list(context, top, reversal.former[top], state=state, line=f"cabstand {verb}")
         apply_reversal(uow, reversal, state=state)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands.sites import Deploy
-from calibstore.commands.states import Rollback, Undo
+from calibstore.commands.states import Redo, Rollback, Undo
 from calibstore.commands.store import CollectionChain, Explain
 from calibstore.errors import WorkflowError
 from calibstore.model.campaign_records import DecisionRecord
@@ -119,3 +119,24 @@ def test_a_list_of_long_ago_and_one_that_never_was(both: tuple[Any, Any]) -> Non
     with pytest.raises(WorkflowError) as caught:
         home.do(Rollback(chain="LATISS/calib/DM-0"))
     assert caught.value.code == "E-NOUNDO"
+
+
+def test_an_undo_in_between_does_not_hide_what_was_processed_before(both: tuple[Any, Any]) -> None:
+    home, _site = both
+    home.do(Deploy(destination="home", ticket="DM-1"), confirmed=TOP)
+    at(home, "2025-06-03T12:00:00")
+    taken = home.add_exposures(["2025-06-02T01:00:00"])
+    home.do(Undo(), confirmed="DM-1")
+    home.do(Redo(), confirmed="DM-1")
+    seen = home.do(Rollback(chain="LATISS"), dry_run=True)
+    assert seen.data["exposures"]["20250601"]["ids"] == taken
+
+
+def test_what_only_a_deployer_may_do_only_a_deployer_may_undo(both: tuple[Any, Any]) -> None:
+    home, _site = both
+    home.do(Deploy(destination="home", ticket="DM-1"), confirmed=TOP)
+    config = replace(home.context.config, roles={"deployer": ("bob",)})
+    assert home.do(Undo(), config=config, dry_run=True).summary
+    with pytest.raises(WorkflowError) as caught:
+        home.do(Undo(), config=config, confirmed="DM-1")
+    assert caught.value.code == "E-ROLE"
