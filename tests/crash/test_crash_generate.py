@@ -170,11 +170,14 @@ def test_a_job_goes_on_when_the_terminal_is_closed(bias_repo: Callable[..., Any]
     front = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE, env=environment, text=True)
     try:
         job_id = until(lambda: _only_job(repo), "the job submitted")
-        begun(repo, job_id, 1)
+        runner = until(lambda: _runner_of(repo, job_id), "the runner at work")
+        # However busy the machine is, the work is not over before the terminal closes.
+        os.kill(runner, signal.SIGSTOP)
     finally:
         # What a closed terminal does to everything that belongs to it.
         os.killpg(front.pid, signal.SIGHUP)
         _, narration = front.communicate()
+    os.kill(runner, signal.SIGCONT)
     assert front.returncode == -signal.SIGHUP, narration
     assert wait_for(repo.context, job_id).status == "done"
     assert len(check_rows_and_files(repo)) == 9 * 3 + 3
@@ -183,6 +186,12 @@ def test_a_job_goes_on_when_the_terminal_is_closed(bias_repo: Callable[..., Any]
 def _only_job(repo: Any) -> str:
     jobs = repo.do(Jobs()).data["jobs"]
     return str(jobs[0]["id"]) if jobs else ""
+
+
+def _runner_of(repo: Any, job_id: str) -> int | None:
+    view = view_job(repo.context, job_id)
+    assert not view.has_ended, log_path(repo.context, job_id).read_text()
+    return view.record.pid if view.is_alive else None
 
 
 def _products(repo: Any) -> list[Path]:

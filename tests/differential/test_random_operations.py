@@ -18,6 +18,7 @@ from calibstore.commands.ranges import Recertify
 from calibstore.commands.removal import RemoveCollections, RemoveRuns
 from calibstore.commands.store import CertifyCalibrations, CollectionChain, Decertify
 from calibstore.errors import ConflictError
+from calibstore.model.data_id import DataId
 from calibstore.model.times import ns_to_iso
 from calibstore.model.timespan import MAX_TAI_NS, MIN_TAI_NS, Timespan
 from tests.conftest import build_repo
@@ -37,6 +38,7 @@ CHAINS = tuple(f"u/chain{number}" for number in range(4))
 MISSING = "u/none"
 DETECTORS = (0, 1, 2)
 INSTANTS = tuple(T0 + place * MINUTE for place in range(9))
+ALL_TIME = Timespan(MIN_TAI_NS, MAX_TAI_NS)
 _told: Counter[str] = Counter()
 
 
@@ -341,11 +343,45 @@ def test_a_purposeful_difference(settled: Twins, purpose: Purpose) -> None:
     assert settled.all_theirs() == before
 
 
+def test_one_dataset_twice_over_all_time(twins: Twins) -> None:
+    """Two ranges of one dataset, looked up over all time: with us it is ambiguous, as over any stretch of time.
+
+    In the Butler it is ambiguous, too, unless a RUN or TAGGED collection is searched beside it.
+    """
+    twins.insert(RUNS[0], "bias", [{"instrument": INSTRUMENT, "detector": number} for number in DETECTORS])
+    for begin, end in (INSTANTS[1:3], INSTANTS[3:5]):
+        assert _certify(ns_to_iso(begin), ns_to_iso(end))(twins) == Outcome(True)
+        if begin == INSTANTS[1]:
+            twins.butler.collections.register(CALS[0], twins.butler_type("CALIBRATION"))
+        assert twins.theirs(lambda butler, b=begin, e=end: _natively(b, e)(butler, twins)).is_done
+    for chain, children in ((CHAINS[0], (CALS[0],)), (CHAINS[1], (CALS[0], RUNS[0]))):
+        _both_do(
+            twins,
+            CollectionChain(parent=chain, children=children, mode="redefine", create=True),
+            change_chain("redefine", chain, children),
+        )
+    across = Timespan(INSTANTS[1], INSTANTS[4])
+    data_id = {"instrument": INSTRUMENT, "detector": 0}
+    alone = str(_biases(twins, RUNS[0])[0].id)
+    for chain, span, theirs in (
+        (CHAINS[0], across, "ambiguous"),
+        (CHAINS[0], ALL_TIME, "ambiguous"),
+        (CHAINS[1], across, "ambiguous"),
+        (CHAINS[1], ALL_TIME, alone),
+    ):
+        assert twins.find_ours("bias", data_id, chain, span) == "ambiguous"
+        assert twins.find_theirs("bias", data_id, chain, span) == theirs
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Random operations
 
 REFUSED_BY_US: Final = frozenset((one.among, one.rule) for one in PURPOSES if one.own == REFUSES)
 """What the Butler may accept although we refuse it."""
+
+
+Question = tuple[str, dict[str, Any], str, Timespan | None]
+"""Dataset type, data ID, collection, time."""
 
 
 class Dice:
@@ -359,14 +395,14 @@ class Dice:
         """Return name, command and action."""
         kinds = {
             self.register: 1,
-            self.certify: 12,
+            self.certify: 15,
             self.certify_again: 1,
             self.decertify: 4,
             self.recertify: 2,
-            self.associate: 3,
+            self.associate: 4,
             self.disassociate: 2,
             self.chain: 8,
-            self.remove: 1,
+            self.remove: 2,
         }
         (chosen,) = self.random.choices(list(kinds), list(kinds.values()))
         return (chosen.__name__, *chosen())
@@ -382,7 +418,7 @@ class Dice:
     def range(self) -> tuple[int | None, int | None]:
         """Return begin and end; either may be unbounded."""
         first = self.instant()
-        last = first + self.random.choice((1, MINUTE, MINUTE, 2 * MINUTE, 3 * MINUTE)) + self.random.choice((0, 0, 1))
+        last = first + self.random.choice((1, MINUTE, MINUTE, MINUTE, 2 * MINUTE))
         begin = None if self.random.random() < 0.08 else first
         return begin, None if self.random.random() < 0.08 else last
 
@@ -517,7 +553,17 @@ class Dice:
 
         return RemoveCollections(glob=name), action
 
-    def question(self) -> tuple[str, dict[str, Any], str, Timespan | None]:
+    def questions(self, n_any: int, n_edges: int) -> list[Question]:
+        """Return look-ups anywhere, and some at the edges of ranges that are there."""
+        with self.twins.repo.context.unit_of_work() as uow:
+            records = uow.collections.list()
+            rows = uow.certifications.in_collections(records)
+        there = {one.name for one in records}
+        asked = [self.anywhere() for _ in range(n_any)]
+        asked += [self.at_edge(self.random.choice(rows)) for _ in range(n_edges if rows else 0)]
+        return [one for one in asked if one[2] in there]
+
+    def anywhere(self) -> Question:
         """Return a look-up: an instant, a stretch that may straddle edges, all time, or no time."""
         dataset_type = self.random.choice(("bias", "flat"))
         data_id: dict[str, Any] = {"instrument": INSTRUMENT, "detector": self.random.choice(DETECTORS)}
@@ -529,16 +575,18 @@ class Dice:
                 None,
                 Timespan(at, at + 1),
                 Timespan(at, at + self.random.choice((2, MINUTE, 4 * MINUTE))),
-                Timespan(at, at + self.random.choice((2, 3 * MINUTE, 6 * MINUTE))),
-                Timespan(MIN_TAI_NS, MAX_TAI_NS),
+                ALL_TIME,
             )
         )
-        return (
-            dataset_type,
-            data_id,
-            self.random.choice((*CHAINS, *CHAINS, *CALS, *CALS, *CALS, *TAGS, *RUNS[:2])),
-            span,
-        )
+        return dataset_type, data_id, self.random.choice((*CHAINS, *CHAINS, *CALS, *TAGS, *RUNS)), span
+
+    def at_edge(self, row: Any) -> Question:
+        """Return a look-up beside an edge of a range or across it, in its collection or in a chain."""
+        edge = self.random.choice((row.timespan.begin_tai_ns, row.timespan.end_tai_ns))
+        begin = min(max(edge + self.random.choice((-MINUTE, -1, -1, 0)), MIN_TAI_NS), MAX_TAI_NS - 1)
+        span = Timespan(begin, min(edge + self.random.choice((1, 1, MINUTE)), MAX_TAI_NS))
+        collection = self.random.choice((row.collection, row.collection, *CHAINS))
+        return row.dataset_type, dict(DataId.parse(row.data_key).pairs), collection, span
 
 
 def _date(tai_ns: int | None) -> str:
@@ -575,6 +623,8 @@ def _agree(twins: Twins, kind: str, command: Any, action: Callable[[Any], object
     theirs = twins.theirs(action, is_trial=is_ours_alone or ours.rule == "nothing")
     _told[f"{kind} {'done' if ours.is_done else 'refused'}"] += 1
     if ours.is_done == theirs.is_done:
+        if not ours.is_done:
+            _told[f"both refuse {ours.rule}"] += 1
         return
     if is_ours_alone:
         _told[f"on purpose {ours.rule}"] += 1
@@ -603,13 +653,15 @@ def test_random_operations_leave_the_same(twins: Twins, seed: int) -> None:
         _agree(twins, kind, command, action)
         if step % 4 == 0 or step == STEPS - 1:
             assert twins.all_ours() == twins.all_theirs(), command
-        with twins.repo.context.unit_of_work() as uow:
-            there = {one.name for one in uow.collections.list()}
-        for asked in [dice.question() for _ in range(4)]:
-            if asked[2] in there:
-                expected = twins.find_theirs(*asked)
-                assert twins.find_ours(*asked) == expected, (command, asked)
-                _told[f"found {'one' if '-' in expected else expected}"] += 1
+        for asked in dice.questions(2, 3):
+            expected, found = twins.find_theirs(*asked), twins.find_ours(*asked)
+            if found == "ambiguous" and "-" in expected and asked[3] == ALL_TIME:
+                # As `test_one_dataset_twice_over_all_time` tells.
+                assert len({row for row in twins.all_ours()["ranges"] if row[1] == expected}) > 1, asked
+                _told["on purpose one dataset twice"] += 1
+                continue
+            assert found == expected, (command, asked)
+            _told[f"found {'one' if '-' in expected else expected}"] += 1
 
 
 def test_the_operations_were_of_every_kind() -> None:
@@ -618,8 +670,10 @@ def test_the_operations_were_of_every_kind() -> None:
         pytest.skip("counts the operations of the test above, which did not run whole")
     assert n_operations >= 300
     for kind in ("certify", "decertify", "recertify", "associate", "disassociate", "chain", "remove", "register"):
-        assert _told[f"{kind} done"] >= 3, _told
+        assert _told[f"{kind} done"] >= 2, _told
     for kind in ("certify", "decertify", "associate", "chain", "remove"):
-        assert _told[f"{kind} refused"] >= 3, _told
+        assert _told[f"{kind} refused"] >= 2, _told
+    for rule in ("E-CYCLE", "E-INCHAIN", "E-VALIDITY", "E-TAGCOLLISION", "E-COLLECTION"):
+        assert _told[f"both refuse {rule}"] >= 1, _told
     for answer in ("one", "none", "ambiguous"):
-        assert _told[f"found {answer}"] >= 20, _told
+        assert _told[f"found {answer}"] >= 10, _told
