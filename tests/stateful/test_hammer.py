@@ -17,7 +17,7 @@ from calibstore.services import context as surroundings
 from calibstore.services.doctor import repository
 from tests.support.hammer import RUNS
 
-SECONDS = float(os.environ.get("CABSTAND_HAMMER_SECONDS", "8"))
+SECONDS = float(os.environ.get("CABSTAND_HAMMER_SECONDS", "5"))
 TOP = Path(__file__).parents[2]
 NEVER = {
     "two open ranges of a data ID overlap": (

@@ -45,7 +45,7 @@ class Scenario:
     again: str = ""
     """What completes it, where that is another line."""
     n_failed: int = 0
-    """How many of its points are failed when not all are; 0: every one."""
+    """How many of its points are failed when not all are; 0: as many as of any short line."""
     leaves: tuple[str, ...] = ()
     """Code of what the next try may say after a kill between a file and its row, with a remedy that works."""
     is_exact: bool = True
