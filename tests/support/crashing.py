@@ -141,10 +141,13 @@ def _chosen(fault: Callable[[str, Any], None], kinds: tuple[str, ...], n_most: i
         found = [at for at, kind in places if kind in ("begin", "commit") or at == first]
     else:
         found = [at for at, kind in places if kind not in NEVER_FAIL]
-    n_most = n_most or _SPREAD
-    if EVERY_POINT or len(found) <= n_most:
+    spread = n_most or _SPREAD
+    if EVERY_POINT or len(found) <= spread:
         return found
-    return sorted({found[(place + 1) * (len(found) - 1) // n_most] for place in range(n_most)})
+    chosen = {found[(place + 1) * (len(found) - 1) // spread] for place in range(spread)}
+    # Of a short line one of every kind besides.
+    kinds_met = {} if n_most else {kinds[at - 1]: at for at in reversed(found)}
+    return sorted({*chosen, *kinds_met.values()})
 
 
 def _sample(kinds: tuple[str, ...], n_failed: int) -> list[int]:
