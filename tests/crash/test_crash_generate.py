@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ from calibstore.errors import CabstandError, StoreError
 from calibstore.services.context import forget_engines
 from calibstore.services.job_work import run_job
 from calibstore.services.runner import JobView, held_lock, log_path, view_job, wait_for
+from tests.support.write_points import in_a_child
 
 DEADLINE_S = 120.0
 PAUSE = threading.Event()
@@ -250,23 +250,6 @@ def run_here(context: Any, job_id: str) -> int:
     with held_lock(context, job_id):
         run_job(context, job_id, SerialEngine())
     return 0
-
-
-def in_a_child(action: Callable[[], None]) -> int:
-    """Carry an action out in a forked process; return its wait status."""
-    forget_engines()
-    with warnings.catch_warnings():
-        # The threads that newer Pythons warn of wait for runners of earlier tests and hold nothing the child needs.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            action()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
 
 
 def completed(repo: Any, command: Generate) -> None:
