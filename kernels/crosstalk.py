@@ -1,0 +1,190 @@
+"""Crosstalk between the amplifiers of a detector: taken off, put on, and its ratios carried from unit to unit.
+
+Coefficients are indexed [source, target]; arrays hold all amplifiers in readout order, so that pixels read at the same
+moment have the same index.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.arrays import Cube, Vector
+from kernels.errors import KernelError
+
+TILE_PIXELS: Final = 8192
+"""Pixels of each amplifier multiplied at a time: sources and signal of sixteen amplifiers stay in the cache."""
+
+
+def apply_crosstalk(
+    amps: Cube,
+    coefficients: NDArray[np.floating],
+    quadratic: NDArray[np.floating] | None = None,
+    *,
+    bad: NDArray[np.bool_] | None = None,
+    out: Cube | None = None,
+) -> Cube:
+    """Take the crosstalk off all amplifiers of a detector.
+
+    Parameters
+    ----------
+    amps : ndarray of shape (n_amp, ny, nx), float32
+        Same rows of every amplifier in readout order; the unit must be that of the coefficients.
+    coefficients : ndarray of shape (n_amp, n_amp)
+        Ratio [source, target].
+    quadratic : ndarray of shape (n_amp, n_amp), optional
+        Coefficient of the squared source [source, target, 1/unit].
+    bad : ndarray of shape (n_amp,), bool, optional
+        Amplifiers that neither give nor take.
+    out : ndarray of shape (n_amp, ny, nx), float32, optional
+        Where to put the result; may be `amps`.
+
+    Returns
+    -------
+    ndarray of shape (n_amp, ny, nx), float32
+        ``I_t - sum_s (c0[s,t] I_s + c1[s,t] I_s**2)``; the sources are the uncorrected images, and a source pixel that
+        is not finite gives nothing.
+
+    Raises
+    ------
+    KernelError
+        If the coefficients do not fit the amplifiers.
+
+    Examples
+    --------
+    >>> amps = np.array([[[1000.0]], [[0.5]]], np.float32)
+    >>> apply_crosstalk(amps, np.array([[0, 5e-4], [0, 0]])).ravel().tolist()
+    [1000.0, 0.0]
+    """
+    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic, bad), np.subtract, out)
+
+
+def add_crosstalk(
+    amps: Cube,
+    coefficients: NDArray[np.floating],
+    quadratic: NDArray[np.floating] | None = None,
+    *,
+    out: Cube | None = None,
+) -> Cube:
+    """Put crosstalk on clean amplifiers: the forward model of the simulator.
+
+    Parameters
+    ----------
+    amps, coefficients, quadratic, out
+        As for `apply_crosstalk`.
+
+    Returns
+    -------
+    ndarray of shape (n_amp, ny, nx), float32
+        ``I_t + sum_s (c0[s,t] I_s + c1[s,t] I_s**2)``.
+
+    Raises
+    ------
+    KernelError
+        If the coefficients do not fit the amplifiers.
+    """
+    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic), np.add, out)
+
+
+def crosstalk_signal(
+    amps: Cube, coefficients: NDArray[np.floating], quadratic: NDArray[np.floating] | None = None
+) -> Cube:
+    """Return the crosstalk itself, e.g. to flag the pixels it changes.
+
+    Parameters
+    ----------
+    amps, coefficients, quadratic
+        As for `apply_crosstalk`.
+
+    Returns
+    -------
+    ndarray of shape (n_amp, ny, nx), float32
+        ``sum_s (c0[s,t] I_s + c1[s,t] I_s**2)`` for each target.
+
+    Raises
+    ------
+    KernelError
+        If the coefficients do not fit the amplifiers.
+    """
+    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic), _keep_signal, None)
+
+
+def convert_ratios(
+    coefficients: NDArray[np.floating], gains: Vector, *, to: str, order: int = 1
+) -> NDArray[np.float64]:
+    """Carry coefficients from electrons to adu or back.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (n_amp, n_amp)
+        [source, target].
+    gains : ndarray of shape (n_amp,), float64
+        Gains [e-/adu].
+    to : str
+        ``adu`` or ``electron``: the unit of the images they are to serve.
+    order : int
+        1 for ratios, 2 for coefficients of the squared source.
+
+    Returns
+    -------
+    ndarray of shape (n_amp, n_amp), float64
+
+    Raises
+    ------
+    KernelError
+        If `to` is another unit.
+
+    Examples
+    --------
+    >>> convert_ratios(np.array([[0, 1e-4], [1e-4, 0]]), np.array([1.0, 2.0]), to="adu").tolist()
+    [[0.0, 5e-05], [0.0002, 0.0]]
+    """
+    if to not in ("adu", "electron"):
+        raise KernelError(f"crosstalk ratios are in adu or electron, not {to!r}")
+    factor = gains[:, None] ** order / gains[None, :]
+    return np.asarray(coefficients, np.float64) * (factor if to == "adu" else 1 / factor)
+
+
+def _keep_signal(_amps: Cube, signal: Cube, *, out: Cube) -> None:
+    out[...] = signal
+
+
+def _combine(amps: Cube, weights: NDArray[np.float32], operation: Callable[..., object], out: Cube | None) -> Cube:
+    n_amp, n_rows, n_columns = amps.shape
+    result = np.empty(amps.shape, np.float32) if out is None else out
+    tile_rows = max(1, TILE_PIXELS // max(n_columns, 1))
+    powers = np.empty((weights.shape[1], min(tile_rows, n_rows) * n_columns), np.float32)
+    signal = np.empty((n_amp, powers.shape[1]), np.float32)
+    for y0 in range(0, n_rows, tile_rows):
+        band = amps[:, y0 : y0 + tile_rows]
+        n = band.shape[1] * n_columns
+        sources, tile = powers[:, :n], signal[:, :n]
+        sources[:n_amp].reshape(band.shape)[...] = band
+        if not np.isfinite(np.add.reduce(sources[:n_amp], axis=None)):
+            np.nan_to_num(sources[:n_amp], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        if sources.shape[0] > n_amp:
+            np.multiply(sources[:n_amp], sources[:n_amp], out=sources[n_amp:])
+        np.matmul(weights, sources, out=tile)
+        operation(band, tile.reshape(band.shape), out=result[:, y0 : y0 + tile_rows])
+    return result
+
+
+def _weights(
+    n_amp: int,
+    coefficients: NDArray[np.floating],
+    quadratic: NDArray[np.floating] | None,
+    bad: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Return one matrix (target, source and squared source), so that one product gives both terms."""
+    parts = []
+    for part in (coefficients, quadratic):
+        if part is None:
+            continue
+        if part.shape != (n_amp, n_amp):
+            raise KernelError(f"crosstalk coefficients of shape {part.shape} do not fit {n_amp} amplifiers")
+        matrix = np.where(np.isfinite(part), part, 0.0)
+        if bad is not None:
+            matrix[bad, :] = matrix[:, bad] = 0.0
+        parts.append(matrix.T)
+    return np.ascontiguousarray(np.hstack(parts), np.float32)
