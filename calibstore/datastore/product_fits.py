@@ -327,7 +327,7 @@ def _primary_header(cards: Mapping[str, CardValue]) -> bytes:
     from astropy.io import fits
 
     header = fits.Header([("SIMPLE", True), ("BITPIX", 8), ("NAXIS", 0), ("EXTEND", True)])
-    _append(header, cards)
+    append_cards(header, cards)
     text: str = header.tostring()
     return text.encode("ascii")
 
@@ -347,12 +347,13 @@ def _image_header(plane: PlaneSpec, height: int, width: int) -> bytes:
             ("EXTNAME", plane.name),
         ]
     )
-    _append(header, plane.cards)
+    append_cards(header, plane.cards)
     text: str = header.tostring()
     return text.encode("ascii")
 
 
-def _append(header: Any, cards: Mapping[str, CardValue]) -> None:
+def append_cards(header: Any, cards: Mapping[str, CardValue]) -> None:
+    """Add cards to an astropy header: long keywords as HIERARCH, NaN and infinity as undefined, text as ASCII."""
     from astropy.io import fits
 
     for key, value in cards.items():
