@@ -5,11 +5,11 @@ order, so that twenty full-size frames are combined with a few rows of each in m
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from kernels.overscan import PARALLEL, SERIAL, OverscanLevels, OverscanRule, ove
 
 ADU: Final = "adu"
 ELECTRON: Final = "electron"
+
+Regions: TypeAlias = list[Image | None]
+"""Parallel overscan of each amplifier after the serial one, None where there is none [adu]."""
 
 _PREPASS_ROWS: Final = 256
 _SATURATED_SHARE: Final = 0.75
@@ -57,6 +60,11 @@ class DetectorFrame:
         Butler name; LATISS clips its parallel overscan on both sides.
     verify_checksum : bool
         Whether to compare the file's SHA-256 where one is recorded.
+    before_parallel : callable, optional
+        Corrects the parallel overscans of all amplifiers in place, before their levels are found: crosstalk reaches
+        them as it reaches the image.
+    is_lenient : bool
+        Whether an amplifier without a usable overscan is all NaN and named in `faults`, instead of an error.
 
     Raises
     ------
@@ -67,9 +75,19 @@ class DetectorFrame:
     """
 
     def __init__(
-        self, detector: Detector, raw: RawInput, *, instrument: str = "", verify_checksum: bool = False
+        self,
+        detector: Detector,
+        raw: RawInput,
+        *,
+        instrument: str = "",
+        verify_checksum: bool = False,
+        before_parallel: Callable[[Regions], None] | None = None,
+        is_lenient: bool = False,
     ) -> None:
         self.raw = raw
+        self.faults: dict[str, str] = {}
+        """Amplifiers without a level, and why; always empty unless `is_lenient`."""
+        self._is_lenient = is_lenient
         self._detector = detector
         self._sum, self._n_read = 0.0, 0
         _require_unchanged(raw, verify_checksum=verify_checksum)
@@ -79,10 +97,7 @@ class DetectorFrame:
             self._buffer = np.empty(0, np.uint8)
             self._row_offsets: list[Image] = []
             self._column_offsets: list[Image | None] = []
-            self.levels = tuple(
-                self._find_levels(amplifier, plane, instrument)
-                for amplifier, plane in zip(detector.amplifiers, self._planes, strict=True)
-            )
+            self.levels = self._find_levels(instrument, before_parallel)
         except BaseException:
             self.close()
             raise
@@ -101,7 +116,11 @@ class DetectorFrame:
         """Mean of the imaging pixels read until now, overscan subtracted [adu]: tells a frame unlike the others."""
         return self._sum / self._n_read if self._n_read else float("nan")
 
-    def read_data(self, index: int, y0: int, y1: int, *, out: Image) -> Image:
+    def column_offset(self, index: int) -> Image | None:
+        """Return what the parallel overscan takes from each imaging column, (data width,) [adu]; None: nothing."""
+        return self._column_offsets[index]
+
+    def read_data(self, index: int, y0: int, y1: int, *, out: Image, with_columns: bool = True) -> Image:
         """Read rows of an amplifier's imaging pixels, overscan subtracted, in readout order [adu].
 
         Parameters
@@ -112,6 +131,8 @@ class DetectorFrame:
             Half-open range of raw rows.
         out : ndarray of shape (y1 - y0, data width), float32
             Written and returned.
+        with_columns : bool
+            Whether the parallel overscan is subtracted too; if not, the caller does so with `column_offset`.
 
         Raises
         ------
@@ -127,7 +148,7 @@ class DetectorFrame:
             np.multiply(stored, np.float32(plane.scale), out=out, dtype=np.float32, casting="unsafe")
             np.subtract(out, offset, out=out)
         columns = self._column_offsets[index]
-        if columns is not None:
+        if columns is not None and with_columns:
             np.subtract(out, columns, out=out)
         total = float(np.add.reduce(out, axis=None))
         if math.isfinite(total):
@@ -167,29 +188,70 @@ class DetectorFrame:
             region *= np.float32(plane.scale)
         return region
 
-    def _find_levels(self, amplifier: Amplifier, plane: ImagePlane, instrument: str) -> AmplifierLevels:
-        # the zero of the stored values cancels in every difference, so it is not added to a pixel
-        zero = plane.zero - _whole_zero(plane)
-        offset = np.full(plane.height, -zero, np.float32)
-        serial = parallel = None
+    def _find_levels(
+        self, instrument: str, before_parallel: Callable[[Regions], None] | None
+    ) -> tuple[AmplifierLevels, ...]:
+        amplifiers = self._detector.amplifiers
+        serial = [self._serial_levels(one, plane) for one, plane in zip(amplifiers, self._planes, strict=True)]
+        self._row_offsets = [self._row_offset(index, found) for index, found in enumerate(serial)]
+        if before_parallel is None:  # one region at a time
+            parallel = [self._parallel_levels(i, self._parallel_region(i), instrument) for i in range(len(amplifiers))]
+        else:
+            regions = [self._parallel_region(i) for i in range(len(amplifiers))]
+            before_parallel(regions)
+            parallel = [self._parallel_levels(i, region, instrument) for i, region in enumerate(regions)]
+        self._column_offsets = [None if found is None else found.level for found in parallel]
+        return tuple(
+            AmplifierLevels(name=one.name, serial=serial[i], parallel=parallel[i], zero_adu=_left_out(self._planes[i]))
+            for i, one in enumerate(amplifiers)
+        )
+
+    def _serial_levels(self, amplifier: Amplifier, plane: ImagePlane) -> OverscanLevels | None:
+        box = amplifier.serial_overscan
+        if box is None:
+            return None
+        return self._levels(amplifier, self._region(plane, (0, plane.height), (box.x0, box.x1)), SERIAL)
+
+    def _parallel_region(self, index: int) -> Image | None:
+        amplifier = self._detector.amplifiers[index]
+        box = amplifier.parallel_overscan
+        if box is None:
+            return None
+        region = self._region(self._planes[index], (box.y0, box.y1), (amplifier.data.x0, amplifier.data.x1))
+        region -= self._row_offsets[index][box.y0 : box.y1, None]
+        return region
+
+    def _parallel_levels(self, index: int, region: Image | None, instrument: str) -> OverscanLevels | None:
+        if region is None:
+            return None
+        amplifier = self._detector.amplifiers[index]
+        rule = _parallel_rule(instrument, amplifier.saturation_adu)
+        return self._levels(amplifier, np.ascontiguousarray(region.T), rule)
+
+    def _levels(self, amplifier: Amplifier, box: Image, rule: OverscanRule) -> OverscanLevels | None:
         try:
-            if (box := amplifier.serial_overscan) is not None:
-                serial = overscan_levels(self._region(plane, (0, plane.height), (box.x0, box.x1)), rule=SERIAL)
-                offset = serial.level
-            if (box := amplifier.parallel_overscan) is not None:
-                region = self._region(plane, (box.y0, box.y1), (amplifier.data.x0, amplifier.data.x1))
-                region -= offset[box.y0 : box.y1, None]
-                rule = _parallel_rule(instrument, amplifier.saturation_adu)
-                parallel = overscan_levels(np.ascontiguousarray(region.T), rule=rule)
+            return overscan_levels(box, rule=rule)
         except NotEnoughDataError as fault:
+            if self._is_lenient:
+                self.faults.setdefault(amplifier.name, str(fault))
+                return None
             raise ExecutionError(
                 f"{self.raw.path}: amplifier {amplifier.name}: {fault}",
                 hint=f"leave exposure {self.raw.exposure} out",
                 code="E-OVERSCAN",
             ) from fault
-        self._row_offsets.append(offset)
-        self._column_offsets.append(None if parallel is None else parallel.level)
-        return AmplifierLevels(name=amplifier.name, serial=serial, parallel=parallel, zero_adu=zero)
+
+    def _row_offset(self, index: int, found: OverscanLevels | None) -> Image:
+        if found is not None:
+            return found.level
+        # the zero of the stored values cancels in every difference, so it is not added to a pixel
+        level = math.nan if self._detector.amplifiers[index].name in self.faults else -_left_out(self._planes[index])
+        return np.full(self._planes[index].height, level, np.float32)
+
+
+def _left_out(plane: ImagePlane) -> float:
+    """Return the part of the zero that no pixel read here holds."""
+    return plane.zero - _whole_zero(plane)
 
 
 def _whole_zero(plane: ImagePlane) -> int:
