@@ -1,16 +1,25 @@
 """Simulated raw frames: charge, electronics and quantisation of one detector, with the truth kept.
 
-The order is that of the camera: light and dark current, cosmic rays, photon noise, full wells, gain, bias and read
-noise, quantisation. Effects not modelled here are absent, not approximated.
+The order is that of the camera: light and dark current, cosmic rays, photon noise, full wells, late charge, crosstalk,
+gain and nonlinearity, bias and read noise, quantisation. Without `EffectsTruth` only the plain ones of these happen.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.arrays import BoolImage, Cube, Vector
-from kernels.simulate_charge import COSMIC_RAY_RATE_PER_PX_S, cosmic_ray_tracks, spill_full_wells
+from kernels.arrays import BoolImage, Cube, Image, Vector
+from kernels.simulate_charge import (
+    COSMIC_RAY_RATE_PER_PX_S,
+    cosmic_ray_tracks,
+    cosmic_ray_worms,
+    spill_full_wells,
+)
+from kernels.simulate_conditions import BadExposure, FrameConditions, FrameLight
+from kernels.simulate_effects_truth import EffectsTruth
+from kernels.simulate_readout import collected_charge, distorted, expected_light, read_out, released
 from kernels.simulate_truth import (
     ADC_MAX_16_BIT,
     ADC_MAX_18_BIT,
@@ -30,6 +39,8 @@ __all__ = [
     "DetectorLayout",
     "DetectorTruth",
     "FailingAmplifier",
+    "FrameConditions",
+    "FrameLight",
     "SimulatedFrame",
     "bias_frame",
     "dark_frame",
@@ -37,31 +48,12 @@ __all__ = [
     "exposure_rng",
     "flat_frame",
     "flat_pair",
+    "simulated_frame",
     "truth_rng",
 ]
 
 _READOUT_S = 2.0
 _ROW_DRIFT_MEMORY = 0.9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadExposure:
-    """A planted fault of one exposure: light leak, pick-up stripes and a jump of the baseline.
-
-    The leak and the stripes stay after overscan correction, so that a person sees them in the residual; the jump
-    shows in the overscan level.
-    """
-
-    light_leak_e: float = 60.0
-    """Glow in the corner of the detector at row 0, column 0 [electron]."""
-    light_leak_scale: float = 0.35
-    """Distance over which the glow falls to 1/e, in units of the detector's diagonal [1]."""
-    pickup_adu: float = 6.0
-    """Amplitude of the stripes, the same in all amplifiers [adu]."""
-    pickup_period_px: float = 23.3
-    """Period of the stripes in readout time [pixel]."""
-    baseline_jump_adu: float = 40.0
-    """Rise of the bias level, overscan included, in the second half of the readout [adu]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +93,7 @@ def bias_frame(
     SimulatedFrame
         Raw arrays [adu].
     """
-    return _frame(truth, rng, illumination_e=0.0, dark_time_s=0.0, cr_rate=cosmic_ray_rate_per_px_s, fault=fault)
+    return simulated_frame(truth, rng, FrameConditions(cosmic_ray_rate_per_px_s=cosmic_ray_rate_per_px_s, fault=fault))
 
 
 def dark_frame(
@@ -132,9 +124,10 @@ def dark_frame(
     SimulatedFrame
         Raw arrays [adu].
     """
-    return _frame(
-        truth, rng, illumination_e=0.0, dark_time_s=dark_time_s, cr_rate=cosmic_ray_rate_per_px_s, fault=fault
+    conditions = FrameConditions(
+        dark_time_s=dark_time_s, cosmic_ray_rate_per_px_s=cosmic_ray_rate_per_px_s, fault=fault
     )
+    return simulated_frame(truth, rng, conditions)
 
 
 def flat_frame(
@@ -168,14 +161,13 @@ def flat_frame(
     SimulatedFrame
         Raw arrays [adu].
     """
-    return _frame(
-        truth,
-        rng,
-        illumination_e=illumination_e,
+    conditions = FrameConditions(
+        light=FrameLight(illumination_e=illumination_e),
         dark_time_s=dark_time_s,
-        cr_rate=cosmic_ray_rate_per_px_s,
+        cosmic_ray_rate_per_px_s=cosmic_ray_rate_per_px_s,
         fault=fault,
     )
+    return simulated_frame(truth, rng, conditions)
 
 
 def flat_pair(
@@ -220,54 +212,125 @@ def flat_pair(
     return first, second
 
 
-def _frame(
+def simulated_frame(
     truth: DetectorTruth,
     rng: np.random.Generator,
-    *,
-    illumination_e: float,
-    dark_time_s: float,
-    cr_rate: float,
-    fault: BadExposure | None,
+    conditions: FrameConditions,
+    effects: EffectsTruth | None = None,
 ) -> SimulatedFrame:
-    """Simulate every amplifier in turn: the working memory is that of one."""
+    """Simulate a frame under any conditions.
+
+    Parameters
+    ----------
+    truth : DetectorTruth
+        The detector.
+    rng : numpy.random.Generator
+        Source of randomness, see `exposure_rng`.
+    conditions : FrameConditions
+        Light, times and state.
+    effects : EffectsTruth, optional
+        What the detector does beyond bias, dark current, photon noise and electronics.
+
+    Returns
+    -------
+    SimulatedFrame
+        Raw arrays [adu].
+
+    Notes
+    -----
+    Every amplifier in turn, with the working memory of one; with crosstalk the charge of all of them is held at once.
+    """
     layout = truth.layout
     shape = (layout.n_amps, *layout.data_shape)
     raw = np.empty((layout.n_amps, *layout.raw_shape), dtype=np.int32)
     is_cosmic_ray = np.zeros(shape, dtype=np.bool_)
     is_saturated = np.zeros(shape, dtype=np.bool_)
     # Charge collected during readout stays for half of it on average.
-    n_tracks = rng.poisson(cr_rate * (dark_time_s + _READOUT_S / 2) * shape[1] * shape[2], size=layout.n_amps)
+    collecting_s = conditions.dark_time_s + _READOUT_S / 2
+    n_tracks = rng.poisson(conditions.cosmic_ray_rate_per_px_s * collecting_s * shape[1] * shape[2], size=shape[0])
     level_drift_adu = rng.normal(0.0, 1.0)
-    dark_rate = truth.dark_rate_e_per_s if dark_time_s > 0 else None
-    for amp in range(layout.n_amps):
-        expected_e = truth.response[amp].astype(np.float64) * illumination_e
-        if dark_rate is not None:
-            expected_e += dark_rate[amp] * dark_time_s
-        if fault is not None:
-            expected_e += _light_leak(layout, amp, fault)
-        tracks_e = cosmic_ray_tracks(rng, shape=layout.data_shape, n_tracks=int(n_tracks[amp]))
-        is_cosmic_ray[amp] = tracks_e > 0
-        expected_e += tracks_e
-        charge_e = rng.poisson(expected_e).astype(np.float32) if expected_e.any() else expected_e.astype(np.float32)
-        charge_e = spill_full_wells(charge_e, full_well_e=float(truth.full_well_e[amp]))
-        if truth.is_dead[amp]:
-            charge_e = np.zeros_like(charge_e)
-        volts = _electronics(truth, rng, amp=amp, level_drift_adu=level_drift_adu, fault=fault)
-        gain = np.float32(truth.gain_e_per_adu[amp])
-        volts[layout.data] += charge_e / gain
-        raw[amp] = np.clip(np.rint(volts), 0, truth.adc_max_adu)
-        is_saturated[amp] = (charge_e >= np.float32(truth.full_well_e[amp])) | (
-            raw[amp][layout.data] >= truth.adc_max_adu
+    gain = truth.gain_e_per_adu
+    if effects is not None:
+        gain = gain * effects.gain_factor(conditions.gain_epoch, conditions.warmer_k)
+
+    def collected() -> Iterator[Image]:
+        """Give the charge of each amplifier as it is held, drawn when it is asked for."""
+        for amp in range(layout.n_amps):
+            tracks_e = _tracks(rng, layout, int(n_tracks[amp]), effects)
+            is_cosmic_ray[amp] = tracks_e > 0
+            charge_e = _charge(truth, rng, amp, conditions, effects, tracks_e=tracks_e)
+            charge_e = spill_full_wells(charge_e, full_well_e=float(truth.full_well_e[amp]))
+            if truth.is_dead[amp]:
+                charge_e = np.zeros_like(charge_e)
+            is_saturated[amp] = charge_e >= np.float32(truth.full_well_e[amp])
+            yield charge_e
+
+    arriving = collected() if effects is None else read_out(layout, collected(), effects)
+    for amp, signal_e in enumerate(arriving):
+        volts = _electronics(
+            truth, rng, amp=amp, gain=np.float32(gain[amp]), level_drift_adu=level_drift_adu, fault=conditions.fault
         )
+        if effects is None:
+            volts[layout.data] += signal_e / np.float32(gain[amp])
+        else:
+            volts += distorted(signal_e / np.float32(gain[amp]), amp, truth, effects)
+        raw[amp] = truth.adc_max_adu if truth.is_saturated[amp] else np.clip(np.rint(volts), 0, truth.adc_max_adu)
+        is_saturated[amp] |= raw[amp][layout.data] >= truth.adc_max_adu
     return SimulatedFrame(raw=raw, is_cosmic_ray=is_cosmic_ray, is_saturated=is_saturated)
 
 
+def _tracks(rng: np.random.Generator, layout: DetectorLayout, n_tracks: int, effects: EffectsTruth | None) -> Image:
+    """Draw the cosmic rays of one amplifier [electron]."""
+    n_worms = 0
+    if effects is not None and effects.effects.worm_share:
+        n_worms = int(rng.binomial(n_tracks, effects.effects.worm_share))
+    tracks_e = cosmic_ray_tracks(rng, shape=layout.data_shape, n_tracks=n_tracks - n_worms)
+    if n_worms:
+        tracks_e += cosmic_ray_worms(rng, shape=layout.data_shape, n_worms=n_worms)
+    return tracks_e
+
+
+def _charge(
+    truth: DetectorTruth,
+    rng: np.random.Generator,
+    amp: int,
+    conditions: FrameConditions,
+    effects: EffectsTruth | None,
+    *,
+    tracks_e: Image,
+) -> Image:
+    """Draw the charge of one amplifier before its wells are full, (ny, nx) [electron]."""
+    layout, light, dark_time_s = truth.layout, conditions.light, conditions.dark_time_s
+    if effects is None:
+        expected_e = truth.response[amp].astype(np.float64) * light.illumination_e
+    else:
+        expected_e = expected_light(truth, amp, light, effects)
+    if dark_time_s > 0:
+        expected_e += truth.dark_rate_of_amp(amp) * dark_time_s
+        if effects is not None:
+            expected_e += effects.extra_dark_e_per_s[amp] * dark_time_s
+    if conditions.fault is not None:
+        expected_e += _light_leak(layout, amp, conditions.fault)
+    expected_e += tracks_e
+    if effects is None:
+        counts: NDArray[np.float64] | NDArray[np.int64] = rng.poisson(expected_e) if expected_e.any() else expected_e
+        return counts.astype(np.float32)
+    if conditions.before is not None and effects.effects.persistence:
+        expected_e += released(truth, amp, conditions, conditions.before, effects)
+    return collected_charge(rng, expected_e, light, effects)
+
+
 def _electronics(
-    truth: DetectorTruth, rng: np.random.Generator, *, amp: int, level_drift_adu: float, fault: BadExposure | None
+    truth: DetectorTruth,
+    rng: np.random.Generator,
+    *,
+    amp: int,
+    gain: np.float32,
+    level_drift_adu: float,
+    fault: BadExposure | None,
 ) -> NDArray[np.float32]:
     """Return bias, patterns and read noise of one raw amplifier, (raw_ny, raw_nx) [adu]."""
     layout = truth.layout
-    gain = np.float32(truth.gain_e_per_adu[amp])
     volts = rng.standard_normal(layout.raw_shape, dtype=np.float32)
     volts *= np.float32(truth.read_noise_e[amp]) / gain
     volts += np.float32(truth.bias_level_adu[amp] + level_drift_adu)

@@ -135,15 +135,15 @@ def brighter_fatter_flat(
         raise KernelError(f"expected charge of shape {mean.shape} for a frame of {shape}")
     field = _Field(matrix, shape, is_scene=mean.ndim > 0)
     if n_steps == 1:
-        charge = _draw(rng, mean, shape)
+        charge = draw_electrons(rng, mean, shape)
         return (charge + 0.5 * field.change(charge, mean, light=charge)).astype(np.float32)
     factor = n_steps / (n_steps - 1) if lag_factor is None else lag_factor
-    charge = _draw(rng, mean / n_steps, shape)
+    charge = draw_electrons(rng, mean / n_steps, shape)
     for step in range(1, n_steps):
         change = field.change(charge, mean * (step / n_steps), light=mean / n_steps)
         change *= factor
         change += mean / n_steps
-        charge += _draw(rng, np.maximum(change, 0.0, out=change), shape)
+        charge += draw_electrons(rng, np.maximum(change, 0.0, out=change), shape)
     return charge.astype(np.float32)
 
 
@@ -202,8 +202,23 @@ def _border_flow(potential: NDArray[np.float64], light: NDArray[np.float64]) -> 
     return flow
 
 
-def _draw(rng: np.random.Generator, mean: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Draw every pixel on its own, also from one common mean."""
+def draw_electrons(rng: np.random.Generator, mean: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Draw the electrons of every pixel on its own, also from one common mean.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    mean : ndarray of shape () or (ny, nx), float64
+        Expected charge [electron].
+    shape : tuple of int
+        (ny, nx) of the frame.
+
+    Returns
+    -------
+    ndarray of shape (ny, nx), float64
+        Charge [electron]; from a normal law where every pixel expects much.
+    """
     if float(mean.min()) < _NORMAL_ABOVE_E:
         return rng.poisson(mean, size=shape).astype(np.float64)
     drawn = rng.standard_normal(shape, dtype=np.float32).astype(np.float64)

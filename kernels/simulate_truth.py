@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.arrays import BoolImage, Cube, Vector
+from kernels.arrays import BoolImage, Cube, Image, Vector
 
 AmpIndices: TypeAlias = NDArray[np.int64]
 """Flat indices into an array of shape (n_amp, ny, nx)."""
@@ -74,13 +74,17 @@ class DetectorLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingAmplifier:
-    """A planted fault of the detector: one amplifier that is noisy, or dead."""
+    """A planted fault of the detector: one amplifier that is noisy, dead, saturated or not a number."""
 
     amp: int
     """Index in HDU order."""
     read_noise_e: float = 20.0
     is_dead: bool = False
     """No signal and no noise: only the bias level comes out."""
+    is_saturated: bool = False
+    """Every pixel, overscan too, at the converter's end."""
+    is_nan: bool = False
+    """Not a number in every pixel; only frames of floating point can hold it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,8 @@ class DetectorTruth:
     """Relative response of the pixels (PRNU), of shape (n_amp, ny, nx) [1], mean 1."""
     full_well_e: Vector
     is_dead: NDArray[np.bool_]
+    is_saturated: NDArray[np.bool_]
+    is_nan: NDArray[np.bool_]
 
     @property
     def bias_structure_e(self) -> Cube:
@@ -123,6 +129,15 @@ class DetectorTruth:
         """Dark current with hot pixels, (n_amp, ny, nx) [electron/s]."""
         rate = np.full(self.response.shape, self.dark_current_e_per_s, dtype=np.float32)
         rate.reshape(-1)[self.hot_pixel] += self.hot_rate_e_per_s.astype(np.float32)
+        return rate
+
+    def dark_rate_of_amp(self, amp: int) -> Image:
+        """Return the dark current of one amplifier with its hot pixels, (ny, nx) [electron/s]."""
+        rate = np.full(self.layout.data_shape, self.dark_current_e_per_s, dtype=np.float32)
+        begin, end = np.searchsorted(self.hot_pixel, (amp * rate.size, (amp + 1) * rate.size))
+        rate.reshape(-1)[self.hot_pixel[begin:end] - amp * rate.size] += self.hot_rate_e_per_s[begin:end].astype(
+            np.float32
+        )
         return rate
 
     @property
@@ -236,10 +251,12 @@ def detector_truth(
     shape = (n_amps, *layout.data_shape)
     gain = np.asarray(gain_e_per_adu, dtype=np.float64) * (1 + gain_scatter * rng.standard_normal(n_amps))
     noise = np.asarray(read_noise_e, dtype=np.float64) * (1 + read_noise_scatter * rng.standard_normal(n_amps))
-    is_dead = np.zeros(n_amps, dtype=np.bool_)
+    is_dead, is_saturated, is_nan = np.zeros((3, n_amps), dtype=np.bool_)
     for fault in failing:
         noise[fault.amp] = _DEAD_NOISE_E if fault.is_dead else fault.read_noise_e
         is_dead[fault.amp] = fault.is_dead
+        is_saturated[fault.amp] = fault.is_saturated
+        is_nan[fault.amp] = fault.is_nan
     n_hot = int(rng.binomial(int(np.prod(shape)), hot_fraction))
     # Lognormal about 40 e/s; the wings outside 3..500 e/s are drawn to the limits.
     hot_rate = np.clip(rng.lognormal(np.log(40.0), 1.2, size=n_hot), 3.0, 500.0)
@@ -260,6 +277,8 @@ def detector_truth(
         response=np.float32(1) + np.float32(response_rms) * rng.standard_normal(shape, dtype=np.float32),
         full_well_e=np.asarray(full_well_e, dtype=np.float64),
         is_dead=is_dead,
+        is_saturated=is_saturated,
+        is_nan=is_nan,
     )
 
 
