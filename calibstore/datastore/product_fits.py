@@ -41,14 +41,15 @@ def image_planes(unit: str, mask_planes: Mapping[str, int]) -> tuple[PlaneSpec, 
     Parameters
     ----------
     unit : str
-        ``adu`` or ``electron``.
+        ``adu``, ``electron``, one of them ``/s``, or empty for a ratio.
     mask_planes : mapping of str to int
         Bit number of each mask plane.
     """
+    squared = f"({unit})**2" if "/" in unit else f"{unit}**2"
     return (
-        PlaneSpec(name="IMAGE", dtype="f4", cards={"BUNIT": unit}),
+        PlaneSpec(name="IMAGE", dtype="f4", cards={"BUNIT": unit} if unit else {}),
         PlaneSpec(name="MASK", dtype="i4", cards={f"MP_{name}": bit for name, bit in mask_planes.items()}),
-        PlaneSpec(name="VARIANCE", dtype="f4", cards={"BUNIT": f"{unit}**2"}),
+        PlaneSpec(name="VARIANCE", dtype="f4", cards={"BUNIT": squared} if unit else {}),
         PlaneSpec(name="COUNT", dtype="i2"),
     )
 

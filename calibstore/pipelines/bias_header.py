@@ -1,4 +1,4 @@
-"""Header cards of a combined bias: identity, inputs, times, state of each correction, amplifiers."""
+"""Header cards of a combined image: identity, inputs, times, state of each correction, amplifiers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -20,25 +20,26 @@ _CREATION_KEYS: Final = ("CALIB_CREATION_DATETIME", "CALIB_CREATION_DATE", "CALI
 _MICROSECONDS: Final = 6
 
 
-def bias_cards(
-    quantum: Quantum, detector: Detector, frames: Sequence[DetectorFrame], units: str
+def combined_cards(
+    quantum: Quantum, detector: Detector, raws: Sequence[RawInput], *, obstype: str, scales: Sequence[float]
 ) -> dict[str, CardValue]:
-    """Return the primary header of a combined bias, distribution cards still empty.
+    """Return what the primary header of every combined image says: identity, times and inputs.
 
     Parameters
     ----------
     quantum : Quantum
         Instrument and parameters.
     detector : Detector
-        Identity and amplifiers.
-    frames : sequence of DetectorFrame
+        Identity.
+    raws : sequence of RawInput
         Inputs, in the order they were combined.
-    units : {"electron", "adu"}
-        Unit of the image.
+    obstype : str
+        bias, dark or flat.
+    scales : sequence of float
+        What each input was divided by [1, s or the unit of the frames].
     """
-    raws = [frame.raw for frame in frames]
     cards: dict[str, CardValue] = {
-        "OBSTYPE": "bias",
+        "OBSTYPE": obstype,
         "INSTRUME": quantum.instrument,
         "DETECTOR": detector.id,
         "DET_NAME": detector.full_name,
@@ -46,26 +47,64 @@ def bias_cards(
         "SLOTNAME": detector.name_in_raft,
     }
     cards |= creation_cards(quantum.parameters)
-    cards |= _time_cards(raws)
+    cards |= _time_cards(raws, time_s=0.0 if obstype == "bias" else 1.0)
     cards |= common_state(raws)
-    for number, raw in enumerate(raws):
+    for number, (raw, scale) in enumerate(zip(raws, scales, strict=True)):
         begin = ns_to_iso(raw.begin_tai_ns, _MICROSECONDS)
         cards[f"CPP_INPUT_{number}"] = raw.exposure
         cards[f"CPP_INPUT_DATE_{number}"] = begin
         cards[f"CPP_INPUT_EXPT_{number}"] = raw.exposure_time_s
-        cards[f"CPP_INPUT_SCALE_{number}"] = 1.0
-    cards["LSST ISR UNITS"] = units
+        cards[f"CPP_INPUT_SCALE_{number}"] = float(scale)
+    return cards
+
+
+def uncorrected_state(detector: Detector, frames: Sequence[DetectorFrame], units: str) -> dict[str, CardValue]:
+    """Return the state of the corrections where only overscans and camera gains took part.
+
+    Parameters
+    ----------
+    detector : Detector
+        Amplifiers.
+    frames : sequence of DetectorFrame
+        Inputs, in the order they were combined.
+    units : {"electron", "adu"}
+        Unit of the image.
+    """
+    cards: dict[str, CardValue] = {"LSST ISR UNITS": units}
     cards["LSST ISR BOOTSTRAP"] = units == ADU
     cards["LSST ISR GAIN SOURCE"] = "NONE" if units == ADU else "CAMERA"
     cards |= {f"LSST ISR {step} APPLIED": False for step in STEPS}
     cards["LSST ISR READNOISE UNITS"] = "electron"
     for index, amplifier in enumerate(detector.amplifiers):
         cards |= _amplifier_cards(amplifier, [frame.levels[index] for frame in frames], units)
-    return cards | distribution_cards(detector, {}, {})
+    return cards
+
+
+def merged_state(states: Sequence[Mapping[str, CardValue]]) -> dict[str, CardValue]:
+    """Return one state for frames that were corrected alike.
+
+    Parameters
+    ----------
+    states : sequence of mapping
+        Cards of each frame.
+
+    Returns
+    -------
+    dict
+        Cards equal in all frames as they are, numbers that differ as their median; what else differs is left out.
+    """
+    merged: dict[str, CardValue] = {}
+    for key, value in states[0].items():
+        values = [state.get(key) for state in states]
+        if all(other == value for other in values):
+            merged[key] = value
+        elif all(isinstance(other, int | float) and not isinstance(other, bool) for other in values):
+            merged[key] = float(np.median([float(str(other)) for other in values]))
+    return merged
 
 
 def distribution_cards(
-    detector: Detector, percentiles: Mapping[str, Sequence[float]], n_bad: Mapping[str, int]
+    detector: Detector, obstype: str, percentiles: Mapping[str, Sequence[float]], n_bad: Mapping[str, int]
 ) -> dict[str, CardValue]:
     """Return the percentile and bad-pixel cards of each amplifier.
 
@@ -73,6 +112,8 @@ def distribution_cards(
     ----------
     detector : Detector
         Amplifiers.
+    obstype : str
+        bias, dark or flat.
     percentiles : mapping of str to sequence of float
         At `DISTRIBUTION_PERCENTS`, by amplifier; missing ones are left undefined.
     n_bad : mapping of str to int
@@ -80,7 +121,7 @@ def distribution_cards(
     """
     cards: dict[str, CardValue] = {}
     for amplifier in detector.amplifiers:
-        stem = f"LSST CALIB BIAS {amplifier.name}"
+        stem = f"LSST CALIB {obstype.upper()} {amplifier.name}"
         values = percentiles.get(amplifier.name)
         for number, percent in enumerate(DISTRIBUTION_PERCENTS):
             cards[f"{stem} DISTRIBUTION {percent}-PCT"] = None if values is None else float(values[number])
@@ -106,13 +147,13 @@ def differing_state(raws: Sequence[RawInput]) -> dict[str, list[str]]:
     return {key: found for key, found in values.items() if len(found) > 1}
 
 
-def _time_cards(raws: Sequence[RawInput]) -> dict[str, CardValue]:
+def _time_cards(raws: Sequence[RawInput], *, time_s: float) -> dict[str, CardValue]:
     begin, end = min(raw.begin_tai_ns for raw in raws), max(raw.end_tai_ns for raw in raws)
     instants = {"OBS": begin, "BEG": begin, "END": end, "AVG": (begin + end) // 2}
     cards: dict[str, CardValue] = {"TIMESYS": "TAI"}
     cards |= {f"DATE-{name}": ns_to_iso(instant, _MICROSECONDS) for name, instant in instants.items()}
     cards |= {f"MJD-{name}": mjd_of(instant) for name, instant in instants.items()}
-    return cards | {"EXPTIME": 0.0, "DARKTIME": 0.0}
+    return cards | {"EXPTIME": time_s, "DARKTIME": time_s}
 
 
 def _amplifier_cards(amplifier: Amplifier, levels: Sequence[AmplifierLevels], units: str) -> dict[str, CardValue]:

@@ -1,6 +1,7 @@
 """Binned images and thumbnails of a finished product, for people to look at."""
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from kernels.arrays import Image
 from kernels.binning import bin_mean
 from kernels.errors import NotEnoughDataError
 from kernels.mosaic import display_limits, stretch_to_uint8
+
+BINNINGS: Final = {"Bin8": 8, "Bin64": 64}
+"""Block side of each binned companion of a product [pixel]."""
 
 _IDENTITY = (
     "OBSTYPE", "INSTRUME", "DETECTOR", "DET_NAME", "RAFTNAME", "SLOTNAME", "TIMESYS", "DATE-OBS", "LSST ISR UNITS",

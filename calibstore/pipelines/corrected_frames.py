@@ -91,6 +91,11 @@ class CorrectedFrame:
         """Imaging rows of an amplifier."""
         return self._placements[0].height
 
+    @property
+    def band_width(self) -> int:
+        """Imaging columns of an amplifier."""
+        return self._placements[0].width
+
     def read_band(self, y0: int, y1: int, *, out: Cube | None = None) -> tuple[Cube, Mask]:
         """Read imaging rows of all amplifiers, corrected, in readout order.
 

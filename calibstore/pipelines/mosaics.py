@@ -32,7 +32,7 @@ def mosaic(quantum: Quantum) -> Outcome:
         ``parameters["detectors"]``, the plain forms of the detectors. Outputs by dataset type: ``<x>Mosaic8``,
         ``<x>Mosaic64`` (FITS), ``<x>Thumbnail`` (PNG of the finer one, of the coarser for a large focal plane); only
         those present are written.
-        Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine_bias`.
+        Other parameters: ``pixel_size_mm`` (0.01), ``existing``, ``calib_creation_*`` as for `combine`.
 
     Returns
     -------

@@ -74,7 +74,7 @@ class Quantum:
     label: str
     """Unique inside its job, e.g. ``bias:0``."""
     task: str
-    """Key of the pipeline function: combine_bias, mosaic, verify_bias, process."""
+    """Key of the pipeline function: combine, mosaic, verify_bias, process, ..."""
     instrument: str
     detector: Detector | None = None
     raws: tuple[RawInput, ...] = ()

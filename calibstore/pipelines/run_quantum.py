@@ -15,7 +15,10 @@ from calibstore.pipelines.quantum import Outcome, Quantum
 
 TASKS: Final = MappingProxyType(
     {
-        "combine_bias": "calibstore.pipelines.combine_bias:combine_bias",
+        "combine": "calibstore.pipelines.combine:combine",
+        "combine_bias": "calibstore.pipelines.combine:combine",
+        "flat_levels": "calibstore.pipelines.flat_levels:flat_levels",
+        "flat_scales": "calibstore.pipelines.flat_scales:flat_scales",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",

@@ -20,7 +20,7 @@ import pytest
 from calibstore.datastore.product_fits import create_product, image_planes
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.model.codec import to_plain
-from calibstore.pipelines.combine_bias import combine_bias
+from calibstore.pipelines.combine import combine
 from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.detector_frames import open_frames
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
@@ -143,7 +143,7 @@ def build_quantum(raws: tuple[RawInput, ...], folder: Path) -> Quantum:
     output = OutputFile(dataset_type="bias", dataset_id="id", run="r", path=str(folder / "bias.fits"))
     return Quantum(
         label="bias:0",
-        task="combine_bias",
+        task="combine",
         instrument="LSSTComCam",
         detector=build_detector(),
         raws=raws,
@@ -181,7 +181,7 @@ def test_the_common_work(raws: tuple[RawInput, ...], tmp_path: Path) -> None:
 def test_with_everything(raws: tuple[RawInput, ...], tmp_path: Path) -> None:
     """Both overscans clipped, mask, variance, count, percentiles, header, checksums."""
     quantum = build_quantum(raws, tmp_path)
-    own_s, peer_s = own_and_peer_s(lambda: combine_bias(quantum), raws)
+    own_s, peer_s = own_and_peer_s(lambda: combine(quantum), raws)
     ratio = peer_s / own_s
     print(f"\n20 raws -> bias, everything: own {own_s:.2f} s, ccdproc {peer_s:.1f} s (x8), ratio {ratio:.1f} (goal 5)")
     (tmp_path / "bias.fits").unlink()
@@ -192,9 +192,9 @@ WORKER = """
 import json, resource, sys
 from pathlib import Path
 from calibstore.model.codec import from_plain
-from calibstore.pipelines.combine_bias import combine_bias
+from calibstore.pipelines.combine import combine
 from calibstore.pipelines.quantum import Quantum
-combine_bias(from_plain(Quantum, json.loads(Path(sys.argv[1]).read_text())))
+combine(from_plain(Quantum, json.loads(Path(sys.argv[1]).read_text())))
 status = Path("/proc/self/status")
 if status.exists():  # ru_maxrss of a child starts at the peak of the process that started it
     print(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calibstore.model.lsst_cameras import camera
-from calibstore.pipelines.combine_bias import combine_bias
+from calibstore.pipelines.combine import combine
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
 from calibstore.pipelines.rehearsal_plan import BAD_BIAS_SEQ_NUM, BUILD_NIGHT
 from calibstore.pipelines.simulate_raws import rehearsal_plan, simulate_raws
@@ -25,11 +25,11 @@ def raws(tmp_path_factory: pytest.TempPathFactory) -> list[RawInput]:
 def _apart(raws: list[RawInput], folder: Path) -> list[int]:
     output = OutputFile(dataset_type="bias", dataset_id="0" * 36, run="r", path=str(folder / "bias.fits"))
     quantum = Quantum(
-        label="bias:0", task="combine_bias", instrument="LATISS",
+        label="bias:0", task="combine", instrument="LATISS",
         detector=camera("LATISS", mini=True).detector(0), raws=tuple(raws), outputs=(output,),
         parameters={"product": "bias"},
     )  # fmt: skip
-    found = combine_bias(quantum).details["frames_apart"]
+    found = combine(quantum).details["frames_apart"]
     assert isinstance(found, list)
     return [one["exposure"] for one in found]
 

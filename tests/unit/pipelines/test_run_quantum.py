@@ -5,10 +5,10 @@ import importlib
 import pytest
 
 from calibstore.errors import StoreError
-from calibstore.pipelines import combine_bias, run_quantum
+from calibstore.pipelines import combine, run_quantum
 from calibstore.pipelines.quantum import Outcome, Quantum
 
-QUANTUM = Quantum(label="bias:0", task="combine_bias", instrument="LATISS")
+QUANTUM = Quantum(label="bias:0", task="combine", instrument="LATISS")
 
 
 def test_every_task_has_its_function() -> None:
@@ -29,7 +29,7 @@ def test_a_fault_becomes_one_line(monkeypatch: pytest.MonkeyPatch, fault: Except
     def fail(_quantum: Quantum) -> Outcome:
         raise fault
 
-    monkeypatch.setattr(combine_bias, "combine_bias", fail)
+    monkeypatch.setattr(combine, "combine", fail)
     outcome = run_quantum.run_quantum(QUANTUM)
     assert not outcome.is_done
     assert told in outcome.error
@@ -37,7 +37,7 @@ def test_a_fault_becomes_one_line(monkeypatch: pytest.MonkeyPatch, fault: Except
 
 
 def test_time_and_memory_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(combine_bias, "combine_bias", lambda quantum: Outcome(label=quantum.label, is_done=True))
+    monkeypatch.setattr(combine, "combine", lambda quantum: Outcome(label=quantum.label, is_done=True))
     outcome = run_quantum.run_quantum(QUANTUM)
     assert outcome.is_done
     assert outcome.wall_s > 0

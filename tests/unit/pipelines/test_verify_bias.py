@@ -18,7 +18,7 @@ from calibstore.model.lsst_cameras import camera
 from calibstore.model.profiles import load_profile
 from calibstore.model.times import day_obs_timespan
 from calibstore.model.verdicts import Expected, Judgement, Measured, Overall
-from calibstore.pipelines.combine_bias import combine_bias
+from calibstore.pipelines.combine import combine
 from calibstore.pipelines.quantum import CalibInput, Outcome, OutputFile, Quantum, RawInput
 from calibstore.pipelines.simulate_raws import SimulatedExposure, SimulationPlan, simulate_raws
 from calibstore.pipelines.verify_bias import noise_model, verify_bias
@@ -76,10 +76,10 @@ def raws(latiss: Camera, tmp_path_factory: pytest.TempPathFactory) -> tuple[RawI
 
 def build(latiss: Camera, raws: tuple[RawInput, ...], directory: Path, product: str = "bias") -> CalibInput:
     path = directory / f"{product}.fits"
-    combine_bias(
+    combine(
         Quantum(
             label="bias:0",
-            task="combine_bias",
+            task="combine",
             instrument="LATISS",
             detector=latiss.detectors[0],
             raws=tuple(raw for raw in raws if raw.in_build),

@@ -12,7 +12,7 @@ from calibstore.datastore.atomic_files import is_temporary
 from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import ExecutionError, StoreError, UserInputError
 from calibstore.model.camera import Amplifier, Box, Detector
-from calibstore.pipelines.combine_bias import combine_bias
+from calibstore.pipelines.combine import combine
 from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.detector_frames import open_frames, read_assembled
 from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
@@ -109,7 +109,7 @@ def build_quantum(raws, folder: Path, product: str = "bias", kinds=("",), **para
     )
     return Quantum(
         label=f"{product}:3",
-        task="combine_bias",
+        task="combine",
         instrument="LSSTComCam",
         detector=build_detector(),
         raws=tuple(raws),
@@ -119,7 +119,7 @@ def build_quantum(raws, folder: Path, product: str = "bias", kinds=("",), **para
 
 
 def test_bias_in_electrons_equals_the_combination_of_the_true_pixels(raws, tmp_path: Path) -> None:
-    outcome = combine_bias(build_quantum(raws, tmp_path))
+    outcome = combine(build_quantum(raws, tmp_path))
     cube = np.stack([assemble(true_data(number)) for number in range(8)]).astype(np.float32)
     wanted = clipped_mean(cube, minimum_sigma=0.5)
     gains = assemble(np.ones((4, HEIGHT, WIDTH)), GAINS)
@@ -137,8 +137,8 @@ def test_bias_in_electrons_equals_the_combination_of_the_true_pixels(raws, tmp_p
 
 
 def test_bootstrap_stays_in_adu(raws, tmp_path: Path) -> None:
-    combine_bias(build_quantum(raws, tmp_path))
-    combine_bias(build_quantum(raws, tmp_path, "biasBootstrap"))
+    combine(build_quantum(raws, tmp_path))
+    combine(build_quantum(raws, tmp_path, "biasBootstrap"))
     gains = assemble(np.ones((4, HEIGHT, WIDTH)), GAINS)
     adu, electrons = (read_plane(tmp_path / f"{name}.fits") for name in ("biasBootstrap", "bias"))
     np.testing.assert_allclose(adu * gains, electrons, atol=2e-5)
@@ -150,7 +150,7 @@ def test_bootstrap_stays_in_adu(raws, tmp_path: Path) -> None:
 
 def test_header_says_what_was_done_to_what(raws, tmp_path: Path) -> None:
     made = {"calib_creation_datetime": "2024-04-02T00:00:00", "calib_creation_date": "2024-04-02"}
-    combine_bias(build_quantum(raws[::-1], tmp_path, **made))
+    combine(build_quantum(raws[::-1], tmp_path, **made))
     header = read_header(tmp_path / "bias.fits")
     assert [header[f"CPP_INPUT_{i}"] for i in range(8)] == [raw.exposure for raw in raws]
     assert "CPP_INPUT_8" not in header
@@ -176,17 +176,17 @@ def test_header_says_what_was_done_to_what(raws, tmp_path: Path) -> None:
 
 def test_neither_order_nor_compression_nor_creation_time_changes_the_content(raws, tmp_path: Path) -> None:
     squeezed = [write_raw(tmp_path / f"{i}.fits.fz", i, compressed=True) for i in range(8)]
-    first = combine_bias(build_quantum(raws, tmp_path / "a", calib_creation_date="2024-04-02")).files[0]
-    second = combine_bias(build_quantum(raws[::-1], tmp_path / "b", calib_creation_date="2025-01-01")).files[0]
-    third = combine_bias(build_quantum(squeezed, tmp_path / "c")).files[0]
+    first = combine(build_quantum(raws, tmp_path / "a", calib_creation_date="2024-04-02")).files[0]
+    second = combine(build_quantum(raws[::-1], tmp_path / "b", calib_creation_date="2025-01-01")).files[0]
+    third = combine(build_quantum(squeezed, tmp_path / "c")).files[0]
     assert first.content_sha256 == second.content_sha256 == third.content_sha256
     assert first.sha256 != second.sha256
 
 
 @pytest.mark.parametrize("band_rows", [1, 16, 500])
 def test_bands_do_not_show(raws, tmp_path: Path, band_rows: int) -> None:
-    combine_bias(build_quantum(raws, tmp_path / "a"))
-    combine_bias(build_quantum(raws, tmp_path / "b", band_rows=band_rows))
+    combine(build_quantum(raws, tmp_path / "a"))
+    combine(build_quantum(raws, tmp_path / "b", band_rows=band_rows))
     for plane in ("IMAGE", "VARIANCE", "COUNT"):
         found, wanted = (read_plane(tmp_path / name / "bias.fits", plane) for name in "ba")
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
@@ -200,7 +200,7 @@ def test_pixels_without_any_valid_input_are_filled_flagged_and_counted(tmp_path:
         if number == 4:
             data[0, 0, 0] = np.nan
         frames.append(write_raw(tmp_path / f"{number}.fits", number, data=data, dtype=np.float32))
-    outcome = combine_bias(build_quantum(frames, tmp_path))
+    outcome = combine(build_quantum(frames, tmp_path))
     image, mask, variance, count = (
         read_plane(tmp_path / "bias.fits", name) for name in ("IMAGE", "MASK", "VARIANCE", "COUNT")
     )
@@ -222,14 +222,14 @@ def test_nothing_valid_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     empty = np.full((4, HEIGHT, WIDTH), np.nan)
     frames = [write_raw(tmp_path / f"{i}.fits", i, data=empty, dtype=np.float32) for i in range(5)]
     with pytest.raises(ExecutionError, match="no pixel of detector R22_S10") as caught:
-        combine_bias(build_quantum(frames, tmp_path / "out"))
+        combine(build_quantum(frames, tmp_path / "out"))
     assert caught.value.code == "E-NODATA"
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_camera_without_overscan_keeps_its_level(raws, tmp_path: Path) -> None:
     quantum = replace(build_quantum(raws, tmp_path), detector=build_detector(has_overscan=False))
-    combine_bias(quantum)
+    combine(quantum)
     image = read_plane(tmp_path / "bias.fits")
     for index, (y, x) in enumerate([(0, 0), (0, 40), (48, 0), (48, 40)]):
         wanted = (LEVELS[index] + 3.5 + 1.0 + 1.5) * GAINS[index]
@@ -238,14 +238,14 @@ def test_a_camera_without_overscan_keeps_its_level(raws, tmp_path: Path) -> None
 
 
 def test_four_frames_take_their_variance_from_the_read_noise(raws, tmp_path: Path) -> None:
-    combine_bias(build_quantum(raws[:4], tmp_path))
+    combine(build_quantum(raws[:4], tmp_path))
     variance, count = (read_plane(tmp_path / "bias.fits", name) for name in ("VARIANCE", "COUNT"))
     np.testing.assert_allclose(variance, 25.0 / count, rtol=1e-5)
 
 
 def test_derived_images_and_a_second_run_that_keeps_them(raws, tmp_path: Path) -> None:
     kinds = ("", "Bin8", "Thumbnail")
-    first = combine_bias(build_quantum(raws, tmp_path, kinds=kinds))
+    first = combine(build_quantum(raws, tmp_path, kinds=kinds))
     image = read_plane(tmp_path / "bias.fits").astype(np.float64)
     binned = read_plane(tmp_path / "biasBin8.fits")
     np.testing.assert_allclose(binned, image.reshape(12, 8, 10, 8).mean(axis=(1, 3)), atol=1e-5)
@@ -254,7 +254,7 @@ def test_derived_images_and_a_second_run_that_keeps_them(raws, tmp_path: Path) -
     existing = {file.dataset_type: file.sha256 for file in first.files}
     stamps = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     (tmp_path / "biasBin8.fits").write_bytes(b"damaged")
-    second = combine_bias(build_quantum(raws, tmp_path, kinds=kinds, existing=existing))
+    second = combine(build_quantum(raws, tmp_path, kinds=kinds, existing=existing))
     assert second.files == first.files
     assert second.details["kept"] == ["bias", "biasThumbnail"]
     for name in ("bias.fits", "biasThumbnail.png"):
@@ -278,7 +278,7 @@ def test_unsound_inputs_are_named(raws, tmp_path: Path) -> None:
     ]
     for raw, code, parameters in cases:
         with pytest.raises(StoreError) as caught:
-            combine_bias(run(raw, **parameters))
+            combine(run(raw, **parameters))
         assert caught.value.code == code
         assert Path(raw.path).name in caught.value.message
         assert caught.value.hint
@@ -290,7 +290,7 @@ def test_a_frame_of_another_geometry_is_named(raws, tmp_path: Path) -> None:
     wider = tuple(replace(amplifier, raw_width=80) for amplifier in detector.amplifiers)
     quantum = replace(build_quantum(raws, tmp_path), detector=replace(detector, amplifiers=wider))
     with pytest.raises(StoreError, match=r"0\.fits: amplifier C0 is 63 x 64 pixels, the camera says 80 x 64") as caught:
-        combine_bias(quantum)
+        combine(quantum)
     assert caught.value.code == "E-GEOMETRY"
 
 
@@ -300,24 +300,24 @@ def test_an_overscan_that_cannot_be_measured_is_named(raws, tmp_path: Path, monk
 
     monkeypatch.setattr("calibstore.pipelines.detector_frames.overscan_levels", measured)
     with pytest.raises(ExecutionError, match="amplifier C0") as caught:
-        combine_bias(build_quantum(raws, tmp_path))
+        combine(build_quantum(raws, tmp_path))
     assert caught.value.code == "E-OVERSCAN"
 
 
 def test_a_clip_that_cannot_reject_is_refused_with_the_way_out(raws, tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match="never reject") as caught:
-        combine_bias(build_quantum(raws[:3], tmp_path))
+        combine(build_quantum(raws[:3], tmp_path))
     assert caught.value.code == "E-CLIP"
     assert "at least 4 exposures" in caught.value.hint
-    assert combine_bias(build_quantum(raws[:3], tmp_path, n_sigma=None)).is_done
+    assert combine(build_quantum(raws[:3], tmp_path, n_sigma=None)).is_done
     with pytest.raises(UserInputError, match="no raw frames"):
-        combine_bias(build_quantum([], tmp_path))
-    with pytest.raises(UserInputError, match="product 'dark'") as caught:
-        combine_bias(build_quantum(raws, tmp_path, product="dark"))
+        combine(build_quantum([], tmp_path))
+    with pytest.raises(UserInputError, match="product .fringe.") as caught:
+        combine(build_quantum(raws, tmp_path, product="fringe"))
     assert caught.value.code == "E-PRODUCT"
     odd = build_quantum(raws, tmp_path)
     with pytest.raises(UserInputError) as caught:
-        combine_bias(replace(odd, outputs=tuple(replace(one, dataset_type="flat") for one in odd.outputs)))
+        combine(replace(odd, outputs=tuple(replace(one, dataset_type="flat") for one in odd.outputs)))
     assert caught.value.code == "E-OUTPUTS"
 
 
@@ -348,4 +348,4 @@ def test_one_pixel_without_value_does_not_make_a_frame_stand_apart(tmp_path: Pat
     data = true_data(7)
     data[1, 3, 4] = np.nan
     quantum = build_quantum([*real, write_raw(tmp_path / "7.fits", 7, data=data, dtype=np.float32)], tmp_path)
-    assert combine_bias(quantum).details["frames_apart"] == []
+    assert combine(quantum).details["frames_apart"] == []
