@@ -273,7 +273,7 @@ def simulated_frame(
         if effects is None:
             volts[layout.data] += signal_e / np.float32(gain[amp])
         else:
-            volts += distorted(signal_e / np.float32(gain[amp]), amp, truth, effects)
+            volts += distorted(signal_e / np.float32(gain[amp]), amp, effects)
         raw[amp] = truth.adc_max_adu if truth.is_saturated[amp] else np.clip(np.rint(volts), 0, truth.adc_max_adu)
         is_saturated[amp] |= raw[amp][layout.data] >= truth.adc_max_adu
     return SimulatedFrame(raw=raw, is_cosmic_ray=is_cosmic_ray, is_saturated=is_saturated)

@@ -16,7 +16,7 @@ from kernels.errors import KernelError
 _SCENE_MARGIN_PX: Final = 16
 """Margin for the potential of a scene, which falls slowly (a quadrupole) outside the matrix [pixel]."""
 _NORMAL_ABOVE_E: Final = 400.0
-"""Steps whose smallest pixel expects more than this are drawn from a normal law of the same mean and variance: a
+"""Pixels that expect more than this in a step are drawn from a normal law of the same mean and variance: a
 Poisson law has a skewness below 0.05 there and costs ten times as much [electron]."""
 
 
@@ -217,13 +217,18 @@ def draw_electrons(rng: np.random.Generator, mean: NDArray[np.float64], shape: t
     Returns
     -------
     ndarray of shape (ny, nx), float64
-        Charge [electron]; from a normal law where every pixel expects much.
+        Charge [electron]; from a normal law where much is expected.
     """
-    if float(mean.min()) < _NORMAL_ABOVE_E:
+    if mean.ndim == 0 and float(mean) < _NORMAL_ABOVE_E:
         return rng.poisson(mean, size=shape).astype(np.float64)
+    is_faint = mean < _NORMAL_ABOVE_E
+    if is_faint.all():
+        return rng.poisson(mean).astype(np.float64)
     drawn = rng.standard_normal(shape, dtype=np.float32).astype(np.float64)
     drawn *= np.sqrt(mean)
     drawn += mean
+    if is_faint.any():
+        drawn[is_faint] = rng.poisson(mean[is_faint])
     return drawn
 
 

@@ -1,6 +1,6 @@
 """What the effects are on one simulated detector, drawn once from a seed of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,9 @@ BLINKING_BAD_PX: Final = 3
 BLINKING_PERIOD_PX: Final = 5
 _NONLINEARITY_STEP_ADU: Final = 8.0
 _NONLINEARITY_START_ADU: Final = -1_024.0
+_NONLINEARITY_END: Final = 1.3
+"""Greatest signal of the tables, in full wells."""
+_NONLINEARITY_ERROR_ADU: Final = 0.001
 _TURNOFF_BEGINS: Final = 0.8
 DEFECT_KINDS: Final = ("", "hot pixel", "cold pixel", "hot column", "cold column", "blinking column", "midline")
 """What the numbers of `EffectsTruth.defect_kind` mean."""
@@ -59,6 +62,8 @@ class EffectsTruth:
     """Further S(x)/x at the full well [1]."""
     gain_epochs: NDArray[np.float64]
     """Gains relative to the first epoch, (epoch, n_amp) [1]."""
+    distortion_tables: tuple[LinearityTable | None, ...] = ()
+    """What takes the linear signals of each amplifier to the measured ones, when subtracted."""
 
     def nonlinearity_adu(self, amp: int, measured_adu: NDArray[np.floating]) -> Vector:
         """Return S(x), the signal too much at a measured signal x: what a perfect linearizer subtracts.
@@ -83,27 +88,6 @@ class EffectsTruth:
         shape = shape + self.turnoff_part[amp] * np.where(past > 1, 2 * past - 1, past**2)
         signal: Vector = x * shape
         return signal
-
-    def distortion_table(self, amp: int, *, end_adu: float) -> LinearityTable | None:
-        """Return what takes a linear signal to the measured one, when subtracted; None where there is nothing.
-
-        Parameters
-        ----------
-        amp : int
-            Index of the amplifier.
-        end_adu : float
-            Greatest linear signal [adu].
-        """
-        if not (self.low_bump[amp] or self.quadratic_per_adu[amp] or self.turnoff_part[amp]):
-            return None
-        end = min(end_adu, 1.3 * self.turnoff_adu[amp])
-        grid = np.arange(_NONLINEARITY_START_ADU, 1.2 * end + 2 * _NONLINEARITY_STEP_ADU, _NONLINEARITY_STEP_ADU)
-        linear = grid - self.nonlinearity_adu(amp, grid)
-        wanted = np.arange(_NONLINEARITY_START_ADU, end, _NONLINEARITY_STEP_ADU)
-        measured = np.interp(wanted, linear, grid)
-        return LinearityTable(
-            start=float(wanted[0]), step=_NONLINEARITY_STEP_ADU, values=wanted - measured, error=0.001
-        )
 
     def band_response(self, response: Cube, band: str) -> Cube:
         """Return the relative response of the pixels to even light of a band, (n_amp, ny, nx) [1].
@@ -171,7 +155,7 @@ def effects_truth(
     extra_dark = _extra_dark(rng, kind, effects)
     crosstalk, quadratic = _crosstalk(rng, n_amps, effects)
     spread = 1 + 0.2 * rng.uniform(-1, 1, size=(2, n_amps))
-    return EffectsTruth(
+    truth = EffectsTruth(
         effects=effects,
         pattern=pattern,
         fringe=fringe,
@@ -186,6 +170,23 @@ def effects_truth(
         turnoff_adu=full_well_e / gain_e_per_adu,
         turnoff_part=np.full(n_amps, effects.nonlinearity_turnoff),
         gain_epochs=_gain_epochs(rng, n_amps, effects),
+    )
+    return replace(truth, distortion_tables=tuple(_distortion_table(truth, amp) for amp in range(n_amps)))
+
+
+def _distortion_table(truth: EffectsTruth, amp: int) -> LinearityTable | None:
+    """Invert x - S(x) on a fine grid; None where there is nothing to distort."""
+    if not (truth.low_bump[amp] or truth.quadratic_per_adu[amp] or truth.turnoff_part[amp]):
+        return None
+    end = _NONLINEARITY_END * float(truth.turnoff_adu[amp])
+    measured = np.arange(_NONLINEARITY_START_ADU, end, _NONLINEARITY_STEP_ADU)
+    linear = measured - truth.nonlinearity_adu(amp, measured)
+    wanted = np.arange(_NONLINEARITY_START_ADU, linear[-1], _NONLINEARITY_STEP_ADU)
+    return LinearityTable(
+        start=float(wanted[0]),
+        step=_NONLINEARITY_STEP_ADU,
+        values=wanted - np.interp(wanted, linear, measured),
+        error=_NONLINEARITY_ERROR_ADU,
     )
 
 

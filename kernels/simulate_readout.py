@@ -115,7 +115,7 @@ def read_out(layout: DetectorLayout, charges: Iterator[Image], effects: EffectsT
     yield from add_crosstalk(together, effects.crosstalk, effects.crosstalk_quadratic, out=together)
 
 
-def distorted(signal_adu: Image, amp: int, truth: DetectorTruth, effects: EffectsTruth) -> Image:
+def distorted(signal_adu: Image, amp: int, effects: EffectsTruth) -> Image:
     """Return a linear signal as the amplifier's nonlinear electronics give it [adu].
 
     Parameters
@@ -124,12 +124,10 @@ def distorted(signal_adu: Image, amp: int, truth: DetectorTruth, effects: Effect
         Signal above bias; changed in place [adu].
     amp : int
         Index of the amplifier.
-    truth : DetectorTruth
-        With the converter's end.
     effects : EffectsTruth
         With S(x).
     """
-    table = effects.distortion_table(amp, end_adu=float(truth.adc_max_adu))
+    table = effects.distortion_tables[amp] if effects.distortion_tables else None
     return signal_adu if table is None else apply_linearity(signal_adu, table, out=signal_adu)
 
 
