@@ -19,6 +19,7 @@ TASKS: Final = MappingProxyType(
         "combine_bias": "calibstore.pipelines.combine:combine",
         "flat_levels": "calibstore.pipelines.flat_levels:flat_levels",
         "flat_scales": "calibstore.pipelines.flat_scales:flat_scales",
+        "measure_defects": "calibstore.pipelines.measure_defects:measure_defects",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",
