@@ -1,53 +1,50 @@
 """Raw exposures of one detector corrected in the published order, in bands of raw rows of all amplifiers.
 
-The order is that of generation.md 2.1: serial overscan, saturation, gain, crosstalk, parallel overscan, linearity,
-charge transfer, bias, dark, defects, missing values, brighter-fatter, flat. Levels of the overscans are found first,
-from those pixels alone; afterwards any band can be read in any order, so that memory is a few rows of each frame.
+The order is that of generation.md 2.1: serial overscan, saturation, gain, crosstalk, overscan checks, parallel
+overscan, linearity, charge transfer, bias, dark, defects, missing values, brighter-fatter, variance, flat,
+interpolation. Levels of the overscans are found first, from those pixels alone (the parallel ones after the crosstalk
+has been taken off them); afterwards any band can be read in any order, so that memory is a few rows of each frame.
 
-One shortcut is taken, and it is exact: until the linearity the image is kept in adu, with crosstalk coefficients
-turned from electron/electron into adu/adu (``c g_source / g_target``), and the gain is multiplied in after the
-parallel overscan. Every step between is linear in the pixel with the gain a constant of the amplifier, so that the
-result is that of the published order; without crosstalk it is also bit for bit what the overscan alone gives.
+One shortcut is taken, and it is exact: the image is kept in adu until after the linearity, with crosstalk coefficients
+turned from electron/electron into adu/adu (``c g_source / g_target``) and the linearity in adu, and the gain is
+multiplied in then. Every step between is the published one with its unit changed by a constant of the amplifier.
+Without crosstalk and linearity the result is also bit for bit what the overscan and gain alone give.
+
+Where the published code starts the variance plane at one and adds to it, nothing is there before here. The limits of
+the parallel overscan are in adu, as they are defined, also where gains are applied.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from calibstore.datastore.fits_cards import CardValue
-from calibstore.errors import UserInputError
-from calibstore.model.camera import Amplifier, Detector
-from calibstore.pipelines.corrected_cards import isr_cards
-from calibstore.pipelines.detector_frames import ELECTRON, AmplifierLevels, DetectorFrame, placements_of
+from calibstore.datastore.scratch_cube import ScratchCube
+from calibstore.model.camera import Detector
+from calibstore.pipelines.corrected_cards import isr_cards, measured_cards
+from calibstore.pipelines.detector_frames import ELECTRON, DetectorFrame, placements_of
+from calibstore.pipelines.isr_amplifiers import (
+    AmplifierState,
+    amplifier_states,
+    known_amplifiers,
+    require_powered,
+    require_usable,
+)
+from calibstore.pipelines.isr_bands import BandSteps, Rows, require_one_size
 from calibstore.pipelines.isr_calibs import IsrCalibs, open_calibs
-from calibstore.pipelines.isr_flags import GainSource, IsrFlags
+from calibstore.pipelines.isr_flags import GAIN_STEP, GainSource, IsrFlags
 from calibstore.pipelines.quantum import CalibInput, RawInput
 from kernels.arrays import Cube, Image, Mask, plane_bit
 from kernels.assembly import oriented
+from kernels.isr_repair import repair_rows
 
-READ_ROWS = 20
+__all__ = ["AmplifierState", "CorrectedFrame", "open_corrected", "without_steps"]
+
+READ_ROWS: Final = 16
 """Rows of all amplifiers worked on at once: their memory stays in the cache of the processor."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmplifierState:
-    """What is known of one amplifier in one exposure."""
-
-    index: int
-    name: str
-    gain_e_per_adu: float
-    """Gain of signature removal [electron/adu]; 1 is never written here for adu."""
-    read_noise_e: float
-    saturation_adu: float
-    suspect_adu: float
-    is_bad: bool
-    reason: str
-    """Why it is bad; empty when it is not."""
-    levels: AmplifierLevels
-    noise_e: float
-    """Of the serial overscan after its correction [electron]; NaN without one."""
 
 
 class CorrectedFrame:
@@ -65,21 +62,46 @@ class CorrectedFrame:
         flags: IsrFlags,
         instrument: str,
         verify_checksum: bool = False,
+        is_strict: bool = False,
     ) -> None:
         self.raw = raw
         self.flags = flags
+        self.calibs = calibs
         self._detector = detector
-        self._calibs = calibs
         self._placements = placements_of(detector)
+        if flags.check_unprocessable:
+            require_powered(raw, flags)
+        self._known = known_amplifiers(detector, calibs, flags)
+        self._steps = BandSteps(detector, calibs, self._known, flags)
+        self._spool: tuple[ScratchCube, ScratchCube] | None = None
+        self._measured: dict[str, CardValue] = {}
         self._frame = DetectorFrame(
-            detector, raw, instrument=instrument, verify_checksum=verify_checksum, is_lenient=True
+            detector,
+            raw,
+            instrument=instrument,
+            verify_checksum=verify_checksum,
+            before_parallel=None if self._known.crosstalk is None else self._steps.uncross_regions,
+            is_lenient=not is_strict,
+            is_dithered=flags.dither,
         )
-        self.gain_source = GainSource.CAMERA
-        self.amplifiers = tuple(self._state(index, amplifier) for index, amplifier in enumerate(detector.amplifiers))
+        try:
+            self.amplifiers = amplifier_states(detector, self._frame, self._known, calibs, flags)
+            self._steps.attach(self._frame, self.amplifiers)
+            require_usable(detector, raw, self.amplifiers, flags)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._frame.close()
+        for scratch in self._spool or ():
+            scratch.close()
+
+    @property
+    def gain_source(self) -> GainSource:
+        """Where the gains came from in fact."""
+        return self._known.gain_source
 
     @property
     def is_quantised(self) -> bool:
@@ -95,6 +117,11 @@ class CorrectedFrame:
     def band_width(self) -> int:
         """Imaging columns of an amplifier."""
         return self._placements[0].width
+
+    @property
+    def bad_amplifiers(self) -> dict[str, str]:
+        """Amplifiers that are not to be used, and why."""
+        return {state.name: state.reason for state in self.amplifiers if state.is_bad}
 
     def read_band(self, y0: int, y1: int, *, out: Cube | None = None) -> tuple[Cube, Mask]:
         """Read imaging rows of all amplifiers, corrected, in readout order.
@@ -120,13 +147,32 @@ class CorrectedFrame:
         UserInputError
             If the amplifiers are not of one size.
         """
-        if len({(place.width, place.height) for place in self._placements}) != 1:
-            raise UserInputError(
-                f"detector {self._detector.full_name}: amplifiers of different sizes have no common rows",
-                hint="read amplifier by amplifier",
-                code="E-GEOMETRY",
-            )
-        return self._correct(range(len(self._placements)), y0, y1, out)
+        require_one_size(self._detector)
+        return self._corrected(Rows(range(len(self._placements)), y0, y1), out)
+
+    def read_band_variance(
+        self,
+        y0: int,
+        y1: int,
+        *,
+        out: Cube | None = None,
+        variance: Cube | None = None,
+        mask: Mask | None = None,
+    ) -> tuple[Cube, Mask, Cube]:
+        """Read imaging rows of all amplifiers with their variance, as `read_band` otherwise.
+
+        Parameters
+        ----------
+        y0, y1 : int
+            Half-open range of imaging rows.
+        out, variance, mask : ndarray of shape (n_amp, y1 - y0, width), optional
+            Written and returned.
+        """
+        require_one_size(self._detector)
+        shape = (len(self._placements), y1 - y0, self.band_width)
+        wanted = np.empty(shape, np.float32) if variance is None else variance
+        image, bits = self._corrected(Rows(range(len(self._placements)), y0, y1), out, wanted, mask)
+        return image, bits, wanted
 
     def read_amplifier(self, index: int) -> tuple[Image, Mask]:
         """Read all imaging pixels of one amplifier, corrected, in readout order.
@@ -144,12 +190,15 @@ class CorrectedFrame:
             Bits of `kernels.arrays.MASK_PLANES`.
         """
         place = self._placements[index]
-        image = np.empty((1, place.height, place.width), np.float32)
+        image = np.empty((place.height, place.width), np.float32)
         mask = np.empty(image.shape, np.int32)
+        indices = range(len(self._placements)) if self._known.crosstalk is not None else [index]
+        number = indices.index(index)
         for y0 in range(0, place.height, READ_ROWS):
             y1 = min(y0 + READ_ROWS, place.height)
-            image[:, y0:y1], mask[:, y0:y1] = self._correct([index], y0, y1, None)
-        return image[0], mask[0]
+            cube, bits = self._corrected(Rows(indices, y0, y1), None)
+            image[y0:y1], mask[y0:y1] = cube[number], bits[number]
+        return image, mask
 
     def read_assembled(self) -> tuple[Image, Mask, Image]:
         """Read the whole exposure, corrected, as the detector shows it.
@@ -164,64 +213,107 @@ class CorrectedFrame:
             In the square of `flags.units`.
         """
         shape = (self._detector.height, self._detector.width)
-        image = np.full(shape, np.nan, np.float32)
-        mask = np.full(shape, plane_bit("NO_DATA"), np.int32)
         variance = np.full(shape, np.nan, np.float32)
-        for index, place in enumerate(self._placements):
-            pixels, bits = self.read_amplifier(index)
-            state = self.amplifiers[index]
-            rows = slice(place.detector_y0, place.detector_y0 + place.height)
-            for plane, values in ((image, pixels), (mask, bits), (variance, self._variance(pixels, state))):
-                plane[rows, place.detector_columns] = oriented(
-                    values, is_flipped_x=place.is_flipped_x, is_flipped_y=place.is_flipped_y
-                )
+        image, mask = self._assemble(variance)
+        if self.flags.interpolate:
+            repair_rows(image, mask)
+        self._measured = measured_cards(self._detector, self.flags, image, mask)
         return image, mask, variance
 
+    def read_image(self) -> Image:
+        """Read the whole exposure as `read_assembled` does, without variance, interpolation and statistics."""
+        return self._assemble(None)[0]
+
     def cards(self) -> dict[str, CardValue]:
-        """Return the provenance and state cards of generation.md 2.3."""
-        return isr_cards(self.raw, self.flags, self.gain_source, self.amplifiers, self._calibs.used)
+        """Return the provenance and state cards of generation.md 2.3; statistics after `read_assembled` only."""
+        cards = isr_cards(self.raw, self.flags, self.gain_source, self.amplifiers, self.calibs)
+        return cards | self._measured
 
-    def _state(self, index: int, amplifier: Amplifier) -> AmplifierState:
-        levels = self._frame.levels[index]
-        gain, reason = amplifier.gain_e_per_adu, self._frame.faults.get(amplifier.name, "")
-        noise = float("nan") if levels.serial is None else levels.serial.residual_stdev * gain
-        return AmplifierState(
-            index=index,
-            name=amplifier.name,
-            gain_e_per_adu=gain,
-            read_noise_e=amplifier.read_noise_e or noise,
-            saturation_adu=amplifier.saturation_adu,
-            suspect_adu=amplifier.saturation_adu,
-            is_bad=bool(reason),
-            reason=reason,
-            levels=levels,
-            noise_e=noise,
-        )
-
-    def _correct(self, indices: Sequence[int], y0: int, y1: int, out: Cube | None) -> tuple[Cube, Mask]:
-        places = [self._placements[index] for index in indices]
-        image = np.empty((len(places), y1 - y0, places[0].width), np.float32) if out is None else out
-        mask = np.zeros(image.shape, np.int32)
-        for index, place, pixels in zip(indices, places, image, strict=True):
-            self._frame.read_data(index, place.data_y0 + y0, place.data_y0 + y1, out=pixels)
-        if self.flags.units == ELECTRON:
-            image *= np.array([self.amplifiers[i].gain_e_per_adu for i in indices], np.float32)[:, None, None]
-        if (bias := self._calibs.planes.get("bias")) is not None:
-            image -= bias.read_band(indices, y0, y1)
-        if (dark := self._calibs.planes.get("dark")) is not None:
-            image -= dark.read_band(indices, y0, y1) * np.float32(self.raw.dark_time_s)
-        if (flat := self._calibs.planes.get("flat")) is not None:
-            image /= flat.read_band(indices, y0, y1)
-        mask[~np.isfinite(image)] |= plane_bit("UNMASKEDNAN")
-        mask[[self.amplifiers[i].is_bad for i in indices]] |= plane_bit("BAD")
+    def _assemble(self, variance: Image | None) -> tuple[Image, Mask]:
+        shape = (self._detector.height, self._detector.width)
+        image = np.full(shape, np.nan, np.float32)
+        mask = np.full(shape, plane_bit("NO_DATA"), np.int32)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, place in enumerate(self._placements):
+            groups.setdefault((place.height, place.width), []).append(index)
+        for (height, width), indices in groups.items():
+            rows = min(READ_ROWS, height)
+            cube = np.empty((len(indices), rows, width), np.float32)
+            spread = None if variance is None else np.empty_like(cube)
+            for y0 in range(0, height, rows):
+                n = min(rows, height - y0)
+                part = None if spread is None else spread[:, :n]
+                pixels, bits = self._corrected(Rows(indices, y0, y0 + n), cube[:, :n], part)
+                for number, index in enumerate(indices):
+                    self._place(index, y0, pixels[number], image)
+                    self._place(index, y0, bits[number], mask)
+                    if variance is not None and part is not None:
+                        self._place(index, y0, part[number], variance)
         return image, mask
 
-    def _variance(self, image: Image, state: AmplifierState) -> Image:
-        scale = 1.0 if self.flags.units == ELECTRON else state.gain_e_per_adu
-        variance: Image = np.maximum(image, np.float32(0.0))
-        variance /= np.float32(scale)
-        variance += np.float32((state.read_noise_e / scale) ** 2)
-        return variance
+    def _place(self, index: int, y0: int, block: Image | Mask, out: Image | Mask) -> None:
+        place, n = self._placements[index], block.shape[0]
+        first = place.detector_y0 + (place.height - y0 - n if place.is_flipped_y else y0)
+        out[first : first + n, place.detector_columns] = oriented(
+            block, is_flipped_x=place.is_flipped_x, is_flipped_y=place.is_flipped_y
+        )
+
+    def _corrected(
+        self, rows: Rows, out: Cube | None, variance: Cube | None = None, mask: Mask | None = None
+    ) -> tuple[Cube, Mask]:
+        """Return rows of some amplifiers, all steps done; the variance is written where it is asked for."""
+        shape = (len(rows.indices), rows.y1 - rows.y0, self._placements[rows.indices[0]].width)
+        image = np.empty(shape, np.float32) if out is None else out
+        bits = np.empty(shape, np.int32) if mask is None else mask
+        bits.fill(0)
+        if self.flags.brighter_fatter and "brighter_fatter" in self.calibs.used:
+            self._read_spool(rows, image, bits)
+        else:
+            self._steps.until_missing(rows, image, bits)
+        if variance is not None:
+            self._steps.write_variance(rows, image, variance)
+        self._steps.divide_flat(rows, image, bits, variance)
+        return image, bits
+
+    def _read_spool(self, rows: Rows, image: Cube, mask: Mask) -> None:
+        """Read what the brighter-fatter correction left: it needs the neighbours of every pixel, so it is done once."""
+        if self._spool is None:
+            self._spool = self._correct_brighter_fatter()
+        for number, index in enumerate(rows.indices):
+            for scratch, plane in zip(self._spool, (image[number], mask[number]), strict=True):
+                block = np.empty(plane.shape, plane.dtype)
+                scratch.read(index, rows.y0, rows.y1, out=block)
+                plane[...] = block
+
+    def _correct_brighter_fatter(self) -> tuple[ScratchCube, ScratchCube]:
+        from kernels.brighter_fatter import correct_brighter_fatter
+
+        require_one_size(self._detector)
+        n_amps, height, width = len(self._placements), self.band_height, self.band_width
+        shape = (self._detector.height, self._detector.width)
+        image, mask = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int32)
+        for y0 in range(0, height, READ_ROWS):
+            y1 = min(y0 + READ_ROWS, height)
+            cube, bits = np.empty((n_amps, y1 - y0, width), np.float32), np.zeros((n_amps, y1 - y0, width), np.int32)
+            self._steps.until_missing(Rows(range(n_amps), y0, y1), cube, bits)
+            for index in range(n_amps):
+                self._place(index, y0, cube[index], image)
+                self._place(index, y0, bits[index], mask)
+        kernel = self.calibs.tables.kernel
+        if kernel is not None:
+            gain = 1.0 if self.flags.units == ELECTRON else float(np.nanmedian(self._known.gains))
+            repaired, flagged = image * np.float32(gain), mask.copy()
+            repair_rows(repaired, flagged)
+            corrected, _ = correct_brighter_fatter(repaired, kernel)
+            corrected -= repaired
+            image += corrected / np.float32(gain)
+        scratch = ScratchCube((n_amps, height, width), "f4"), ScratchCube((n_amps, height, width), "i4")
+        for index, place in enumerate(self._placements):
+            rows = slice(place.detector_y0, place.detector_y0 + height)
+            for target, plane in zip(scratch, (image, mask), strict=True):
+                part = plane[rows, place.detector_columns]
+                target.write(index, oriented(part, is_flipped_x=place.is_flipped_x, is_flipped_y=place.is_flipped_y))
+        return scratch
 
 
 @contextmanager
@@ -233,6 +325,7 @@ def open_corrected(
     flags: IsrFlags,
     instrument: str,
     verify_checksums: bool = False,
+    is_strict: bool = False,
 ) -> Iterator[list[CorrectedFrame]]:
     """Open exposures of one detector for corrected reading; calibrations are opened once and shared.
 
@@ -250,6 +343,8 @@ def open_corrected(
         Butler name.
     verify_checksums : bool
         Whether to compare recorded SHA-256 sums.
+    is_strict : bool
+        Whether an amplifier without a usable overscan is an error; else it is bad, and missing in the image.
 
     Yields
     ------
@@ -260,6 +355,8 @@ def open_corrected(
     ------
     ConflictError
         If a calibration does not fit the detector or the unit.
+    ExecutionError
+        If no amplifier of an exposure to be processed can be used, or, when strict, an overscan cannot.
     StoreError
         If a file is missing, damaged or changed.
     UserInputError
@@ -271,7 +368,13 @@ def open_corrected(
         frames = []
         for raw in sorted(raws, key=lambda item: (item.exposure, item.path)):
             frame = CorrectedFrame(
-                detector, raw, opened, flags=flags, instrument=instrument, verify_checksum=verify_checksums
+                detector,
+                raw,
+                opened,
+                flags=flags,
+                instrument=instrument,
+                verify_checksum=verify_checksums,
+                is_strict=is_strict,
             )
             stack.callback(frame.close)
             frames.append(frame)
@@ -279,6 +382,7 @@ def open_corrected(
 
 
 def without_steps(flags: IsrFlags, steps: Sequence[str]) -> IsrFlags:
-    """Return flags with some steps off, and none of them needed."""
-    off: dict[str, bool] = dict.fromkeys(steps, False)
-    return replace(flags, needs=flags.needs - set(steps), **off)  # type: ignore[arg-type]
+    """Return flags with some steps off and not needed; without ``ptc`` the gains are those of the camera file."""
+    off: dict[str, bool] = {step: False for step in steps if step != GAIN_STEP}
+    changed = replace(flags, needs=flags.needs - set(steps), **off)  # type: ignore[arg-type]
+    return replace(changed, gain_source=GainSource.CAMERA) if GAIN_STEP in steps else changed

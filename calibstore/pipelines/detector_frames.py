@@ -22,6 +22,7 @@ from calibstore.pipelines.quantum import RawInput
 from kernels.arrays import Image
 from kernels.assembly import AmplifierPlacement, place_amplifier
 from kernels.errors import NotEnoughDataError
+from kernels.isr_pixels import dither_rows
 from kernels.overscan import PARALLEL, SERIAL, OverscanLevels, OverscanRule, overscan_levels
 
 ADU: Final = "adu"
@@ -31,6 +32,7 @@ Regions: TypeAlias = list[Image | None]
 """Parallel overscan of each amplifier after the serial one, None where there is none [adu]."""
 
 _PREPASS_ROWS: Final = 256
+_DATA, _SERIAL, _PARALLEL = range(3)
 _SATURATED_SHARE: Final = 0.75
 
 
@@ -65,6 +67,8 @@ class DetectorFrame:
         them as it reaches the image.
     is_lenient : bool
         Whether an amplifier without a usable overscan is all NaN and named in `faults`, instead of an error.
+    is_dithered : bool
+        Whether whole numbers of the converter are spread by U(-0.5, 0.5), overscans too, alike at every reading.
 
     Raises
     ------
@@ -83,6 +87,7 @@ class DetectorFrame:
         verify_checksum: bool = False,
         before_parallel: Callable[[Regions], None] | None = None,
         is_lenient: bool = False,
+        is_dithered: bool = False,
     ) -> None:
         self.raw = raw
         self.faults: dict[str, str] = {}
@@ -94,6 +99,7 @@ class DetectorFrame:
         self._reader = PixelReader(Path(raw.path))
         try:
             self._planes = [self._plane(amplifier) for amplifier in detector.amplifiers]
+            self._is_dithered = is_dithered and self.is_quantised
             self._buffer = np.empty(0, np.uint8)
             self._row_offsets: list[Image] = []
             self._column_offsets: list[Image | None] = []
@@ -147,6 +153,8 @@ class DetectorFrame:
         else:
             np.multiply(stored, np.float32(plane.scale), out=out, dtype=np.float32, casting="unsafe")
             np.subtract(out, offset, out=out)
+        if self._is_dithered:
+            out += dither_rows(self.raw.exposure, self._channel(index, _DATA), y0, y1, box.width)
         columns = self._column_offsets[index]
         if columns is not None and with_columns:
             np.subtract(out, columns, out=out)
@@ -179,20 +187,27 @@ class DetectorFrame:
         added = _whole_zero(plane)
         return np.add(stored, added, dtype=np.int64, casting="unsafe") if added else stored
 
-    def _region(self, plane: ImagePlane, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
+    def _channel(self, index: int, part: int) -> int:
+        """Return the number of the dither's stream for a part of an amplifier."""
+        return (self._detector.id << 16) | (index << 2) | part
+
+    def _region(self, index: int, part: int, rows: tuple[int, int], columns: tuple[int, int]) -> Image:
+        plane = self._planes[index]
         region = np.empty((rows[1] - rows[0], columns[1] - columns[0]), np.float32)
         for y0 in range(rows[0], rows[1], _PREPASS_ROWS):
             y1 = min(y0 + _PREPASS_ROWS, rows[1])
             region[y0 - rows[0] : y1 - rows[0]] = self._stored(plane, y0, y1)[:, columns[0] : columns[1]]
         if plane.scale != 1.0:
             region *= np.float32(plane.scale)
+        if self._is_dithered:
+            region += dither_rows(self.raw.exposure, self._channel(index, part), *rows, columns[1] - columns[0])
         return region
 
     def _find_levels(
         self, instrument: str, before_parallel: Callable[[Regions], None] | None
     ) -> tuple[AmplifierLevels, ...]:
         amplifiers = self._detector.amplifiers
-        serial = [self._serial_levels(one, plane) for one, plane in zip(amplifiers, self._planes, strict=True)]
+        serial = [self._serial_levels(index) for index in range(len(amplifiers))]
         self._row_offsets = [self._row_offset(index, found) for index, found in enumerate(serial)]
         if before_parallel is None:  # one region at a time
             parallel = [self._parallel_levels(i, self._parallel_region(i), instrument) for i in range(len(amplifiers))]
@@ -206,18 +221,21 @@ class DetectorFrame:
             for i, one in enumerate(amplifiers)
         )
 
-    def _serial_levels(self, amplifier: Amplifier, plane: ImagePlane) -> OverscanLevels | None:
+    def _serial_levels(self, index: int) -> OverscanLevels | None:
+        amplifier = self._detector.amplifiers[index]
         box = amplifier.serial_overscan
         if box is None:
             return None
-        return self._levels(amplifier, self._region(plane, (0, plane.height), (box.x0, box.x1)), SERIAL)
+        return self._levels(
+            amplifier, self._region(index, _SERIAL, (0, amplifier.raw_height), (box.x0, box.x1)), SERIAL
+        )
 
     def _parallel_region(self, index: int) -> Image | None:
         amplifier = self._detector.amplifiers[index]
         box = amplifier.parallel_overscan
         if box is None:
             return None
-        region = self._region(self._planes[index], (box.y0, box.y1), (amplifier.data.x0, amplifier.data.x1))
+        region = self._region(index, _PARALLEL, (box.y0, box.y1), (amplifier.data.x0, amplifier.data.x1))
         region -= self._row_offsets[index][box.y0 : box.y1, None]
         return region
 

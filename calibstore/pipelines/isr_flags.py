@@ -44,8 +44,6 @@ class IsrFlags:
     defects: bool = False
     brighter_fatter: bool = False
     flat: bool = False
-    is_serial_overscan: bool = True
-    is_parallel_overscan: bool = True
     dither: bool = False
     """Whether numbers of the converter are spread by U(-0.5, 0.5), reproducibly for each exposure."""
     saturation: bool = False
@@ -65,22 +63,27 @@ class IsrFlags:
     """Shift of the overscan median above which `check_levels` masks an amplifier [sigma of the ptc]."""
     bias_voltage_minimum_v: float = 5.0
     """Smallest bias voltage of a working detector [V]; 0: none is asked for."""
+    compared_keywords: tuple[str, ...] = ()
+    """Camera-state keywords compared between exposure and calibrations (the camera's own list)."""
 
 
 CALIB_STEPS: Final = MappingProxyType(
     {
-        "gain_correction": ("GAINCORRECTION", "GAINCORRECTION", ("gain_correction",)),
-        "crosstalk": ("CROSSTALK", "CROSSTALK", ("crosstalk",)),
-        "linearize": ("LINEARIZER", "LINEARIZER", ("linearizer",)),
-        "cti": ("CTI", "DEFERREDCHARGECALIB", ("cti",)),
-        "bias": ("BIAS", "BIAS", ("bias", "biasBootstrap")),
-        "dark": ("DARK", "DARK", ("dark", "darkBootstrap")),
-        "defects": ("DEFECTS", "DEFECTS", ("defects", "manual_defects")),
-        "brighter_fatter": ("BF", "BFKERNEL", ("bfk",)),
-        "flat": ("FLAT", "FLAT", ("flat", "flatBootstrap")),
+        "gain_correction": ("GAINCORRECTION", ("gain_correction",)),
+        "crosstalk": ("CROSSTALK", ("crosstalk",)),
+        "linearize": ("LINEARIZER", ("linearizer",)),
+        "cti": ("CTI", ("cti",)),
+        "bias": ("BIAS", ("bias", "biasBootstrap")),
+        "dark": ("DARK", ("dark", "darkBootstrap")),
+        "defects": ("DEFECTS", ("defects",)),
+        "brighter_fatter": ("BF", ("bfk",)),
+        "flat": ("FLAT", ("flat", "flatBootstrap")),
     }
 )
-"""Step to its name in ``LSST ISR <name> APPLIED``, in ``LSST CALIB UUID <name>``, and the types that serve it."""
+"""Step to its name in ``LSST ISR <name> APPLIED`` and the dataset types that serve it, the usual one first."""
+
+GAIN_STEP: Final = "ptc"
+"""Name under which the photon transfer curve stands among the steps: it gives gains, read noise and turnoffs."""
 
 _BOOTSTRAP: Final = IsrFlags(units=ADU, is_bootstrap=True, gain_source=GainSource.CAMERA, crosstalk=True)
 _FINAL: Final = IsrFlags(crosstalk=True, crosstalk_quadratic=True, linearize=True)

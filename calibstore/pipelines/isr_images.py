@@ -1,14 +1,15 @@
 """Image calibrations in bands of raw rows of all amplifiers, in readout order: no frame of them is held whole."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibstore.datastore.raw_pixels import PixelReader
 from calibstore.errors import ConflictError
 from calibstore.model.camera import Detector
-from kernels.arrays import Cube
+from kernels.arrays import Cube, Image, Mask
 from kernels.assembly import AmplifierPlacement, oriented
 
 
@@ -25,6 +26,8 @@ class CalibPlane:
         Of its amplifiers.
     name : str
         EXTNAME of the plane.
+    transform : callable, optional
+        Changes a band in place, once for all frames that read it.
 
     Raises
     ------
@@ -35,12 +38,20 @@ class CalibPlane:
     """
 
     def __init__(
-        self, path: Path, detector: Detector, placements: Sequence[AmplifierPlacement], name: str = "IMAGE"
+        self,
+        path: Path,
+        detector: Detector,
+        placements: Sequence[AmplifierPlacement],
+        name: str = "IMAGE",
+        *,
+        transform: Callable[[Cube], object] | None = None,
     ) -> None:
         self._placements = placements
+        self._transform = transform
         self._reader = PixelReader(path)
         self._buffer = np.empty(0, np.uint8)
         self._band: tuple[tuple[object, ...], Cube] | None = None
+        self._flags: tuple[tuple[object, ...], Mask | None] | None = None
         try:
             self._plane = self._reader.plane(name)
             if (self._plane.width, self._plane.height) != (detector.width, detector.height):
@@ -81,21 +92,62 @@ class CalibPlane:
         key = (tuple(indices), y0, y1)
         if self._band is not None and self._band[0] == key:
             return self._band[1]
-        places = [self._placements[index] for index in indices]
-        shape = (len(places), y1 - y0, places[0].width)
+        shape = (len(key[0]), y1 - y0, self._placements[indices[0]].width)
         cube = self._band[1] if self._band is not None and self._band[1].shape == shape else np.empty(shape, np.float32)
-        ranges = [_detector_rows(place, y0, y1) for place in places]
-        for rows in sorted(set(ranges)):
-            n_bytes = (rows[1] - rows[0]) * self._plane.row_bytes
-            if self._buffer.size < n_bytes:
-                self._buffer = np.empty(n_bytes, np.uint8)
-            stored = self._reader.read_rows(self._plane, *rows, buffer=self._buffer)
-            for place, found, pixels in zip(places, ranges, cube, strict=True):
-                if found == rows:
-                    block = stored[:, place.detector_columns]
-                    pixels[...] = oriented(block, is_flipped_x=place.is_flipped_x, is_flipped_y=place.is_flipped_y)
+        for first, last, numbers in self._ranges(indices, y0, y1):
+            stored = self._stored(first, last)
+            for number in numbers:
+                _turn(stored, self._placements[indices[number]], out=cube[number])
+        if self._transform is not None:
+            self._transform(cube)
         self._band = (key, cube)
         return cube
+
+    def read_flags(self, indices: Sequence[int], y0: int, y1: int) -> Mask | None:
+        """Return the bits of imaging rows of a mask plane, in readout order; None where none is set.
+
+        Parameters
+        ----------
+        indices, y0, y1
+            As for `read_band`.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be read in full.
+        """
+        key = (tuple(indices), y0, y1)
+        if self._flags is not None and self._flags[0] == key:
+            return self._flags[1]
+        cube: Mask | None = None
+        for first, last, numbers in self._ranges(indices, y0, y1):
+            stored = self._stored(first, last)
+            if not stored.any():  # the usual case costs one look at the bytes
+                continue
+            if cube is None:
+                cube = np.zeros((len(key[0]), y1 - y0, self._placements[indices[0]].width), np.int32)
+            for number in numbers:
+                _turn(stored, self._placements[indices[number]], out=cube[number])
+        self._flags = (key, cube)
+        return cube
+
+    def _ranges(self, indices: Sequence[int], y0: int, y1: int) -> list[tuple[int, int, list[int]]]:
+        """Return the ranges of detector rows to read, each once, and which of the amplifiers they show."""
+        ranges: dict[tuple[int, int], list[int]] = {}
+        for number, index in enumerate(indices):
+            ranges.setdefault(_detector_rows(self._placements[index], y0, y1), []).append(number)
+        return [(*rows, numbers) for rows, numbers in sorted(ranges.items())]
+
+    def _stored(self, first: int, last: int) -> NDArray[np.generic]:
+        n_bytes = (last - first) * self._plane.row_bytes
+        if self._buffer.size < n_bytes:
+            self._buffer = np.empty(n_bytes, np.uint8)
+        return self._reader.read_rows(self._plane, first, last, buffer=self._buffer)
+
+
+def _turn(stored: NDArray[np.generic], place: AmplifierPlacement, *, out: Image | Mask) -> None:
+    block = stored[:, place.detector_columns]
+    out[...] = oriented(block, is_flipped_x=place.is_flipped_x, is_flipped_y=place.is_flipped_y)
 
 
 def _detector_rows(place: AmplifierPlacement, y0: int, y1: int) -> tuple[int, int]:
