@@ -12,6 +12,10 @@ from kernels.simulate_truth import DetectorLayout
 
 _STAR_REACH: Final = 5.0
 _SPOT_EDGE_PX: Final = 0.4
+_PHOTODIODE_LIT: Final = 60
+_PHOTODIODE_DARK: Final = 20
+_PHOTODIODE_BASELINE: Final = 0.01
+_PHOTODIODE_NOISE: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +184,33 @@ def light_gradient(layout: DetectorLayout, amp: int, gradient: tuple[float, floa
     slope_x = gradient[1] * (2 * columns / max(width - 1, 1) - 1)
     tilted: NDArray[np.float32] = (1 + slope_y[:, None] + slope_x[None, :]).astype(np.float32)
     return tilted
+
+
+def photodiode_trace(rng: np.random.Generator, *, current_a: float, exposure_time_s: float) -> tuple[Vector, Vector]:
+    """Draw the readings of a photodiode that watches the lamp.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    current_a : float
+        Current while the lamp is on [A].
+    exposure_time_s : float
+        Time it is on [s].
+
+    Returns
+    -------
+    time_s, current_a : ndarray of shape (n,), float64
+        Even samples, first and last of them dark: the trapezoid sum above the baseline is current times exposure
+        time, within the noise of 1e-3 of each reading.
+    """
+    step_s = exposure_time_s / _PHOTODIODE_LIT
+    n_readings = _PHOTODIODE_LIT + 2 * _PHOTODIODE_DARK
+    time = (np.arange(n_readings, dtype=np.float64) - _PHOTODIODE_DARK + 0.5) * step_s
+    current = np.full(n_readings, _PHOTODIODE_BASELINE * current_a)
+    current[_PHOTODIODE_DARK:-_PHOTODIODE_DARK] += current_a
+    current += _PHOTODIODE_NOISE * current_a * rng.standard_normal(n_readings)
+    return time, current
 
 
 def detector_size(layout: DetectorLayout) -> tuple[int, int]:

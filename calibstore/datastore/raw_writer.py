@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-PixelType: TypeAlias = Literal["uint16", "int32"]
+PixelType: TypeAlias = Literal["uint16", "int32", "float32"]
 CardValue: TypeAlias = str | int | float | bool
 
 SIMULATED_KEYWORD: Final = "CABSIM"
@@ -161,7 +161,7 @@ def write_raw(
     *,
     exposure: Exposure,
     detector: Detector,
-    amps: "NDArray[np.int32]",
+    amps: "NDArray[np.int32] | NDArray[np.float32]",
     pixel_type: PixelType = "int32",
 ) -> Path:
     """Write one raw frame, whole or not at all.
@@ -174,10 +174,10 @@ def write_raw(
         What the header tells.
     detector : Detector
         Which CCD; its amplifiers are written in their order.
-    amps : ndarray of shape (n_amp, raw_ny, raw_nx), int32
+    amps : ndarray of shape (n_amp, raw_ny, raw_nx), int32 or float32
         Pixels [adu].
-    pixel_type : {"uint16", "int32"}
-        Pixels on disk; ``uint16`` is stored with BZERO = 32768.
+    pixel_type : {"uint16", "int32", "float32"}
+        Pixels on disk; ``uint16`` is stored with BZERO = 32768, ``float32`` can hold pixels that are not a number.
 
     Returns
     -------
@@ -191,7 +191,6 @@ def write_raw(
     StoreError
         If the file cannot be written.
     """
-    import numpy as np
     from astropy.io import fits
 
     shapes = {(amp.raw_height, amp.raw_width) for amp in detector.amplifiers}
@@ -200,13 +199,8 @@ def write_raw(
             f"{detector.full_name}: pixels of shape {amps.shape} for {len(detector.amplifiers)} amplifiers of {shapes}",
             hint="give one array of the raw size per amplifier, in HDU order",
         )
-    limits = np.iinfo(np.dtype(pixel_type))
-    low, high = int(amps.min()), int(amps.max())
-    if low < limits.min or high > limits.max:
-        raise UserInputError(
-            f"{detector.full_name}: values {low}..{high} adu do not fit {pixel_type} ({limits.min}..{limits.max})",
-            hint="write int32, or simulate a converter of 16 bits",
-        )
+    if pixel_type != "float32":
+        _require_fitting(detector, pixel_type, float(amps.min()), float(amps.max()))
     primary = fits.PrimaryHDU()
     for keyword, value in primary_cards(exposure, detector).items():
         primary.header[keyword] = value
@@ -220,6 +214,18 @@ def write_raw(
     with create_atomically(path) as descriptor, os.fdopen(os.dup(descriptor), "wb") as stream:
         hdus.writeto(stream, checksum=False)
     return path
+
+
+def _require_fitting(detector: Detector, pixel_type: PixelType, low: float, high: float) -> None:
+    import numpy as np
+
+    limits = np.iinfo(np.dtype(pixel_type))
+    # Written so that a pixel that is not a number does not pass.
+    if not (low >= limits.min and high <= limits.max):
+        raise UserInputError(
+            f"{detector.full_name}: values {low:g}..{high:g} adu do not fit {pixel_type} ({limits.min}..{limits.max})",
+            hint="write int32, or simulate a converter of 16 bits",
+        )
 
 
 def _identity(instrument: str) -> tuple[str, str, str]:

@@ -7,7 +7,13 @@ from typing import Final
 from calibstore.model.camera import Camera
 from calibstore.model.iso_time import NS_PER_S
 from calibstore.model.times import day_obs_timespan
-from calibstore.pipelines.simulation_plan import SimulatedExposure, SimulationPlan
+from calibstore.pipelines.simulation_plan import (
+    NEW_SEQUENCER,
+    OLD_SEQUENCER,
+    SimulatedExposure,
+    SimulationPlan,
+    state_cards,
+)
 from kernels.simulate import COSMIC_RAY_RATE_PER_PX_S, BadExposure, FailingAmplifier
 
 OLD_NIGHT: Final = 20250401
@@ -26,17 +32,6 @@ FAILING_AMPLIFIER: Final = "C04"
 """The planted failing amplifier: read noise of 20 e."""
 FAILING_NOISE_E: Final = 20.0
 
-_OLD_SEQUENCER: Final = {
-    "SEQNAME": "FP_ITL_2s_ir2_v25.seq",
-    "SEQFILE": "FP_ITL_2s_ir2_v25.seq",
-    "SEQCKSUM": "980618532",
-}
-_NEW_SEQUENCER: Final = {
-    "SEQNAME": "FP_ITL_2s_ir2_v26.seq",
-    "SEQFILE": "FP_ITL_2s_ir2_v26.seq",
-    "SEQCKSUM": "1477162166",
-}
-_VOLTAGES: Final = {"ODP": "26.9", "AP0_RC": "6.0", "TEMP_SET": "-94.15"}
 _CALIB_PROGRAM: Final = "BLOCK-T17"
 _SCIENCE_PROGRAM: Final = "BLOCK-306"
 _CALIB_BEGIN_S: Final = 2 * 3600
@@ -68,8 +63,8 @@ def rehearsal_plan(camera: Camera, seed: int, directory: Path) -> SimulationPlan
         independent biases a few nights later; darks and science frames around them. One amplifier is planted failing.
     """
     filter_name = camera.filters[0].name if camera.filters else ""
-    old = _state(camera, _OLD_SEQUENCER)
-    new = _state(camera, _NEW_SEQUENCER)
+    old = state_cards(camera, OLD_SEQUENCER)
+    new = state_cards(camera, NEW_SEQUENCER)
     exposures = (
         *_biases(OLD_NIGHT, 3, old, filter_name),
         *_darks(OLD_NIGHT, 4, 1, old, filter_name),
@@ -95,12 +90,6 @@ def rehearsal_plan(camera: Camera, seed: int, directory: Path) -> SimulationPlan
         # On a small detector the natural rate would leave nothing to see.
         cosmic_ray_rate_per_px_s=COSMIC_RAY_RATE_PER_PX_S * (_MINI_COSMIC_RAY_FACTOR if is_mini else 1.0),
     )
-
-
-def _state(camera: Camera, sequencer: dict[str, str]) -> dict[str, str]:
-    """Return the state keywords this camera records."""
-    state = sequencer | _VOLTAGES
-    return {keyword: state[keyword] for keyword in camera.state_keywords if keyword in state}
 
 
 def _biases(

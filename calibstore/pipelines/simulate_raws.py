@@ -1,12 +1,14 @@
 """Simulated raw frames from a plan: kernels give the pixels, datastore writes them."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from calibstore.datastore.photodiode_file import write_photodiode
 from calibstore.datastore.raw_writer import observation_id, write_raw
-from calibstore.datastore.truth_writer import write_truth
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
 from calibstore.model.exposure import Exposure
@@ -15,19 +17,26 @@ from calibstore.model.times import day_obs_of
 from calibstore.model.timespan import Timespan
 from calibstore.pipelines.rehearsal_plan import rehearsal_plan
 from calibstore.pipelines.simulation_plan import SimulatedExposure, SimulationPlan
+from calibstore.pipelines.simulation_truth import (
+    detector_layout,
+    exposure_number,
+    keep_truth,
+    simulated_effects,
+    simulated_truth,
+)
+from kernels.arrays import Cube
 from kernels.simulate import (
-    ADC_MAX_16_BIT,
-    ADC_MAX_18_BIT,
     DetectorLayout,
     DetectorTruth,
+    FrameConditions,
+    FrameLight,
     SimulatedFrame,
-    bias_frame,
-    dark_frame,
-    detector_truth,
     exposure_rng,
-    flat_frame,
-    truth_rng,
+    simulated_frame,
 )
+from kernels.simulate_conditions import FrameBefore
+from kernels.simulate_effects_truth import EffectsTruth
+from kernels.simulate_light import photodiode_trace, random_sources
 
 __all__ = [
     "Progress",
@@ -36,6 +45,7 @@ __all__ = [
     "detector_layout",
     "rehearsal_plan",
     "simulate_raws",
+    "simulated_effects",
     "simulated_truth",
 ]
 
@@ -44,10 +54,12 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 _SHUTTER_OVERHEAD_S = 0.24
 _LIT_TYPES = frozenset({"flat", "science"})
+_SOURCES_STREAM: Final = 5
+_PHOTODIODE_STREAM: Final = 6
 
 
 def simulate_raws(plan: SimulationPlan, progress: Progress | None = None) -> list[Path]:
-    """Write the raw frames of a plan, and the truth of each detector beside them.
+    """Write the raw frames of a plan; beside them the truth of each detector and the readings of the photodiode.
 
     Parameters
     ----------
@@ -79,90 +91,23 @@ def simulate_raws(plan: SimulationPlan, progress: Progress | None = None) -> lis
     total = len(exposures) * len(plan.camera.detectors)
     for detector in plan.camera.detectors:
         truth = simulated_truth(plan, detector)
-        _write_truth(plan, detector, truth)
+        effects = simulated_effects(plan, detector, truth)
+        keep_truth(plan, detector, truth, effects)
         for exposure, planned in zip(exposures, plan.exposures, strict=True):
-            frame = _simulate(plan, detector, truth, exposure, planned)
+            pixels = _pixels(_simulate(plan, detector, truth, effects, planned), truth, plan)
             paths.append(
-                write_raw(
-                    plan.directory, exposure=exposure, detector=detector, amps=frame.raw, pixel_type=plan.pixel_type
-                )
+                write_raw(plan.directory, exposure=exposure, detector=detector, amps=pixels, pixel_type=plan.pixel_type)
             )
             if progress is not None:
                 progress(len(paths), total, paths[-1].name)
+    for exposure, planned in zip(exposures, plan.exposures, strict=True):
+        if planned.photodiode_current_a:
+            rng = np.random.default_rng([plan.seed, _PHOTODIODE_STREAM, exposure.id])
+            time_s, current_a = photodiode_trace(
+                rng, current_a=planned.photodiode_current_a, exposure_time_s=planned.exposure_time_s
+            )
+            write_photodiode(plan.directory, exposure=exposure, time_s=time_s, current_a=current_a)
     return paths
-
-
-def simulated_truth(plan: SimulationPlan, detector: Detector) -> DetectorTruth:
-    """Return what a plan injects into one detector.
-
-    Parameters
-    ----------
-    plan : SimulationPlan
-        Seed, planted faults and converter.
-    detector : Detector
-        One of the camera's.
-
-    Returns
-    -------
-    DetectorTruth
-        The same for every call.
-
-    Raises
-    ------
-    UserInputError
-        If the amplifiers differ in size, or a planted fault names an amplifier that is not there.
-    """
-    amplifiers = detector.amplifiers
-    try:
-        return detector_truth(
-            truth_rng(plan.seed, detector.id),
-            detector_layout(detector),
-            gain_e_per_adu=[amp.gain_e_per_adu for amp in amplifiers],
-            read_noise_e=[amp.read_noise_e for amp in amplifiers],
-            full_well_e=[amp.saturation_adu * amp.gain_e_per_adu for amp in amplifiers],
-            adc_max_adu=ADC_MAX_16_BIT if plan.pixel_type == "uint16" else ADC_MAX_18_BIT,
-            failing=plan.failing_amplifiers.get(detector.id, ()),
-        )
-    except ValueError as fault:
-        raise UserInputError(f"{detector.full_name}: {fault}", hint="correct the simulation plan") from fault
-
-
-def detector_layout(detector: Detector) -> DetectorLayout:
-    """Return a detector's geometry as the simulation kernel wants it.
-
-    Parameters
-    ----------
-    detector : Detector
-        With amplifiers of one size.
-
-    Returns
-    -------
-    DetectorLayout
-        Raw size, imaging box and places of the amplifiers.
-
-    Raises
-    ------
-    UserInputError
-        If the amplifiers differ in size.
-    """
-    amplifiers = detector.amplifiers
-    sizes = {(amp.raw_height, amp.raw_width, amp.data) for amp in amplifiers}
-    if len(sizes) != 1:
-        raise UserInputError(
-            f"{detector.full_name}: amplifiers of {len(sizes)} different sizes cannot be simulated",
-            hint="simulate LATISS or LSSTComCam",
-        )
-    raw_height, raw_width, data = next(iter(sizes))
-    return DetectorLayout(
-        raw_shape=(raw_height, raw_width),
-        data_y0=data.y0,
-        data_x0=data.x0,
-        data_shape=(data.height, data.width),
-        detector_y0=tuple(amp.detector_y0 for amp in amplifiers),
-        detector_x0=tuple(amp.detector_x0 for amp in amplifiers),
-        flip_y=tuple(amp.flip_y for amp in amplifiers),
-        flip_x=tuple(amp.flip_x for amp in amplifiers),
-    )
 
 
 def _check_plan(plan: SimulationPlan) -> None:
@@ -190,7 +135,7 @@ def _exposure(instrument: str, planned: SimulatedExposure) -> Exposure:
     open_s = planned.exposure_time_s + _SHUTTER_OVERHEAD_S
     return Exposure(
         instrument=instrument,
-        id=planned.day_obs * 100_000 + planned.seq_num,
+        id=exposure_number(planned),
         obs_id=observation_id(instrument, planned.day_obs, planned.seq_num),
         day_obs=planned.day_obs,
         seq_num=planned.seq_num,
@@ -207,65 +152,68 @@ def _exposure(instrument: str, planned: SimulatedExposure) -> Exposure:
 
 
 def _simulate(
-    plan: SimulationPlan, detector: Detector, truth: DetectorTruth, exposure: Exposure, planned: SimulatedExposure
+    plan: SimulationPlan,
+    detector: Detector,
+    truth: DetectorTruth,
+    effects: EffectsTruth | None,
+    planned: SimulatedExposure,
 ) -> SimulatedFrame:
-    rng = exposure_rng(plan.seed, detector.id, exposure.id)
-    rate, fault = plan.cosmic_ray_rate_per_px_s, planned.fault
-    if planned.observation_type in _LIT_TYPES:
-        return flat_frame(
-            truth,
-            rng,
-            illumination_e=planned.illumination_e,
-            dark_time_s=exposure.dark_time_s,
-            cosmic_ray_rate_per_px_s=rate,
-            fault=fault,
-        )
-    if planned.observation_type == "dark":
-        return dark_frame(truth, rng, dark_time_s=exposure.dark_time_s, cosmic_ray_rate_per_px_s=rate, fault=fault)
-    return bias_frame(truth, rng, cosmic_ray_rate_per_px_s=rate, fault=fault)
-
-
-def _write_truth(plan: SimulationPlan, detector: Detector, truth: DetectorTruth) -> None:
-    """Keep the injected values: arrays in HDU order, and a summary people can read."""
-    write_truth(
-        plan.directory,
-        detector.full_name,
-        arrays={
-            "bias_structure_e": truth.bias_structure_e,
-            "bias_level_adu": truth.bias_level_adu,
-            "row_ramp_adu": truth.row_ramp_adu,
-            "gain_e_per_adu": truth.gain_e_per_adu,
-            "read_noise_e": truth.read_noise_e,
-            "full_well_e": truth.full_well_e,
-            "hot_pixel": truth.hot_pixel,
-            "hot_rate_e_per_s": truth.hot_rate_e_per_s,
-            "response": truth.response,
-            "is_dead": truth.is_dead,
-        },
-        summary={
-            "instrument": plan.camera.instrument,
-            "variant": plan.camera.variant,
-            "detector": detector.full_name,
-            "seed": plan.seed,
-            "dark_current_e_per_s": truth.dark_current_e_per_s,
-            "n_hot_pixels": len(truth.hot_pixel),
-            "amplifiers": [
-                {
-                    "name": amp.name,
-                    "bias_level_adu": float(truth.bias_level_adu[index]),
-                    "gain_e_per_adu": float(truth.gain_e_per_adu[index]),
-                    "read_noise_e": float(truth.read_noise_e[index]),
-                    "is_dead": bool(truth.is_dead[index]),
-                }
-                for index, amp in enumerate(detector.amplifiers)
-            ],
-            "failing_amplifiers": [
-                detector.amplifiers[fault.amp].name for fault in plan.failing_amplifiers.get(detector.id, ())
-            ],
-            "bad_exposures": {
-                str(planned.day_obs * 100_000 + planned.seq_num): asdict(planned.fault)
-                for planned in plan.exposures
-                if planned.fault is not None
-            },
-        },
+    """Simulate one frame from its own generator."""
+    exposure = _exposure(plan.camera.instrument, planned)
+    conditions = FrameConditions(
+        light=_light(plan, detector, truth.layout, planned),
+        dark_time_s=exposure.dark_time_s,
+        cosmic_ray_rate_per_px_s=plan.cosmic_ray_rate_per_px_s,
+        fault=planned.fault,
+        gain_epoch=planned.gain_epoch,
+        warmer_k=planned.warmer_k,
+        before=_before(plan, detector, truth.layout, exposure) if effects and effects.effects.persistence else None,
     )
+    return simulated_frame(truth, exposure_rng(plan.seed, detector.id, exposure.id), conditions, effects)
+
+
+def _light(plan: SimulationPlan, detector: Detector, layout: DetectorLayout, planned: SimulatedExposure) -> FrameLight:
+    if planned.observation_type not in _LIT_TYPES:
+        return FrameLight()
+    sources = None
+    if planned.sources is not None:
+        rng = np.random.default_rng([plan.seed, detector.id, _SOURCES_STREAM, exposure_number(planned)])
+        wanted = planned.sources
+        sources = random_sources(
+            rng,
+            layout,
+            n_per_amp=wanted.n_per_amp,
+            light_e=wanted.light_e,
+            size_px=wanted.size_px,
+            is_spot=wanted.is_spot,
+        )
+    return FrameLight(
+        illumination_e=planned.illumination_e,
+        band=plan.camera.band(planned.physical_filter),
+        is_sky=planned.observation_type == "science",
+        gradient=planned.light_gradient,
+        sources=sources,
+    )
+
+
+def _before(plan: SimulationPlan, detector: Detector, layout: DetectorLayout, exposure: Exposure) -> FrameBefore | None:
+    """Return the exposure that ended last before this one begins."""
+    ended = [
+        (other, planned)
+        for planned in plan.exposures
+        if (other := _exposure(exposure.instrument, planned)).timespan.end_tai_ns <= exposure.timespan.begin_tai_ns
+    ]
+    if not ended:
+        return None
+    other, planned = max(ended, key=lambda one: one[0].timespan.end_tai_ns)
+    gap_ns = exposure.timespan.begin_tai_ns - other.timespan.end_tai_ns
+    return FrameBefore(light=_light(plan, detector, layout, planned), gap_s=gap_ns / NS_PER_S)
+
+
+def _pixels(frame: SimulatedFrame, truth: DetectorTruth, plan: SimulationPlan) -> NDArray[np.int32] | Cube:
+    """Return the pixels as they are stored; only floating point can hold an amplifier that is not a number."""
+    if plan.pixel_type != "float32":
+        return frame.raw
+    pixels: Cube = frame.raw.astype(np.float32)
+    pixels[truth.is_nan] = np.nan
+    return pixels
