@@ -136,14 +136,10 @@ def flats(simulated: SimulatedDetector, seed: int, light_e: list[float], first: 
 def finished(simulated: SimulatedDetector, seed: int) -> tuple[CalibInput, ...]:
     """Make the bias and a dark of a detector."""
     combine(simulated.quantum("bias", biases(simulated, seed, 10)[0]))
-    raws = [
-        simulated.write(
-            dark_frame(simulated.truth, np.random.default_rng([seed, 100 + i]), dark_time_s=DARK_S),
-            100 + i,
-            seconds=DARK_S,
-        )
-        for i in range(10)
-    ]
+    raws = []
+    for number in range(100, 110):
+        frame = dark_frame(simulated.truth, np.random.default_rng([seed, number]), dark_time_s=DARK_S)
+        raws.append(simulated.write(frame, number, seconds=DARK_S))
     combine(simulated.quantum("dark", raws, (calib(simulated, "bias"),)))
     return calib(simulated, "bias"), calib(simulated, "dark")
 
