@@ -59,6 +59,10 @@ class Config:
     state_dir: Path
     """Drafts, cached answers."""
     ui: UiConfig = field(default_factory=UiConfig)
+    scheme: str = ""
+    """Dependency scheme of calibrations, new or legacy; empty: nothing is said."""
+    types: dict[str, object] = field(default_factory=dict)
+    """Calibration types that are changed or added, as written; `calibstore.model.catalogue` reads them."""
 
     def has_role(self, user: str, role: str) -> bool:
         """Tell whether a user may act in a role."""
@@ -75,6 +79,10 @@ class RepositoryFile:
     """Role -> user names; they win over the user's own configuration."""
     butler: str = ""
     """Path of the Butler repository this folder accompanies."""
+    scheme: str = ""
+    """Dependency scheme of calibrations; it wins over the user's own."""
+    types: dict[str, object] = field(default_factory=dict)
+    """Calibration types that are changed or added; they win over the user's own."""
 
 
 def load_repository_file(root: Path) -> RepositoryFile:
@@ -105,7 +113,7 @@ def load_repository_file(root: Path) -> RepositoryFile:
         if name not in _REPOSITORY_ENTRIES:
             raise _wrong_entry(path, f"there is no setting {name!r}", f"known: {', '.join(_REPOSITORY_ENTRIES)}")
         if not isinstance(value, _REPOSITORY_ENTRIES[name]):
-            kind = "a table" if name == "roles" else "text"
+            kind = "a table" if _REPOSITORY_ENTRIES[name] is dict else "text"
             raise _wrong_entry(path, f"{name} must be {kind}", f"write {_REPOSITORY_EXAMPLES[name]}")
     roles = found.get("roles", {})
     for role, who in roles.items():
@@ -120,6 +128,8 @@ def load_repository_file(root: Path) -> RepositoryFile:
         database=database,
         roles={role: tuple(who) for role, who in roles.items()},
         butler=found.get("butler", ""),
+        scheme=_checked_scheme(path, found.get("scheme", ""), code="E-REPOFILE"),
+        types=dict(found.get("types", {})),
     )
 
 
@@ -168,12 +178,28 @@ def check_database_url(url: str, *, where: str) -> None:
         )
 
 
-_REPOSITORY_ENTRIES: Final[dict[str, type]] = {"database": str, "roles": dict, "butler": str}
+_REPOSITORY_ENTRIES: Final[dict[str, type]] = {
+    "database": str,
+    "roles": dict,
+    "butler": str,
+    "scheme": str,
+    "types": dict,
+}
 _REPOSITORY_EXAMPLES: Final = {
     "database": f'database = "{POSTGRESQL}user@host/name"',
     "roles": '[roles], then deployer = ["jane"]',
     "butler": 'butler = "/repo/main"',
+    "scheme": 'scheme = "legacy"',
+    "types": '[types.coldBias], then like = "bias"',
 }
+SCHEMES: Final = ("new", "legacy")
+"""Which calibration is made before which: as isrTaskLSST has it, or as before."""
+
+
+def _checked_scheme(path: Path, scheme: object, *, code: str = "") -> str:
+    if scheme and scheme not in SCHEMES:
+        raise UserInputError(f"{path}: there is no scheme {scheme!r}", hint=f"one of {', '.join(SCHEMES)}", code=code)
+    return str(scheme)
 
 
 def _wrong_entry(path: Path, what: str, hint: str) -> UserInputError:
@@ -206,6 +232,9 @@ def load_config(environment: Mapping[str, str]) -> Config:
     for name in found:
         if name not in _TABLES:
             raise UserInputError(f"{path}: there is no setting {name!r}", hint=f"known: {', '.join(_TABLES)}")
+    types = found.get("types", {})
+    if not isinstance(types, dict):
+        raise UserInputError(f"{path}: types must be tables", hint='write [types.coldBias], then like = "bias"')
     repositories = found.get("repositories", {})
     roles = found.get("roles", {})
     if not isinstance(repositories, dict) or not isinstance(roles, dict):
@@ -228,10 +257,12 @@ def load_config(environment: Mapping[str, str]) -> Config:
         data_dir=places.user_data_path,
         state_dir=places.user_state_path,
         ui=_ui_config(path, found),
+        scheme=_checked_scheme(path, found.get("scheme", "")),
+        types=dict(types),
     )
 
 
-_TABLES: Final = ("default_repository", "repositories", "roles", "ui", "keys")
+_TABLES: Final = ("default_repository", "repositories", "roles", "ui", "keys", "scheme", "types")
 _UI_CHOICES: Final = {
     "theme": THEMES,
     "glyphs": ("auto", "unicode", "ascii"),

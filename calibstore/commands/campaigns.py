@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from calibstore.commands.checks import filled_in
 from calibstore.commands.fields import Command, argument, command, option
+from calibstore.model.calib_types import GENERATED
 
 OUTCOMES = ("adopt", "adopt_with_waivers", "request_processing", "reject_rebuild", "withdraw", "defer")
 
@@ -17,8 +18,9 @@ class CampaignNew(Command):
     ticket: str = argument("construction ticket, e.g. DM-48520")
     tag: str = argument("short word for why, e.g. DP1 or voltageChange")
     calib_type: tuple[str, ...] = option(
-        "calibration type to make; repeat for more", default=("bias",), flag="--type", metavar="TYPE"
-    )
+        "calibration type to make, e.g. bias, ptc or flat; repeat for more", default=("bias",), flag="--type",
+        metavar="TYPE",
+    )  # fmt: skip
     title: str = option("one line for people", default="", metavar="TEXT")
     why: str = option(
         "camera_change: begin tied to an event, end open; routine; historical: end required",
@@ -34,10 +36,11 @@ class CampaignInputs(Command):
     """Store the selection of exposures a product is built from, or verified on."""
 
     ticket: str = argument("construction ticket, e.g. DM-48520")
-    calib_type: str = argument("what the exposures are for", metavar="TYPE", choices=("biasBootstrap", "bias"))
+    calib_type: str = argument("what the exposures are for", metavar="TYPE", choices=GENERATED, is_open=True)
     where: str = option(
         "selection, e.g. \"instrument='LATISS' and exposure.observation_type='bias' and exposure.day_obs=20250408\""
     )
+    band: str = option("band of what is made for each, e.g. g", default="", metavar="BAND")
     purpose: str = option("exposures to build from, or to verify on", default="build", choices=("build", "verify"))
     exclude: tuple[str, ...] = option(
         "leave out an exposure, e.g. 2025040800006='light leak'; repeat for more", default=(), metavar="ID=REASON"

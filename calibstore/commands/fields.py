@@ -28,6 +28,8 @@ class Declared:
     """Option name; by default the field name with dashes."""
     short: str = ""
     choices: tuple[str, ...] = ()
+    is_open: bool = False
+    """Whether other values than the choices may be given: the action itself knows which."""
     metavar: str = ""
     check: Callable[[Any], object] | None = None
     """Raises UserInputError when the value is wrong; its result is not kept."""
@@ -131,12 +133,19 @@ def argument(
     default: Any = dataclasses.MISSING,
     metavar: str = "",
     choices: tuple[str, ...] = (),
+    is_open: bool = False,
     check: Callable[[Any], object] | None = None,
     takes_rest: bool = False,
 ) -> Any:
     """Declare a positional field; with a default it may be left out."""
     declared = Declared(
-        help=help, is_argument=True, metavar=metavar, choices=choices, check=check, takes_rest=takes_rest
+        help=help,
+        is_argument=True,
+        metavar=metavar,
+        choices=choices,
+        is_open=is_open,
+        check=check,
+        takes_rest=takes_rest,
     )
     return dataclasses.field(default=default, metadata={_DECLARED: declared})
 
@@ -321,7 +330,7 @@ def _converted(one: Asked, given: object) -> object:
 
 
 def _one_value(one: Asked, given: object) -> object:
-    if one.declared.choices and given not in one.declared.choices:
+    if one.declared.choices and not one.declared.is_open and given not in one.declared.choices:
         near = difflib.get_close_matches(str(given), one.choices, n=1)
         raise UserInputError(
             f"{one.label}: {given!r} is not one of {', '.join(one.choices)}",

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 
 from calibstore.commands.checks import at_least, filled_in, finite
 from calibstore.commands.fields import Command, argument, command, option
+from calibstore.model.calib_types import GENERATED
 
 
 @command("generate", writes=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generate(Command):
-    """Build a combined calibration from the ticket's selected exposures, as a detached job."""
+    """Build a calibration from the ticket's selected exposures, as a detached job; or show what is made of what."""
 
-    calib_type: str = argument("what to build", metavar="TYPE", choices=("biasBootstrap", "bias"))
-    ticket: str = argument("construction ticket, e.g. DM-48520")
+    calib_type: str = argument("what to build", metavar="TYPE", choices=GENERATED, is_open=True, default="")
+    ticket: str = argument("construction ticket, e.g. DM-48520", default="")
+    band: str = option("band of what is made for each, e.g. g", default="", metavar="BAND")
     where: str = option(
         "selection, e.g. \"instrument='LATISS' and exposure.day_obs=20250408\"; by default the one stored for "
         "the ticket",
@@ -24,12 +26,25 @@ class Generate(Command):
     rerun: str = option(
         "yyyymmdd and a letter, e.g. 20250408b; by default the next free one of today", default="", metavar="RERUN"
     )
-    n_sigma: float = option("clip limit [sigma]", default=3.0, metavar="SIGMA", check=finite("--n-sigma"))
-    max_iter: int = option("clip iterations", default=3, metavar="N")
+    n_sigma: float | None = option(
+        "clip limit [sigma]; by default the type's own, 3 for images", default=None, metavar="SIGMA",
+        check=finite("--n-sigma"),
+    )  # fmt: skip
+    max_iter: int | None = option("clip iterations; by default the type's own, 3 for images", default=None, metavar="N")
+    set_: tuple[str, ...] = option(
+        "a parameter of the type; a wrong name lists them all; repeat for more", default=(), flag="--set",
+        metavar="NAME=VALUE",
+    )  # fmt: skip
     processes: int = option(
         "worker processes; 0: as many as cores", default=0, metavar="N", check=at_least(0, "--processes")
     )
     detach: bool = option("return at once; `cabstand jobs` shows how it goes", default=False)
+    graph: bool = option("build nothing: show the order, what is missing and what is stale", default=False)
+    of_ticket: str = option("with --graph: this ticket's chain first", default="", flag="--ticket", metavar="TICKET")
+    at: str = option(
+        "with --graph: of this time, e.g. 20250408 or 2025-04-08T03:00:00 (TAI)", default="", metavar="TIME"
+    )
+    instrument: str = option("with --graph: instrument, when the repository has several", default="")
 
 
 @command("jobs", writes=True, role="viewer")
@@ -49,8 +64,9 @@ class Jobs(Command):
 class Spot(Command):
     """Look at a product's mosaic and say whether it is ok; not ok leads to the next rerun."""
 
-    calib_type: str = argument("what was built", metavar="TYPE", choices=("biasBootstrap", "bias"))
+    calib_type: str = argument("what was built", metavar="TYPE", choices=GENERATED, is_open=True)
     ticket: str = argument("construction ticket, e.g. DM-48520")
+    band: str = option("band of what is made for each, e.g. g", default="", metavar="BAND")
     ok: bool = option("I looked and it is ok", default=False)
     not_ok: bool = option("I looked and it is not ok", default=False)
     detectors: tuple[int, ...] = option("detector looked at; repeat for more; by default all", default=(), metavar="N")
@@ -66,10 +82,11 @@ class Spot(Command):
 @command("process", writes=True)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process(Command):
-    """Correct one raw exposure with the calibrations in use; a self-check, not a proof."""
+    """Correct one raw exposure with all calibrations in use; a self-check, not a proof."""
 
     exposure: int = argument("exposure id, e.g. 2025041100003")
-    detector: int = argument("detector number")
+    detector: int | None = argument("detector number; by default all detectors", default=None)
+    without: tuple[str, ...] = option("leave a calibration out, e.g. dark; repeat for more", default=(), metavar="TYPE")
     out: str = option("folder for the corrected image; by default the repository's", default="", metavar="DIR")
     collection: str = option("search these calibrations; by default the top chain", default="")
     instrument: str = option("instrument, when the repository has several", default="")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from calibstore.errors import UserInputError
-from calibstore.model.calib_types import CALIB_NAMES, CalibName, find_calib_name
+from calibstore.model.calib_types import CalibName, calib_names, find_calib_name
 from calibstore.model.name_grammar import GRAMMARS, PART, check_part, validate_ticket, validate_user_prefix
 from calibstore.model.reruns import next_rerun, rerun_warnings, validate_rerun
 
@@ -280,7 +280,7 @@ def parse_name(name: str) -> CollectionName:
 
 def _parse_leaf(found: re.Match[str]) -> CollectionName | None:
     for kind in (NameKind.GENERATION, NameKind.VERIFICATION, NameKind.CERTIFIED):
-        for parts in CALIB_NAMES:
+        for parts in calib_names():
             stem, leaf = _stem(parts, kind), found["leaf"]
             band = leaf[len(stem) + 1 :] if parts.has_band else ""
             if not stem or leaf != (f"{stem}-{band}" if parts.has_band else stem):

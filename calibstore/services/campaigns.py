@@ -16,6 +16,7 @@ from calibstore.services import next_lines as lines
 from calibstore.services.actions import Answer, Effect, Handler, Plan
 from calibstore.services.checklist import head_of, rows_of, stage_of
 from calibstore.services.context import Context
+from calibstore.services.inputs import of_band, selected_for, without_band
 from calibstore.services.native_campaign import environment_lines, selection_lines
 from calibstore.services.selection import Finding, ResolvedSelection, resolve_selection
 from calibstore.services.standing import Standing, standing
@@ -85,10 +86,10 @@ def _new(command: CampaignNew, context: Context, uow: "UnitOfWork", _prepared: o
 
 def _types(given: tuple[str, ...]) -> tuple[str, ...]:
     """Return the calibration types in the order in which they are built, each once."""
-    from calibstore.model.calib_types import CALIB_TYPES
+    from calibstore.model.calib_types import calib_types
 
     wanted = {find_calib_type(name).name for name in given}
-    return tuple(known.name for known in CALIB_TYPES if known.name in wanted)
+    return tuple(known.name for known in calib_types() if known.name in wanted)
 
 
 def _names_of(record: CampaignRecord, rerun: str) -> list[tuple[str, str]]:
@@ -96,11 +97,13 @@ def _names_of(record: CampaignRecord, rerun: str) -> list[tuple[str, str]]:
     found = []
     for calib_type in record.calib_types:
         parts = find_calib_name(calib_type)
-        found.append(("generation", names.generation(calib_type, rerun)))
+        # One band stands for all of them.
+        band = "g" if parts.has_band else ""
+        found.append(("generation", names.generation(calib_type, rerun, band=band)))
         if parts.verification:
-            found.append(("verification", names.verification(calib_type, rerun)))
+            found.append(("verification", names.verification(calib_type, rerun, band=band)))
         if parts.certified:
-            found.append(("certified", names.certified(calib_type, rerun)))
+            found.append(("certified", names.certified(calib_type, rerun, band=band)))
     return [*found, ("ticket chain", names.ticket_chain), ("top chain", names.top_chain)]
 
 
@@ -132,10 +135,16 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
             hint="the types of a campaign are given when it is opened; open another ticket for more",
             code="E-CALIBTYPE",
         )
+    made = find_calib_type(command.calib_type)
+    if command.band and not made.has_band:
+        raise UserInputError(
+            f"{made.name} has no band, but '{command.band}' was given", hint="leave --band out", code="E-BAND"
+        )
+    subject = selected_for(command.calib_type, command.band)
     found = resolve_selection(
         uow,
         instrument=campaign.instrument,
-        where=command.where,
+        where=of_band(command.where, command.band),
         exclude=command.exclude,
         calib_type=command.calib_type,
         purpose=command.purpose,
@@ -143,10 +152,10 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
     found.refuse()
     if campaign.why == "camera_change":
         found = replace(found, findings=tuple(_eased(one) for one in found.findings))
-    before = uow.campaigns.selection(campaign.ticket, command.calib_type, command.purpose)
+    before = uow.campaigns.selection(campaign.ticket, subject, command.purpose)
     record = SelectionRecord(
         ticket=campaign.ticket,
-        calib_type=command.calib_type,
+        calib_type=subject,
         purpose=command.purpose,
         where=found.where,
         exposures=found.ids,
@@ -206,7 +215,7 @@ def _evidence(
     """Tell build from independent exposures of a selection to verify on."""
     if command.purpose != "verify":
         return (), ()
-    build = uow.campaigns.selection(command.ticket, command.calib_type, "build")
+    build = uow.campaigns.selection(command.ticket, selected_for(command.calib_type, command.band), "build")
     if build is None:
         return (), (Finding("W-NOBUILD", "warn", "no build exposures are chosen yet: none can be told from others"),)
     used = set(build.exposures)
@@ -228,11 +237,13 @@ def _evidence(
 
 
 def _again(record: SelectionRecord) -> str:
+    calib_type, _, band = record.calib_type.partition("-")
     return to_line(
         CampaignInputs(
             ticket=record.ticket,
-            calib_type=record.calib_type,
-            where=record.where,
+            calib_type=calib_type,
+            band=band,
+            where=without_band(record.where, band),
             purpose=record.purpose,
             exclude=tuple(f"{exposure}={reason}" for exposure, reason in record.exclusions),
         )

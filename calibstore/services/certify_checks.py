@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.commands.fields import to_line
 from calibstore.commands.ranges import Recertify
 from calibstore.errors import ConflictError, NotFoundError, UserInputError, WorkflowError
-from calibstore.model.calib_types import CALIB_NAMES, DATASET_TYPES
+from calibstore.model.calib_types import calib_names, dataset_types
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType, did_you_mean, validate_collection_name
 from calibstore.model.data_id import DataId
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TYPO: Final = 0.9
 """Names more alike than this (of 1) are one typed wrongly."""
-FINAL_UNITS: Final = {one.name: one.unit for one in DATASET_TYPES if one.is_calibration and one.unit}
+
 """Pixel unit of each final type; a product in another one is no such calibration."""
 
 
@@ -96,7 +96,7 @@ def check_dataset_type(uow: "UnitOfWork", dataset_type: str) -> None:
             hint=f"did you mean {near}?" if near else f"known: {', '.join(sorted(known))}",
             code="E-DATASETTYPE",
         )
-    if any(one.is_bootstrap and one.dataset_type == dataset_type for one in CALIB_NAMES):
+    if any(one.is_bootstrap and one.dataset_type == dataset_type for one in calib_names()):
         raise UserInputError(
             f"{dataset_type} is a step towards other calibrations and is never certified",
             hint="certify the final type that is built after it, such as bias",
@@ -193,7 +193,7 @@ def find_certifiable(uow: "UnitOfWork", run: CollectionRecord, dataset_type: str
             hint=f"cabstand query-datasets {dataset_type} shows where it is",
             code="E-NODATASETS",
         )
-    wanted = FINAL_UNITS.get(dataset_type, "")
+    wanted = next((one.unit for one in dataset_types() if one.name == dataset_type and one.is_calibration), "")
     wrong = [one for one in found if wanted and one.unit != wanted]
     if wrong:
         listed = ", ".join(f"{place(one.data_key)} [{one.unit or 'no unit'}]" for one in wrong[:SHOWN])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from calibstore.commands.store import CertifyCalibrations
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.errors import CabstandError, StoreError
-from calibstore.model.calib_types import CALIB_TYPES
+from calibstore.model.calib_types import calib_types
 from calibstore.model.names import top_chain_of
 from calibstore.model.records import DatasetRecord
 from calibstore.model.timespan import Timespan
@@ -70,7 +70,7 @@ def measure_differences(command: CertifyCalibrations, context: Context, _dry_run
 
 def what_goes_stale(dataset_type: str) -> Facts:
     """Name the calibrations that use this one and would have to be made again."""
-    gives = next((known.gives for known in CALIB_TYPES if known.name == dataset_type), ())
+    gives = next((known.gives for known in calib_types() if known.name == dataset_type), ())
     line = (f"goes stale, if made with the former one: {', '.join(gives)}",) if gives else ()
     return Facts(line, (), {"goes_stale": list(gives)})
 

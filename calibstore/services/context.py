@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.config import REPOSITORY_FILE, STORE_FILE, Config, RepositoryFile, load_repository_file
+from calibstore.model.calib_types import use_catalogue
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -100,10 +101,29 @@ class Context:
             If there is no repository at `root`.
         StoreError
             If its schema is of another version, or its server cannot be reached.
+        UserInputError
+            E-RECIPE: a calibration type that is declared has a fault.
         """
         from calibstore.db.unit_of_work import UnitOfWork
 
+        self.use_types()
         return UnitOfWork(_engine(self.store, self.is_read_only), write=write)
+
+    def use_types(self) -> None:
+        """Let the calibration types be known that the repository and the user declare.
+
+        Raises
+        ------
+        UserInputError
+            E-RECIPE: a declaration has a fault.
+        """
+        own, mine = self.repository_file, self.config
+        if not (own.scheme or own.types or mine.scheme or mine.types):
+            use_catalogue(None)
+            return
+        from calibstore.model.catalogue import merged, with_declared
+
+        use_catalogue(with_declared(own.scheme or mine.scheme, merged(mine.types, own.types)))
 
     def absolute(self, path: str) -> Path:
         """Return the place of a stored path: relative ones are inside the repository."""

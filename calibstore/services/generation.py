@@ -1,20 +1,30 @@
-"""Building a combined calibration: everything is checked and resolved before the job is submitted."""
+"""Building a calibration: everything is checked and resolved before the job is submitted."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.generation import Generate
-from calibstore.model.calib_types import find_calib_type
+from calibstore.commands.fields import to_line
+from calibstore.commands.generation import Generate, Spot
+from calibstore.errors import UserInputError
+from calibstore.model.calib_recipes import Setting
+from calibstore.model.calib_types import CalibType, as_record, catalogue, find_calib_type
+from calibstore.model.camera import Camera, Detector
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.counting import counted
+from calibstore.model.exposure import Exposure
 from calibstore.model.job_records import QuantumRecord
+from calibstore.model.name_grammar import check_part
 from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.batch_native import BUILD_TEMPLATES, batch_lines
 from calibstore.services.context import Context
+from calibstore.services.graph_answer import graph_effect
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
-from calibstore.services.job_plans import JobPlan, bias_plan
+from calibstore.services.job_plans import JobPlan
+from calibstore.services.native_campaign import selection_variable, template_of
+from calibstore.services.prerequisites import Occasion, Prerequisites, find_prerequisites
 from calibstore.services.products import choose_generation_run
+from calibstore.services.recipe_plans import Build, recipe_plan
 from calibstore.services.submission import next_job_id, run_submitted, submit
 
 if TYPE_CHECKING:
@@ -24,66 +34,215 @@ MEDIAN_LIMIT_E: Final = 5.0
 """A combined bias of a camera with overscan has a median closer to zero than this [electron]."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """What a build is of: resolved and checked."""
+
+    made: CalibType
+    campaign: CampaignRecord
+    camera: Camera
+    settings: dict[str, Setting]
+    chosen: ChosenExposures | None
+    """None for what is made from other products only."""
+    coverage: Coverage | None
+    physical_filter: str
+    prerequisites: Prerequisites
+    warnings: tuple[str, ...]
+
+    @property
+    def exposures(self) -> tuple[Exposure, ...]:
+        """Exposures it is built from."""
+        return self.chosen.exposures if self.chosen is not None else ()
+
+    @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """Detectors that are built."""
+        if self.coverage is not None:
+            return self.coverage.detectors
+        return tuple(one for one in self.camera.detectors if one.purpose != "GUIDER")
+
+
 def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
-    campaign = uow.campaigns.campaign(command.ticket)
-    camera = uow.repository.camera(campaign.instrument)
-    chosen = choose_exposures(
-        uow, campaign, calib_type=command.calib_type, purpose="build", where=command.where, exclude=command.exclude
-    )
-    check_clip(len(chosen.exposures), command.n_sigma, command.max_iter)
-    coverage = cover_detectors(uow, camera, chosen.exposures)
-    missing = coverage.complaints(uow, context)
-    coverage.require_files(context)
+    if command.graph:
+        return Plan(effect=graph_effect(command, context, uow))
+    subject = _subject(command, context, uow)
+    made, campaign, chosen = subject.made, subject.campaign, subject.chosen
     name, unusual = choose_generation_run(
-        uow, campaign, command.calib_type, given=command.rerun, now_tai_ns=context.clock()
+        uow, campaign, made.name, given=command.rerun, now_tai_ns=context.clock(), band=command.band
     )
-    plan = bias_plan(
-        calib_type=command.calib_type,
-        ticket=command.ticket,
-        run=name.text(),
-        camera=camera,
-        detectors=coverage.detectors,
-        raws=coverage.raws,
-        exposures={one.id: one for one in chosen.exposures},
-        n_sigma=command.n_sigma,
-        max_iter=command.max_iter,
-        processes=command.processes,
-        created_tai_ns=context.clock(),
+    plan = recipe_plan(
+        Build(
+            made=made,
+            ticket=command.ticket,
+            run=name.text(),
+            camera=subject.camera,
+            detectors=subject.detectors,
+            raws=subject.coverage.raws if subject.coverage is not None else {},
+            exposures={one.id: one for one in subject.exposures},
+            prerequisites=subject.prerequisites,
+            settings=subject.settings,
+            physical_filter=subject.physical_filter,
+            band=command.band,
+            created_tai_ns=context.clock(),
+            processes=command.processes,
+        )
     )
     job_id = next_job_id(uow, context)
-    warnings = (
-        *chosen.warnings,
-        *missing,
-        *_unusual_type(campaign, command.calib_type),
-        *unusual,
-        *_not_applied(command.calib_type),
-    )
 
     def apply(writing: "UnitOfWork", state: int) -> None:
-        if chosen.to_store is not None:
+        if chosen is not None and chosen.to_store is not None:
             writing.campaigns.insert_selection(chosen.to_store, state=state)
+        for one in made.all_dataset_types:
+            writing.repository.register_dataset_type(as_record(one), state=state)
         submit(writing, context, plan, job_id, state=state)
 
     def after(done: Effect) -> Effect:
         effect, view = run_submitted(context, done, detach=command.detach)
         if view is None:
             return effect
-        flagged = (*effect.warnings, *off_zero(view.quanta, command.calib_type))
+        flagged = (*effect.warnings, *off_zero(view.quanta, made.name))
         return replace(effect, lines=(*effect.lines, *product_lines(view.quanta)), warnings=flagged)
 
     effect = replace(
-        _effect(command, plan, chosen, coverage, job_id=job_id, next_lines=_next_lines(command, campaign, uow)),
-        warnings=warnings,
+        _effect(command, plan, subject, job_id=job_id, next_lines=_next_lines(command, subject, uow)),
+        warnings=(*subject.warnings, *unusual, *_not_applied(made, subject.prerequisites)),
         native=batch_lines(
             campaign,
             context.root,
-            template=f"{BUILD_TEMPLATES}/bps_{command.calib_type}.yaml",
-            selection=(_selection_variable(command.calib_type), chosen.query),
+            template=f"{BUILD_TEMPLATES}/{template_of(made.name, command.band)}",
+            selection=(
+                selection_variable(made.name, command.band),
+                chosen.query if chosen is not None else f"instrument='{campaign.instrument}'",
+            ),
             rerun=name.rerun,
             run_number=name.run_number,
         ),
     )
     return Plan(effect=effect, apply=apply, after=after)
+
+
+def _subject(command: Generate, context: Context, uow: "UnitOfWork") -> _Subject:
+    for label, value in (("TYPE", command.calib_type), ("TICKET", command.ticket)):
+        if not value:
+            raise UserInputError(
+                f"{label} is missing (what to build, and the construction ticket)",
+                hint="cabstand generate bias DM-48520; cabstand generate --graph shows what there is to build",
+            )
+    campaign = uow.campaigns.campaign(command.ticket)
+    camera = uow.repository.camera(campaign.instrument)
+    made = _made(command, camera)
+    settings = made.settings((*_clip_settings(command), *command.set_))
+    warnings: tuple[str, ...] = ()
+    chosen = coverage = None
+    physical_filter = ""
+    if made.observation_type:
+        chosen = choose_exposures(
+            uow,
+            campaign,
+            calib_type=made.name,
+            purpose="build",
+            where=command.where,
+            exclude=command.exclude,
+            band=command.band,
+        )
+        physical_filter = one_filter(made, camera, chosen.exposures, command.band) if made.has_filter else ""
+        if "n_sigma" in settings and "max_iter" in settings and not made.names.has_band:
+            check_clip(len(chosen.exposures), float(settings["n_sigma"]), int(settings["max_iter"]))
+        coverage = cover_detectors(uow, camera, chosen.exposures)
+        warnings = (*chosen.warnings, *coverage.complaints(uow, context))
+        coverage.require_files(context)
+    elif command.where or command.exclude:
+        raise UserInputError(
+            f"{made.name} is made from {', '.join(made.needs)}, not from exposures",
+            hint="leave --where and --exclude out",
+        )
+    detectors = (
+        coverage.detectors
+        if coverage is not None
+        else tuple(one for one in camera.detectors if one.purpose != "GUIDER")
+    )
+    found = find_prerequisites(
+        uow,
+        Occasion(
+            campaign=campaign,
+            camera=camera,
+            made=made,
+            detectors=detectors,
+            exposures=chosen.exposures if chosen is not None else (),
+            now_tai_ns=context.clock(),
+        ),
+    )
+    return _Subject(
+        made=made,
+        campaign=campaign,
+        camera=camera,
+        settings=settings,
+        chosen=chosen,
+        coverage=coverage,
+        physical_filter=physical_filter,
+        prerequisites=found,
+        warnings=(*warnings, *_unusual_type(campaign, made)),
+    )
+
+
+def _made(command: Generate, camera: Camera) -> CalibType:
+    """Return the type that is built, as it is made on the camera.
+
+    Raises
+    ------
+    UserInputError
+        E-CALIBTYPE: there is none of the name, or it is brought in. E-BAND: a band is missing, or too much.
+    """
+    known = catalogue().find(command.calib_type, camera.instrument, camera.variant)
+    if known is not None and not known.is_made:
+        verb = "write-curated-calibrations" if known.source == "curated" else "import"
+        raise UserInputError(
+            f"{known.name} is not built here: {known.title}", hint=f"cabstand {verb} --help", code="E-CALIBTYPE"
+        )
+    made = find_calib_type(command.calib_type, camera.instrument, camera.variant)
+    if bool(command.band) != made.has_band:
+        bands = sorted({one.band for one in camera.filters if one.band})
+        told = "is built for one band" if made.has_band else f"has no band, but '{command.band}' was given"
+        hint = f"--band {bands[0] if bands else 'g'}" if made.has_band else "leave --band out"
+        listed = f" (of {', '.join(bands)})" if made.has_band and bands else ""
+        raise UserInputError(f"{made.name} {told}{listed}", hint=hint, code="E-BAND")
+    if command.band:
+        check_part("band", command.band)
+    return made
+
+
+def _clip_settings(command: Generate) -> tuple[str, ...]:
+    found = [f"n_sigma={command.n_sigma!r}"] if command.n_sigma is not None else []
+    return (*found, *([f"max_iter={command.max_iter}"] if command.max_iter is not None else []))
+
+
+def one_filter(made: CalibType, camera: Camera, exposures: tuple[Exposure, ...], band: str) -> str:
+    """Return the one physical filter of exposures.
+
+    Raises
+    ------
+    UserInputError
+        E-BAND: there are several, or it is of another band.
+    """
+    counts: dict[str, int] = {}
+    for one in exposures:
+        counts[one.physical_filter] = counts.get(one.physical_filter, 0) + 1
+    if len(counts) > 1:
+        told = ", ".join(f"{name or 'none'} ({count})" for name, count in sorted(counts.items()))
+        most = max(counts, key=lambda name: counts[name])
+        raise UserInputError(
+            f"a {made.name} is of one physical filter; the selection has {told}",
+            hint=f"add: and physical_filter='{most}'",
+            code="E-BAND",
+        )
+    found = next(iter(counts))
+    if not found or (band and camera.band(found) not in ("", band)):
+        raise UserInputError(
+            f"these exposures are of the filter {found or 'none'}, band {camera.band(found) or 'none'}",
+            hint="select exposures through a filter",
+            code="E-BAND",
+        )
+    return found
 
 
 def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
@@ -146,48 +305,75 @@ def off_zero(quanta: tuple[QuantumRecord, ...], calib_type: str) -> tuple[str, .
     )
 
 
-def _next_lines(command: Generate, campaign: CampaignRecord, uow: "UnitOfWork") -> tuple[str, ...]:
+def _next_lines(command: Generate, subject: _Subject, uow: "UnitOfWork") -> tuple[str, ...]:
     """Return what to type next; a selection is spelled out where none is stored."""
-    is_final = find_calib_type(command.calib_type).is_certifiable
-    verb, calib_type, purpose = ("verify", command.calib_type, "verify") if is_final else ("generate", "bias", "build")
-    line = f"cabstand {verb} {calib_type} {command.ticket}"
-    if uow.campaigns.selection(command.ticket, calib_type, purpose) is None:
-        observed = find_calib_type(calib_type).observation_type
-        line += f" --where \"instrument='{campaign.instrument}' and exposure.observation_type='{observed}'\""
-    spot = f"cabstand spot {command.calib_type} {command.ticket}  # look at the mosaic, say whether it is ok"
-    return spot, line
+    made, ticket = subject.made, command.ticket
+    spot = to_line(Spot(calib_type=made.name, ticket=ticket, band=command.band))
+    spot += "  # look at the mosaic, say whether it is ok" if made.companions else "  # say whether it is ok"
+    if made.name == "bias":
+        line = f"cabstand verify {made.name} {ticket}"
+        return spot, line + _selection_text(uow, subject, made, "verify")
+    if made.names.is_bootstrap:
+        following = _following(made, subject)
+        if following is None:
+            return (spot,)
+        return spot, f"cabstand generate {following.name} {ticket}" + _selection_text(uow, subject, following, "build")
+    return (spot, f"cabstand campaign show {ticket}  # the line that certifies it, so that later steps find it")
 
 
-def _effect(
-    command: Generate,
-    plan: JobPlan,
-    chosen: ChosenExposures,
-    coverage: Coverage,
-    *,
-    job_id: str,
-    next_lines: tuple[str, ...],
-) -> Effect:
-    n_detectors, n_exposures = len(coverage.detectors), len(chosen.exposures)
+def _following(made: CalibType, subject: _Subject) -> CalibType | None:
+    """Return what is built after a bootstrap: the next bootstrap or defects of the campaign, else its bias."""
+    own = subject.campaign.calib_types
+    camera = subject.camera
+    for name in (*(one for one in made.gives if one in own), "bias"):
+        found = catalogue().find(name, camera.instrument, camera.variant)
+        if found is not None and found.is_made:
+            return found
+    return None
+
+
+def _selection_text(uow: "UnitOfWork", subject: _Subject, made: CalibType, purpose: str) -> str:
+    if not made.observation_type or uow.campaigns.selection(subject.campaign.ticket, made.name, purpose) is not None:
+        return ""
+    instrument = subject.campaign.instrument
+    return f" --where \"instrument='{instrument}' and exposure.observation_type='{made.observation_type}'\""
+
+
+def _effect(command: Generate, plan: JobPlan, subject: _Subject, *, job_id: str, next_lines: tuple[str, ...]) -> Effect:
+    made, chosen = subject.made, subject.chosen
+    n_detectors, n_exposures = len(subject.detectors), len(subject.exposures)
+    excluded = chosen.excluded if chosen is not None else ()
+    applied = subject.prerequisites.all
     facts: dict[str, object] = {
         "job": job_id,
         "run": plan.run,
-        "exposures": list(chosen.ids),
-        "excluded": [[exposure, reason] for exposure, reason in chosen.excluded],
-        "detectors": [one.id for one in coverage.detectors],
-        "n_sigma": command.n_sigma,
-        "max_iter": command.max_iter,
+        "exposures": [one.id for one in subject.exposures],
+        "excluded": [[exposure, reason] for exposure, reason in excluded],
+        "detectors": [one.id for one in subject.detectors],
+        **subject.settings,
     }
+    if subject.physical_filter:
+        facts |= {"physical_filter": subject.physical_filter, "band": command.band}
+    if applied:
+        facts["applied"] = [
+            {"dataset_type": one.dataset_type, "detector": one.detector, "id": one.id, "run": one.run}
+            for one in applied
+        ]
+    of_band = f" {command.band}" if command.band else ""
     return Effect(
-        summary=f"generate {command.calib_type} for {command.ticket}: {counted(n_detectors, 'detector')}, "
+        summary=f"generate {made.name}{of_band} for {command.ticket}: {counted(n_detectors, 'detector')}, "
         f"{counted(n_exposures, 'exposure')}",
         lines=(
             f"run         {plan.run}",
-            f"exposures   {n_exposures}: {chosen.span}",
-            *(f"excluded    {exposure}: {reason}" for exposure, reason in chosen.excluded),
-            f"detectors   {', '.join(one.full_name for one in coverage.detectors)}",
-            f"clip        {command.n_sigma:g} sigma, {command.max_iter} times",
+            *((f"exposures   {n_exposures}: {chosen.span}",) if chosen is not None else ()),
+            *((f"filter      {subject.physical_filter}",) if subject.physical_filter else ()),
+            *(f"excluded    {exposure}: {reason}" for exposure, reason in excluded),
+            f"detectors   {', '.join(one.full_name for one in subject.detectors)}",
+            *_applied_lines(subject),
+            *_setting_lines(subject),
+            *_stage_lines(subject, plan),
             f"job         {job_id}",
-            *(f"note        {text}" for text in chosen.notes),
+            *(f"note        {text}" for text in (chosen.notes if chosen is not None else ())),
         ),
         ticket=command.ticket,
         next=next_lines,
@@ -196,21 +382,51 @@ def _effect(
     )
 
 
-def _unusual_type(campaign: CampaignRecord, calib_type: str) -> tuple[str, ...]:
-    if calib_type in campaign.calib_types or find_calib_type(calib_type).names.is_bootstrap:
+def _applied_lines(subject: _Subject) -> list[str]:
+    """Return one line for each RUN whose calibrations are applied."""
+    counts: dict[tuple[str, str], int] = {}
+    for one in subject.prerequisites.all:
+        counts[one.dataset_type, one.run] = counts.get((one.dataset_type, one.run), 0) + 1
+    return [f"with        {name} of {run} ({counted(count, 'dataset')})" for (name, run), count in counts.items()]
+
+
+def _setting_lines(subject: _Subject) -> list[str]:
+    settings = dict(subject.settings)
+    lines = []
+    if {"n_sigma", "max_iter"} <= set(settings):
+        lines.append(f"clip        {settings.pop('n_sigma'):g} sigma, {settings.pop('max_iter')} times")
+    units = {one.name: one.unit for one in subject.made.parameters}
+    lines += [f"parameter   {name} = {value} {units[name]}".rstrip() for name, value in settings.items()]
+    return lines
+
+
+def _stage_lines(subject: _Subject, plan: JobPlan) -> list[str]:
+    """Return how the work is divided, where it is more than one step and its pictures."""
+    steps = [
+        (step, len(stage)) for step, stage in zip(subject.made.steps, plan.stages, strict=True) if step.task != "mosaic"
+    ]
+    if len(steps) < 2:
+        return []
+    return [f"step        {step.name}: {counted(count, 'unit')} ({step.task})" for step, count in steps]
+
+
+def _unusual_type(campaign: CampaignRecord, made: CalibType) -> tuple[str, ...]:
+    if made.name in campaign.calib_types or made.names.is_bootstrap:
         return ()
-    return (f"W-TYPE {campaign.ticket} was opened for {', '.join(campaign.calib_types)}, not {calib_type}",)
+    return (f"W-TYPE {campaign.ticket} was opened for {', '.join(campaign.calib_types)}, not {made.name}",)
 
 
-def _not_applied(calib_type: str) -> tuple[str, ...]:
+def _not_applied(made: CalibType, found: Prerequisites) -> tuple[str, ...]:
     """Name the corrections this product should have and cannot have yet."""
-    wants = find_calib_type(calib_type).wants
-    gains = "" if find_calib_type(calib_type).names.is_bootstrap else "; gain and read noise are the camera file's"
-    return (f"W-NOTAPPLIED no {', '.join(wants)} yet: recorded as not applied{gains}",) if wants else ()
-
-
-def _selection_variable(calib_type: str) -> str:
-    return "SELECTION_BIAS_BOOTSTRAP" if find_calib_type(calib_type).names.is_bootstrap else "SELECTION_BIAS"
+    told = []
+    if found.absent:
+        is_final = not made.names.is_bootstrap and "ptc" in found.absent
+        gains = "; gain and read noise are the camera file's" if is_final else ""
+        told.append(f"W-NOTAPPLIED no {', '.join(found.absent)} yet: recorded as not applied{gains}")
+    for name, detectors in found.partly:
+        listed = ", ".join(str(one) for one in detectors[:12]) + (" ..." if len(detectors) > 12 else "")
+        told.append(f"W-NOTAPPLIED no {name} for detector {listed}: recorded there as not applied")
+    return tuple(told)
 
 
 HANDLERS = {"generate": Handler(plan=_plan)}

@@ -12,7 +12,7 @@ from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.file_copy import copy_file, link_file, remove_brought
 from calibstore.datastore.raw_headers import check_observation_type
 from calibstore.errors import CabstandError, StoreError
-from calibstore.model.calib_types import CALIB_TYPES
+from calibstore.model.calib_types import calib_types
 from calibstore.model.exposure import Exposure, RawFile
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.services import native
@@ -282,7 +282,7 @@ def _retype_lines(command: Ingest, found: SortedFiles) -> tuple[str, ...]:
 
 def _next(taken: Sequence[RawFile]) -> tuple[str, ...]:
     """Return the line that looks at the fullest night of frames some calibration can be built from."""
-    for calib_type in reversed(CALIB_TYPES):
+    for calib_type in reversed(calib_types()):
         nights = Counter(
             (raw.exposure.instrument, raw.exposure.day_obs)
             for raw in taken

@@ -66,6 +66,7 @@ def choose_exposures(
     purpose: str,
     where: str,
     exclude: Sequence[str],
+    band: str = "",
 ) -> ChosenExposures:
     """Return the exposures meant: those of a selection given now, else those stored for the ticket.
 
@@ -83,6 +84,8 @@ def choose_exposures(
         Selection; empty for the stored one.
     exclude : sequence of str
         ``ID=REASON``, on top of what is excluded already.
+    band : str
+        Only exposures of this band; the selection is stored for it.
 
     Raises
     ------
@@ -91,11 +94,13 @@ def choose_exposures(
     NotFoundError
         If none is given and none is stored.
     """
-    stored = None if where else uow.campaigns.selection(campaign.ticket, calib_type, purpose)
+    subject = selected_for(calib_type, band)
+    stored = None if where else uow.campaigns.selection(campaign.ticket, subject, purpose)
     if not where and stored is None:
         raise NotFoundError(
-            f"{campaign.ticket} has no {purpose} selection for {calib_type}",
-            hint=f'cabstand campaign inputs {campaign.ticket} {calib_type} --purpose {purpose} --where "..."',
+            f"{campaign.ticket} has no {purpose} selection for {subject}",
+            hint=f"cabstand campaign inputs {campaign.ticket} {calib_type}{f' --band {band}' if band else ''} "
+            f'--purpose {purpose} --where "..."',
             code="E-NOSELECTION",
         )
     if stored is not None and not exclude:
@@ -107,13 +112,15 @@ def choose_exposures(
         )
     if stored is not None:
         where, exclude = stored.where, _with_more(uow, campaign, stored, exclude)
+    else:
+        where = of_band(where, band)
     found = resolve_selection(
         uow, instrument=campaign.instrument, where=where, exclude=exclude, calib_type=calib_type, purpose=purpose
     )
     found.refuse()
     record = SelectionRecord(
         ticket=campaign.ticket,
-        calib_type=calib_type,
+        calib_type=subject,
         purpose=purpose,
         where=where,
         exposures=found.ids,
@@ -123,6 +130,22 @@ def choose_exposures(
     return ChosenExposures(
         where=where, exposures=found.exposures, excluded=found.excluded, findings=found.findings, to_store=record
     )
+
+
+def selected_for(calib_type: str, band: str) -> str:
+    """Return what a selection is stored for: a type, or one band of it."""
+    return f"{calib_type}-{band}" if band else calib_type
+
+
+def of_band(where: str, band: str) -> str:
+    """Return a selection of one band only, as the observatory's own templates narrow it."""
+    return f"({where}) and band='{band}'" if band else where
+
+
+def without_band(where: str, band: str) -> str:
+    """Return a selection as it was given before `of_band`."""
+    tail = f") and band='{band}'"
+    return where[1 : -len(tail)] if band and where.startswith("(") and where.endswith(tail) else where
 
 
 def _with_more(

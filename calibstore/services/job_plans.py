@@ -4,25 +4,22 @@ A plan is stored with its job, so that a runner needs nothing else and a dead jo
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from calibstore.model.calib_types import find_calib_type
-from calibstore.model.camera import Camera, Detector
-from calibstore.model.codec import canonical_json, from_plain, to_plain
+from calibstore.model.camera import Detector
+from calibstore.model.codec import canonical_json, from_plain
 from calibstore.model.data_id import DataId, dataset_uuid
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
 from calibstore.model.times import utc_text
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum, RawInput
 
-if TYPE_CHECKING:
-    pass
-
 DATA_FOLDER = "data"
 """Products, inside the repository."""
+_UNFIT = re.compile(r"[^A-Za-z0-9_.+-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +41,8 @@ class JobPlan:
     """(dataset id, role) of what a quantum's outputs are made from, by label."""
     units: dict[str, str] = field(default_factory=dict)
     """Pixel unit by dataset type."""
+    data_keys: dict[str, str] = field(default_factory=dict)
+    """Data ID by dataset id, of outputs that have more dimensions than instrument and detector, or fewer."""
 
     @property
     def quanta(self) -> tuple[Quantum, ...]:
@@ -85,36 +84,58 @@ def placed(quantum: Quantum, root: Path, existing: Mapping[str, str] | None = No
     )
 
 
-def output_of(dataset_type: str, run: str, instrument: str, detector: Detector | None) -> OutputFile:
+def output_of(
+    dataset_type: str,
+    run: str,
+    instrument: str,
+    detector: Detector | None,
+    *,
+    physical_filter: str = "",
+    exposure: int | None = None,
+    suffix: str = "",
+) -> OutputFile:
     """Return the output of a dataset type: its reproducible id and its place inside the repository.
 
     Parameters
     ----------
     dataset_type : str
-        E.g. ``biasBin8``; one that ends in ``Thumbnail`` is a PNG, all others are FITS.
+        E.g. ``biasBin8``.
     run : str
         RUN it is born in.
     instrument : str
         Instrument.
     detector : Detector or None
         None for a dataset of the whole focal plane.
+    physical_filter : str
+        Of types that have one.
+    exposure : int, optional
+        Of types that have one.
+    suffix : str
+        Of the file; by default png for what ends in ``Thumbnail``, else fits.
     """
     words = [dataset_type, instrument, *([detector.full_name] if detector else [])]
+    words += [_UNFIT.sub("-", physical_filter)] if physical_filter else []
+    words += [str(exposure)] if exposure is not None else []
     name = "_".join([*words, run.replace("/", "_").replace(".", "_")])
-    suffix = "png" if dataset_type.endswith("Thumbnail") else "fits"
+    ending = suffix or ("png" if dataset_type.endswith("Thumbnail") else "fits")
+    data_id = data_id_of(instrument, detector, physical_filter=physical_filter, exposure=exposure)
     return OutputFile(
         dataset_type=dataset_type,
-        dataset_id=dataset_uuid(dataset_type, run, data_id_of(instrument, detector)),
+        dataset_id=dataset_uuid(dataset_type, run, data_id),
         run=run,
-        path=f"{DATA_FOLDER}/{run}/{dataset_type}/{name}.{suffix}",
+        path=f"{DATA_FOLDER}/{run}/{dataset_type}/{name}.{ending}",
     )
 
 
-def data_id_of(instrument: str, detector: Detector | None) -> DataId:
+def data_id_of(
+    instrument: str, detector: Detector | None, *, physical_filter: str = "", exposure: int | None = None
+) -> DataId:
     """Return the data ID of a product."""
-    return (
-        DataId.of(instrument=instrument) if detector is None else DataId.of(instrument=instrument, detector=detector.id)
-    )
+    values: dict[str, int | str] = {"instrument": instrument}
+    values |= {"detector": detector.id} if detector is not None else {}
+    values |= {"physical_filter": physical_filter} if physical_filter else {}
+    values |= {"exposure": exposure} if exposure is not None else {}
+    return DataId.of(**values)
 
 
 def raw_inputs(
@@ -178,95 +199,3 @@ def creation_parameters(created_tai_ns: int) -> dict[str, object]:
 def created_text(created_tai_ns: int) -> str:
     """Return ``date time`` as ``LSST CALIB DATE`` writes it (UTC)."""
     return utc_text(created_tai_ns, 0).replace("T", " ")
-
-
-def bias_plan(
-    *,
-    calib_type: str,
-    ticket: str,
-    run: str,
-    camera: Camera,
-    detectors: Sequence[Detector],
-    raws: Mapping[int, Sequence[DatasetRecord]],
-    exposures: Mapping[int, Exposure],
-    n_sigma: float,
-    max_iter: int,
-    processes: int,
-    created_tai_ns: int,
-) -> JobPlan:
-    """Return the plan of a combined bias: one quantum a detector, then the mosaics.
-
-    Parameters
-    ----------
-    calib_type : str
-        biasBootstrap or bias.
-    ticket, run : str
-        Where it belongs.
-    camera : Camera
-        The camera.
-    detectors : sequence of Detector
-        Those that are built.
-    raws : mapping of int to sequence of DatasetRecord
-        Raw datasets by detector.
-    exposures : mapping of int to Exposure
-        Exposures by id.
-    n_sigma : float
-        Clip [sigma].
-    max_iter, processes : int
-        Clips; worker processes.
-    created_tai_ns : int
-        Creation time.
-    """
-    made = find_calib_type(calib_type)
-    per_detector = [calib_type, *(one.name for one in made.companions if "detector" in one.dimensions)]
-    whole = [one.name for one in made.companions if "detector" not in one.dimensions]
-    creation = creation_parameters(created_tai_ns)
-    build = [
-        Quantum(
-            label=f"{calib_type}:{detector.id}",
-            task="combine_bias",
-            instrument=camera.instrument,
-            detector=detector,
-            raws=raw_inputs(raws[detector.id], exposures),
-            outputs=tuple(output_of(name, run, camera.instrument, detector) for name in per_detector),
-            # A raw recorded in place may have been changed since: what is built must be of what was ingested.
-            parameters={
-                "product": calib_type,
-                "n_sigma": n_sigma,
-                "max_iter": max_iter,
-                "verify_checksums": True,
-                **creation,
-            },
-        )
-        for detector in detectors
-    ]
-    binned = [output for quantum in build for output in quantum.outputs if output.dataset_type != calib_type]
-    mosaic = Quantum(
-        label=f"{calib_type}:mosaic",
-        task="mosaic",
-        instrument=camera.instrument,
-        calibs=tuple(
-            CalibInput(dataset_type=one.dataset_type, dataset_id=one.dataset_id, run=run, path=one.path)
-            for one in sorted(binned, key=lambda output: output.dataset_type)
-        ),
-        outputs=tuple(output_of(name, run, camera.instrument, None) for name in whole),
-        parameters={
-            "detectors": [to_plain(detector) for detector in detectors],
-            "pixel_size_mm": camera.pixel_size_mm,
-            **creation,
-        },
-    )
-    inputs = {f"{calib_type}:{d.id}": tuple((raw.id, "raw") for raw in raws[d.id]) for d in detectors}
-    inputs[mosaic.label] = tuple((calib.dataset_id, calib.dataset_type) for calib in mosaic.calibs)
-    return JobPlan(
-        kind="generate",
-        ticket=ticket,
-        calib_type=calib_type,
-        instrument=camera.instrument,
-        run=run,
-        processes=processes,
-        created_tai_ns=created_tai_ns,
-        stages=(tuple(build), (mosaic,)),
-        inputs=inputs,
-        units={one.name: one.unit for one in (made.dataset_type, *made.companions)},
-    )

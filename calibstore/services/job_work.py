@@ -19,6 +19,7 @@ from calibstore.datastore.atomic_files import TEMPORARY_MARK
 from calibstore.engines.local import RETRIED, LocalEngine
 from calibstore.engines.protocol import Engine
 from calibstore.errors import CabstandError, ExecutionError, StoreError
+from calibstore.model.data_id import DataId
 from calibstore.model.job_records import JobRecord, QuantumRecord
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.times import utc_text, utc_to_tai_ns
@@ -220,13 +221,19 @@ class _Work:
         }
         if quantum.raws:
             provenance[_LISTED_EXPOSURES] = [raw.exposure for raw in quantum.raws]
+        key = plan.data_keys.get(file.dataset_id)
+        data_id = DataId.parse(key) if key else data_id_of(plan.instrument, quantum.detector)
+        detector, exposure = data_id.get("detector"), data_id.get("exposure")
+        physical_filter = data_id.get("physical_filter")
         return DatasetRecord(
             id=file.dataset_id,
             dataset_type=file.dataset_type,
             run=run.name,
-            data_key=str(data_id_of(plan.instrument, quantum.detector)),
+            data_key=str(data_id),
             instrument=plan.instrument,
-            detector=quantum.detector.id if quantum.detector else None,
+            detector=None if detector is None else int(detector),
+            exposure=None if exposure is None else int(exposure),
+            physical_filter=None if physical_filter is None else str(physical_filter),
             unit=plan.units.get(file.dataset_type, ""),
             content_sha256=file.content_sha256,
             provenance=provenance,

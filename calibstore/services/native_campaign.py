@@ -6,7 +6,31 @@ from calibstore.commands.fields import quoted
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.services.native import butler, place
 
-_SELECTION = {"bias": "SELECTION_BIAS", "biasBootstrap": "SELECTION_BIAS_BOOTSTRAP"}
+_SELECTION = {
+    "biasBootstrap": "SELECTION_BIAS_BOOTSTRAP",
+    "darkBootstrap": "SELECTION_DARK_BOOTSTRAP",
+    "flatBootstrap": "SELECTION_FLAT_BOOTSTRAP",
+    "linearizer": "SELECTION_PTC_LINEARIZER",
+    "cti": "SELECTION_PTC_CTI",
+    "bfk": "SELECTION_PTC_BFK",
+    "flatAnaglyph": "SELECTION_FLAT",
+    "flat_gradient_reference": "SELECTION_FLAT",
+    "illuminationCorrection": "SELECTION_ILLUMINATION_CORRECTION",
+}
+"""Variables of the published templates that are no rule of the type's name."""
+_TEMPLATES = {"flatAnaglyph": "bps_flat_anaglyph"}
+
+
+def selection_variable(calib_type: str, band: str = "") -> str:
+    """Return the variable of the published templates that holds a type's selection."""
+    name = _SELECTION.get(calib_type, f"SELECTION_{calib_type.upper()}")
+    return f"{name}_{band}" if band else name
+
+
+def template_of(calib_type: str, band: str = "") -> str:
+    """Return the file name of the published template that builds a type."""
+    stem = _TEMPLATES.get(calib_type, f"bps_{calib_type}")
+    return f"{stem}_{band}.yaml" if band else f"{stem}.yaml"
 
 
 def export_line(name: str, value: str) -> str:
@@ -55,7 +79,8 @@ def selection_lines(selection: SelectionRecord) -> tuple[str, ...]:
     where = f"({selection.where})" if selection.exclusions else selection.where
     if selection.exclusions:
         where += f" and exposure not in ({', '.join(str(exposure) for exposure, _ in selection.exclusions)})"
-    name = _SELECTION.get(selection.calib_type, f"SELECTION_{selection.calib_type.upper()}")
+    calib_type, _, band = selection.calib_type.partition("-")
+    name = selection_variable(calib_type, band)
     return (export_line(name + ("_V" if selection.purpose == "verify" else ""), where),)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calibstore.errors import ConflictError, NotFoundError
-from calibstore.model.calib_types import find_calib_name
+from calibstore.model.calib_types import catalogue, find_calib_name
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.collections import CollectionType
 from calibstore.model.job_records import JobRecord
@@ -19,6 +19,7 @@ from calibstore.model.names import (
 )
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.times import utc_text
+from calibstore.services.inputs import selected_for
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -57,19 +58,20 @@ class ProductRun:
 
 
 def generation_runs(
-    uow: "UnitOfWork", ticket: str, calib_type: str
+    uow: "UnitOfWork", ticket: str, calib_type: str, band: str = ""
 ) -> tuple[tuple[CollectionRecord, CollectionName], ...]:
-    """Return the generation RUNs of a ticket and type that exist, the newest last.
+    """Return the generation RUNs of a ticket and type that exist, the newest last; of a band if one is named.
 
     Raises
     ------
     NotFoundError
         If there is no such campaign.
     """
-    return _runs(uow, uow.campaigns.campaign(ticket), calib_type, NameKind.GENERATION)
+    found = _runs(uow, uow.campaigns.campaign(ticket), calib_type, NameKind.GENERATION)
+    return tuple(pair for pair in found if not band or pair[1].band == band)
 
 
-def products(uow: "UnitOfWork", ticket: str, calib_type: str) -> ProductRun:
+def products(uow: "UnitOfWork", ticket: str, calib_type: str, band: str = "") -> ProductRun:
     """Return the newest RUN of a ticket that holds a product of a type.
 
     Raises
@@ -77,20 +79,29 @@ def products(uow: "UnitOfWork", ticket: str, calib_type: str) -> ProductRun:
     NotFoundError
         If there is no such campaign, or it has no product of the type yet.
     """
-    for run, name in reversed(generation_runs(uow, ticket, calib_type)):
-        datasets = uow.datasets.in_run(run, dataset_type=calib_type)
+    known = catalogue().find(calib_type)
+    made = known.dataset_type.name if known else calib_type
+    for run, name in reversed(generation_runs(uow, ticket, calib_type, band)):
+        datasets = uow.datasets.in_run(run, dataset_type=made)
         if datasets:
             jobs = uow.jobs.list(run=run.name)
             return ProductRun(run=run, name=name, datasets=datasets, job=jobs[-1] if jobs else None)
     raise NotFoundError(
-        f"{ticket} has no {calib_type} yet",
-        hint=f"build one: cabstand generate {calib_type} {ticket}",
+        f"{ticket} has no {selected_for(calib_type, band)} yet",
+        hint=f"build one: cabstand generate {calib_type} {ticket}{f' --band {band}' if band else ''}",
         code="E-NOPRODUCT",
     )
 
 
 def choose_rerun(
-    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, kind: NameKind, *, given: str, now_tai_ns: int
+    uow: "UnitOfWork",
+    campaign: CampaignRecord,
+    calib_type: str,
+    kind: NameKind,
+    *,
+    given: str,
+    now_tai_ns: int,
+    band: str = "",
 ) -> tuple[str, tuple[str, ...]]:
     """Return the rerun to use and what is unusual about it.
 
@@ -108,6 +119,8 @@ def choose_rerun(
         What the user asked for; empty for the next free one of today.
     now_tai_ns : int
         The clock; today is its UTC date.
+    band : str
+        Of types made for each band: their letters are counted apart.
 
     Raises
     ------
@@ -117,9 +130,11 @@ def choose_rerun(
         E-RUNEXISTS: it is taken; the hint has the next free one.
     """
     today = utc_text(now_tai_ns, 0)[:10].replace("-", "")
-    taken = [name.rerun for _, name in _runs(uow, campaign, calib_type, kind)]
+    taken = [name.rerun for _, name in _runs(uow, campaign, calib_type, kind) if name.band == band]
     gone = [find_name(run) for run in uow.removals.removed_runs(f"{campaign.names.ticket_chain}/")]
-    taken += [name.rerun for name in gone if name and (name.kind, name.calib_type) == (kind, calib_type)]
+    taken += [
+        name.rerun for name in gone if name and (name.kind, name.calib_type, name.band) == (kind, calib_type, band)
+    ]
     if not given:
         return next_rerun(taken, today), ()
     validate_rerun(given)
@@ -134,7 +149,7 @@ def choose_rerun(
 
 
 def choose_generation_run(
-    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, *, given: str, now_tai_ns: int
+    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, *, given: str, now_tai_ns: int, band: str = ""
 ) -> tuple[CollectionName, tuple[str, ...]]:
     """Return the name of the RUN to build in and what is unusual about it.
 
@@ -150,6 +165,8 @@ def choose_generation_run(
         The rerun asked for; empty for the next free one.
     now_tai_ns : int
         The clock.
+    band : str
+        Of types made for each band.
 
     Raises
     ------
@@ -160,12 +177,12 @@ def choose_generation_run(
     -----
     The RUN of a bootstrap carries no time stamp: another attempt keeps the rerun and counts its run number up.
     """
-    before = [name for _, name in generation_runs(uow, campaign.ticket, calib_type)]
+    before = [name for _, name in generation_runs(uow, campaign.ticket, calib_type, band)]
     if not (find_calib_name(calib_type).is_bootstrap and before):
         rerun, unusual = choose_rerun(
-            uow, campaign, calib_type, NameKind.GENERATION, given=given, now_tai_ns=now_tai_ns
+            uow, campaign, calib_type, NameKind.GENERATION, given=given, now_tai_ns=now_tai_ns, band=band
         )
-        return parse_name(campaign.names.generation(calib_type, rerun)), unusual
+        return parse_name(campaign.names.generation(calib_type, rerun, band=band)), unusual
     rerun = validate_rerun(given) if given else before[-1].rerun
     number = 1 + max((name.run_number or 0 for name in before if name.rerun == rerun), default=0)
     return parse_name(campaign.names.generation(calib_type, rerun, run_number=number)), ()

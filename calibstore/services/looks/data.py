@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibstore.errors import CabstandError, NotFoundError
-from calibstore.model.calib_types import CALIB_NAMES
+from calibstore.model.calib_types import calib_names
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType, did_you_mean
 from calibstore.model.names import find_name
@@ -234,7 +234,7 @@ def _find(
         uow, camera, dataset_type=dataset_type, run=run, ticket=ticket, collection=collection, now_tai_ns=now
     )
     if subject is None:
-        known = {one.dataset_type for one in CALIB_NAMES} | set(uow.repository.dataset_types())
+        known = {one.dataset_type for one in calib_names()} | set(uow.repository.dataset_types())
         if dataset_type and dataset_type not in known:
             near = did_you_mean(dataset_type, known)
             hint = f"did you mean {near}?" if near else "bias, or RUN and collection by --run and --collection"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from calibstore.errors import NotFoundError
-from calibstore.model.calib_types import CALIB_TYPES
+from calibstore.model.calib_types import calib_types
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType
 from calibstore.model.names import NameKind, find_name, top_chain_of
@@ -88,7 +88,7 @@ def find_subject(
         return _subject(found.values(), f"in {collection} now")
     for name in reversed(generation_runs(uow, camera.instrument, dataset_type)):
         return _of_run(uow, name, dataset_type, "the newest RUN")
-    for kind in [dataset_type] if dataset_type else [known.name for known in reversed(CALIB_TYPES)]:
+    for kind in [dataset_type] if dataset_type else [known.name for known in reversed(calib_types())]:
         found = in_use(uow, camera, kind, now_tai_ns)
         if found:
             return _subject(found.values(), "in use now")
@@ -221,7 +221,7 @@ def _of_run(uow: "UnitOfWork", name: str, dataset_type: str, how: str = "") -> S
     if not dataset_type:
         parsed = find_name(name)
         present = uow.datasets.types_in(run)
-        known = [one.name for one in CALIB_TYPES if one.name in present]
+        known = [one.name for one in calib_types() if one.name in present]
         dataset_type = parsed.calib_type if parsed and parsed.calib_type in present else (known or ["bias"])[0]
     found = [one for one in uow.datasets.in_run(run, dataset_type=dataset_type) if one.detector is not None]
     if not found:

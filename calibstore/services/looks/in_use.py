@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from calibstore.model.calib_types import CALIB_NAMES
+from calibstore.model.calib_types import calib_names
 from calibstore.model.camera import Camera
 from calibstore.model.data_id import DataId
 from calibstore.model.names import CollectionName, NameKind, find_name
@@ -82,7 +82,7 @@ class InUse:
 
 def certifiable_types(uow: "UnitOfWork") -> dict[str, bool]:
     """Return the dataset types that can be in use; true where they are looked up by filter too."""
-    bootstraps = {one.dataset_type for one in CALIB_NAMES if one.is_bootstrap}
+    bootstraps = {one.dataset_type for one in calib_names() if one.is_bootstrap}
     return {
         name: "physical_filter" in record.dimensions
         for name, record in uow.repository.dataset_types().items()

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from calibstore.errors import UserInputError
-from calibstore.model.calib_types import CALIB_NAMES
+from calibstore.model.calib_types import calib_names
 from calibstore.model.collections import did_you_mean
 from calibstore.model.name_grammar import check_part
 from calibstore.model.names import NameKind, find_name
@@ -76,7 +76,7 @@ def _leaf_fault(leaf: str, below: list[str]) -> tuple[str, str]:
         validate_rerun(rerun)
     except UserInputError as problem:
         return rerun, problem.hint or problem.message
-    stems = {stem for one in CALIB_NAMES for stem in (one.stem, one.verification, one.certified) if stem}
+    stems = {stem for one in calib_names() for stem in (one.stem, one.verification, one.certified) if stem}
     bare, hyphen, band = stem.partition("-")
     if bare not in stems:
         near = did_you_mean(bare, stems)
@@ -84,7 +84,7 @@ def _leaf_fault(leaf: str, below: list[str]) -> tuple[str, str]:
     if below:
         return "/".join(below), "below the rerun stands a time stamp 20250401T120000Z, or run1 of a bootstrap"
     banded = {
-        one for parts in CALIB_NAMES if parts.has_band for one in (parts.stem, parts.verification, parts.certified)
+        one for parts in calib_names() if parts.has_band for one in (parts.stem, parts.verification, parts.certified)
     }
     if bare in banded and not re.fullmatch(r"[A-Za-z0-9]+", band):
         return stem, f"a band is missing: such as {bare}-g"

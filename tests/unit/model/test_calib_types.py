@@ -5,17 +5,17 @@ import pytest
 from calibstore.errors import UserInputError
 from calibstore.model.calib_types import (
     CALIB_NAMES,
-    CALIB_TYPES,
-    DATASET_TYPES,
+    GENERATED,
     all_dataset_types,
+    calib_types,
+    dataset_types,
     find_calib_name,
     find_calib_type,
 )
 
 
 def test_the_types_of_a_bias() -> None:
-    assert [known.name for known in CALIB_TYPES] == ["biasBootstrap", "bias"]
-    bootstrap, bias = CALIB_TYPES
+    bootstrap, bias = find_calib_type("biasBootstrap"), find_calib_type("bias")
     assert (bootstrap.dataset_type.unit, bootstrap.is_certifiable) == ("adu", False)
     assert (bias.dataset_type.unit, bias.is_certifiable) == ("electron", True)
     assert bias.dataset_type.dimensions == ("instrument", "detector")
@@ -28,13 +28,31 @@ def test_the_types_of_a_bias() -> None:
     ]
     assert not any(one.is_calibration for one in bias.companions)
     assert "ptc" in bias.wants
+    assert {"dark", "flat"} <= set(bias.gives)
+
+
+def test_every_published_type_is_made_or_brought_in() -> None:
+    made = [one.name for one in calib_types()]
+    assert made == [name for name in GENERATED if name not in ("electroBfDistortionMatrix", "illuminationCorrection")]
+    with pytest.raises(UserInputError, match="unknown calibration type"):
+        find_calib_type("illuminationCorrection")
+
+
+def test_a_flat_is_of_a_filter_and_its_collections_of_a_band() -> None:
+    flat, blended = find_calib_type("flat"), find_calib_type("flatAnaglyph")
+    assert flat.dataset_type.dimensions == ("instrument", "detector", "physical_filter")
+    assert flat.has_band
+    assert blended.dataset_type.name == "flat"
+    assert blended.is_certifiable
+    mosaic = next(one for one in flat.companions if one.name == "flatMosaic8")
+    assert mosaic.dimensions == ("instrument", "physical_filter")
 
 
 def test_names_are_unique() -> None:
     for attribute in ("dataset_type", "stem", "certified", "verification"):
         values = [value for known in CALIB_NAMES if (value := getattr(known, attribute))]
         assert len(values) == len(set(values))
-    assert len({one.name for one in DATASET_TYPES}) == len(DATASET_TYPES)
+    assert len({one.name for one in dataset_types()}) == len(dataset_types())
 
 
 @pytest.mark.parametrize(
@@ -45,6 +63,8 @@ def test_names_are_unique() -> None:
         ("flat", "flatGen", "flat", "verifyFlat"),
         ("biasBootstrap", "biasBootstrapGen", "", ""),
         ("ptc", "ptcGen", "ptc", "verifyPtc"),
+        ("electroBfDistortionMatrix", "electroBFDistortionMatrixGen", "electroBfDistortionMatrix", ""),
+        ("gain_correction", "gainCorrectionGen", "gain_correction", ""),
         ("science", "", "", "verifyScience"),
     ],
 )
@@ -63,6 +83,7 @@ def test_unknown_types_get_the_nearest_name() -> None:
 
 def test_what_a_new_repository_registers() -> None:
     registered = {record.name: record for record in all_dataset_types()}
-    assert list(registered) == [one.name for one in DATASET_TYPES]
-    assert [name for name, record in registered.items() if record.is_calibration] == ["biasBootstrap", "bias"]
+    assert list(registered) == [one.name for one in dataset_types()]
+    assert {"biasBootstrap", "bias", "ptc", "flat"} <= {name for name, one in registered.items() if one.is_calibration}
+    assert not registered["photodiode"].is_calibration
     assert registered["biasMosaic8"].dimensions == ("instrument",)
