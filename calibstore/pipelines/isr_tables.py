@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from calibstore.errors import ConflictError
 from calibstore.model.camera import Amplifier, Detector
-from calibstore.pipelines.detector_frames import placements_of
+from calibstore.pipelines.detector_frames import ELECTRON, placements_of
 from kernels.arrays import Vector
 from kernels.assembly import oriented
 
@@ -120,6 +120,26 @@ def _load_defects(path: Path, detector: Detector, tables: IsrTables) -> None:
     tables.defects = defect_indices(mask, detector)
 
 
+def _load_crosstalk(path: Path, detector: Detector, tables: IsrTables) -> None:
+    from calibstore.pipelines.crosstalk_dataset import read_crosstalk
+    from kernels.crosstalk import convert_ratios
+
+    found = read_crosstalk(path)
+    n_amps = len(detector.amplifiers)
+    if found.coefficients.shape != (n_amps, n_amps):
+        raise ConflictError(
+            f"{path}: crosstalk of {found.coefficients.shape[0]} amplifiers, {detector.full_name} has {n_amps}",
+            hint="check that the table belongs to this detector",
+            code="E-GEOMETRY",
+        )
+    ratios = np.where(found.is_valid & np.isfinite(found.coefficients), found.coefficients, 0.0)
+    quadratic = np.where(found.is_valid & np.isfinite(found.quadratic), found.quadratic, 0.0)
+    if found.unit != ELECTRON:
+        ratios = convert_ratios(ratios, found.fit_gains, to=ELECTRON)
+        quadratic = convert_ratios(quadratic, found.fit_gains, to=ELECTRON, order=2)
+    tables.crosstalk = CrosstalkNumbers(ratios=ratios, quadratic=quadratic if quadratic.any() else None)
+
+
 def defect_indices(mask: NDArray[np.bool_], detector: Detector) -> tuple[Indices, ...]:
     """Return the defect pixels of each amplifier, as flat indices in readout order.
 
@@ -161,6 +181,7 @@ def _keep_reasons(kind: str, rows: Sequence[Any], tables: IsrTables) -> None:
 
 
 _LOADERS: Final[dict[str, Callable[[Path, Detector, IsrTables], None]]] = {
+    "crosstalk": _load_crosstalk,
     "linearize": _load_linearizer,
     "cti": _load_cti,
     "defects": _load_defects,

@@ -10,7 +10,7 @@ import pytest
 
 from calibstore.commands.generation import Generate, Process
 from calibstore.datastore.product_fits import read_header, read_plane
-from calibstore.errors import ConflictError, NotFoundError
+from calibstore.errors import ConflictError, NotFoundError, UserInputError
 from calibstore.pipelines.process_exposure import process_exposure
 from calibstore.pipelines.quantum import OutputFile, Quantum
 from calibstore.services.job_plans import calib_input, placed, raw_inputs
@@ -46,6 +46,32 @@ def test_the_header_says_which_bias_was_applied_and_that_it_is_a_self_check(buil
     assert float(np.median(variance)) == pytest.approx(float(np.median(image**2)) / 0.455, rel=0.25)
     with built.context.unit_of_work() as uow:
         assert uow.journal.entries(last=1)[0].verb == "process"
+
+
+def test_what_is_wanted_and_not_there_is_told_and_recorded(built: Any) -> None:
+    with built.context.unit_of_work() as uow:
+        run = products(uow, "DM-1", "bias").run.name
+    effect = built.do(Process(exposure=LATER, collection=run))
+    assert [one["detector"] for one in effect.data["products"]] == [0]
+    assert effect.summary.endswith("overscan, gain, bias")
+    told = [text for text in effect.warnings if text.startswith("W-NOTAPPLIED")]
+    assert len(told) == 1
+    for name in ("ptc", "crosstalk", "linearizer", "dark", "defects", "flat"):
+        assert name in told[0]
+    header = read_header(Path(effect.data["path"]))
+    for step in ("CROSSTALK", "LINEARIZER", "DARK", "DEFECTS", "FLAT"):
+        assert header[f"LSST ISR {step} APPLIED"] is False
+    assert header["LSST ISR GAIN SOURCE"] == "CAMERA"
+
+
+def test_a_type_is_left_out_only_when_asked_and_by_its_name(built: Any) -> None:
+    effect = built.do(Process(exposure=LATER, detector=0, without=("bias",)))
+    header = read_header(Path(effect.data["path"]))
+    assert header["LSST ISR BIAS APPLIED"] is False
+    assert any(text.startswith("W-NOTAPPLIED left out as asked: bias") for text in effect.warnings)
+    assert "isr:doBias=False" in effect.native[0]
+    with pytest.raises(UserInputError, match="no step of LATISS applies a 'bfk'"):
+        built.do(Process(exposure=LATER, detector=0, without=("bfk",)))
 
 
 def test_without_a_bias_nothing_is_written(built: Any) -> None:
