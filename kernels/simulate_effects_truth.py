@@ -151,8 +151,10 @@ def effects_truth(
         for amp in range(n_amps):
             rows, _ = layout.detector_rows_columns(amp)
             kind[amp][(rows == middle) | (rows == middle - 1)] = DEFECT_KINDS.index("midline")
-    _plant_cold(rng, pattern, kind, effects)
-    extra_dark = _extra_dark(rng, kind, effects)
+    n_columns = effects.cold_columns + effects.blinking_columns + effects.hot_columns
+    columns = rng.choice(n_amps * layout.data_shape[1], size=n_columns, replace=False)
+    _plant_cold(rng, pattern, kind, effects, columns[: n_columns - effects.hot_columns])
+    extra_dark = _extra_dark(rng, kind, effects, columns[n_columns - effects.hot_columns :])
     crosstalk, quadratic = _crosstalk(rng, n_amps, effects)
     spread = 1 + 0.2 * rng.uniform(-1, 1, size=(2, n_amps))
     truth = EffectsTruth(
@@ -190,30 +192,35 @@ def _distortion_table(truth: EffectsTruth, amp: int) -> LinearityTable | None:
     )
 
 
-def _plant_cold(rng: np.random.Generator, pattern: Cube, kind: NDArray[np.uint8], effects: SimulatedEffects) -> None:
+def _plant_cold(
+    rng: np.random.Generator,
+    pattern: Cube,
+    kind: NDArray[np.uint8],
+    effects: SimulatedEffects,
+    columns: NDArray[np.int64],
+) -> None:
     """Take light from pixels and columns, and mark them."""
-    n_amps, ny, nx = pattern.shape
+    _, ny, nx = pattern.shape
     n_cold = int(rng.binomial(pattern.size, effects.cold_fraction))
     cold = rng.choice(pattern.size, size=n_cold, replace=False)
     pattern.reshape(-1)[cold] *= rng.uniform(0.0, COLD_LIMIT, size=n_cold).astype(np.float32)
     kind.reshape(-1)[cold] = DEFECT_KINDS.index("cold pixel")
-    for _ in range(effects.cold_columns):
-        amp, column = int(rng.integers(n_amps)), int(rng.integers(nx))
+    for amp, column in zip(*np.divmod(columns[: effects.cold_columns], nx), strict=True):
         pattern[amp, :, column] *= np.float32(COLD_COLUMN_RESPONSE)
         kind[amp, :, column] = DEFECT_KINDS.index("cold column")
     is_bad = np.arange(ny) % BLINKING_PERIOD_PX < BLINKING_BAD_PX
-    for _ in range(effects.blinking_columns):
-        amp, column = int(rng.integers(n_amps)), int(rng.integers(nx))
+    for amp, column in zip(*np.divmod(columns[effects.cold_columns :], nx), strict=True):
         pattern[amp, is_bad, column] *= np.float32(BLINKING_RESPONSE)
         kind[amp, is_bad, column] = DEFECT_KINDS.index("blinking column")
 
 
-def _extra_dark(rng: np.random.Generator, kind: NDArray[np.uint8], effects: SimulatedEffects) -> Cube:
+def _extra_dark(
+    rng: np.random.Generator, kind: NDArray[np.uint8], effects: SimulatedEffects, columns: NDArray[np.int64]
+) -> Cube:
     """Draw hot columns, which are marked, and a glow, which is not: it is smooth and taken off as dark current."""
     n_amps, ny, nx = kind.shape
     rate = np.zeros(kind.shape, dtype=np.float32)
-    for _ in range(effects.hot_columns):
-        amp, column = int(rng.integers(n_amps)), int(rng.integers(nx))
+    for amp, column in zip(*np.divmod(columns, nx), strict=True):
         rate[amp, :, column] += np.float32(effects.hot_column_rate_e_per_s)
         kind[amp, :, column] = DEFECT_KINDS.index("hot column")
     if effects.amp_glow_e_per_s:

@@ -39,6 +39,8 @@ _RAMP_LOW_E: Final = 1_000.0
 _RAMP_BEYOND: Final = 1.2
 """Light of the last pair in full wells."""
 _RAMP_LOW_SHARE: Final = 5
+_RAMP_LOW_MOST: Final = 10
+"""With more, exposure times would be so near each other that they pair wrongly."""
 _FLAT_WELLS: Final = 0.25
 _SKY_E: Final = 400.0
 _FRINGE_SKY_E: Final = 4_000.0
@@ -273,10 +275,10 @@ def ramp_levels(full_well_e: float, n_pairs: int) -> list[float]:
     Returns
     -------
     list of float
-        A fifth of them (four at least) from 100 to 1000 electrons, where read noise shows; the others evenly from
+        A fifth of them (four to ten) from 100 to 1000 electrons, where read noise shows; the others evenly from
         there to 20 % beyond the full well.
     """
-    n_low = min(max(n_pairs // _RAMP_LOW_SHARE, 4), n_pairs)
+    n_low = min(max(n_pairs // _RAMP_LOW_SHARE, 4), _RAMP_LOW_MOST, n_pairs)
     factor = (_RAMP_LOW_E / _RAMP_FIRST_E) ** (1 / max(n_low - 1, 1))
     low = [_RAMP_FIRST_E * factor**number for number in range(n_low)]
     n_high = n_pairs - n_low
