@@ -3,7 +3,9 @@
 import getpass
 import json
 import os
+import shlex
 import socket
+import subprocess
 import sys
 import time
 import traceback
@@ -16,9 +18,10 @@ import click
 
 from calibstore.cli.prose import for_terminal
 from calibstore.config import Config, butler_named, find_repository, load_config
-from calibstore.errors import CabstandError, WorkflowError
+from calibstore.errors import CabstandError, UserInputError, WorkflowError
 
 if TYPE_CHECKING:
+    from calibstore.commands.curated import EditProduct
     from calibstore.commands.fields import Command
     from calibstore.commands.repository import Rehearse
 
@@ -136,6 +139,8 @@ class Session:
             return answer.exit_code
         if command.verb == "rehearse":
             return self._rehearsed(cast("Rehearse", command), context)
+        if command.verb == "edit-product":
+            command = self._edited(cast("EditProduct", command), context)
         if self.given.get("dry_run"):
             effect = execute(command, context, dry_run=True)
             self._print_effect(command, effect, is_dry_run=True)
@@ -177,6 +182,26 @@ class Session:
             data = {"path": str(context.root), "dry_run": is_dry_run, "exit_code": code, "line": to_line(command)}
             self._print((), data, ())
         return code
+
+    def _edited(self, command: "EditProduct", context: Any) -> "EditProduct":
+        """Have a draft edited and return the command with its text; one that brings its text stays."""
+        editor = self.surroundings.environment.get("VISUAL") or self.surroundings.environment.get("EDITOR") or ""
+        if command.from_ or not editor:
+            return command
+        from calibstore.services.editing_products import begin_draft
+
+        draft = begin_draft(command, context)
+        try:
+            code = subprocess.run([*shlex.split(editor), str(draft)], check=False).returncode
+        except (OSError, ValueError) as problem:
+            raise UserInputError(f"EDITOR={editor} cannot be started: {problem}", hint="export EDITOR=vi") from problem
+        if code:
+            raise UserInputError(
+                f"the editor ended with code {code}; nothing was written",
+                hint=f"the draft is kept in {draft}: repeat with --resume",
+                code="E-EDIT",
+            )
+        return replace(command, from_=str(draft), resume=False)
 
     def _root(self, command: "Command", config: Config) -> Path:
         own = str(getattr(command, "path", "")) if command.verb in ("init", "rehearse") else ""

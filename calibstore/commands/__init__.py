@@ -3,6 +3,7 @@
 from calibstore.commands import (
     campaigns,
     collections,
+    curated,
     generation,
     outside,
     ranges,
@@ -22,6 +23,7 @@ __all__ = [
     "build",
     "campaigns",
     "collections",
+    "curated",
     "from_json",
     "generation",
     "outside",

@@ -97,21 +97,37 @@ def write_calib_tables(path: Path, content: CalibTables) -> Checksums:
     Raises
     ------
     ValueError
-        If a table has no columns, columns of unlike length or of a type that no file keeps, or an ECSV more than one
-        table.
+        As `encode_calib_tables`.
     StoreError
         If it cannot be written.
     """
+    body, sums = encode_calib_tables(content, is_text=path.name.endswith(ECSV_SUFFIX))
+    write_atomically(path, body)
+    return sums
+
+
+def encode_calib_tables(content: CalibTables, *, is_text: bool) -> tuple[bytes, Checksums]:
+    """Return the bytes of a file and its checksums, before it has a place.
+
+    Parameters
+    ----------
+    content : CalibTables
+        Tables and metadata.
+    is_text : bool
+        ECSV, for a single table; else FITS.
+
+    Raises
+    ------
+    ValueError
+        If a table has no columns, columns of unlike length or of a type that no file keeps, or an ECSV more than one
+        table.
+    """
     for table in content.tables:
         _check(table)
-    if path.name.endswith(ECSV_SUFFIX):
-        if len(content.tables) != 1:
-            raise ValueError(f"{path.name}: ECSV keeps one table, not {len(content.tables)}")
-        body = ecsv_text(content).encode()
-    else:
-        body = _fits_bytes(content)
-    write_atomically(path, body)
-    return Checksums(
+    if is_text and len(content.tables) != 1:
+        raise ValueError(f"{content.obstype}: ECSV keeps one table, not {len(content.tables)}")
+    body = ecsv_text(content).encode() if is_text else _fits_bytes(content)
+    return body, Checksums(
         size_bytes=len(body), sha256=hashlib.sha256(body).hexdigest(), content_sha256=content_sha256(content)
     )
 
@@ -157,13 +173,15 @@ def content_sha256(content: CalibTables) -> str:
             digest.update(len(text).to_bytes(8, "little") + text)
 
     take(content.obstype.upper(), content.calib_class)
-    for table in content.tables:
-        take(table.name, _content_cards(table.metadata), table.n_rows)
+    # An ECSV has neither a name of its table nor metadata of that table alone.
+    first = dict(content.tables[0].metadata) if content.tables else {}
+    for number, table in enumerate(content.tables):
+        take(_content_cards(table.metadata if number else {}), table.n_rows)
         for name, column in table.columns.items():
             plain = _canonical(column)
             take(name, table.units.get(name, ""), plain.shape, plain.dtype.str)
             digest.update(plain.tobytes())
-    take(_content_cards(content.metadata))
+    take(_content_cards({**content.metadata, **first}))
     return digest.hexdigest()
 
 
@@ -231,7 +249,9 @@ def parse_ecsv(text: str, *, name: str) -> CalibTables:
             warnings.simplefilter("ignore")
             table = Table.read(text.splitlines(), format="ascii.ecsv")
             columns = {str(one): _column_values(table, one, name) for one in table.colnames}
-            units = {str(one): str(table[one].unit) for one in table.colnames if getattr(table[one], "unit", None)}
+            stated = {str(one): getattr(table[one], "unit", None) for one in table.colnames}
+            # astropy spells a quotient with blanks around the stroke
+            units = {one: str(unit).replace(" / ", "/") for one, unit in stated.items() if unit}
     except (ValueError, TypeError, KeyError, IndexError, OSError, yaml.YAMLError) as fault:
         raise _no_table(name, f"cannot be read as ECSV: {' '.join(str(fault).split())}") from fault
     cards = {str(key): _plain_card(value) for key, value in table.meta.items() if key != "__serialized_columns__"}

@@ -63,6 +63,8 @@ class StateRows:
     chains: tuple[str, ...] = ()
     """Chains whose list became another one, by name."""
     datasets_made: int = 0
+    datasets_elsewhere: int = 0
+    """Those of them born in RUNs that were there before: they do not go and come with a RUN of this state."""
     datasets_removed: int = 0
     others: tuple[str, ...] = ()
     """Other tables with rows of this state."""
@@ -84,6 +86,8 @@ class StateSummary:
     n_opened: int = 0
     n_closed: int = 0
     datasets_made: int = 0
+    datasets_elsewhere: int = 0
+    """Those of them born in RUNs that were there before: they do not go and come with a RUN of this state."""
     datasets_removed: int = 0
     others: tuple[str, ...] = ()
 
@@ -126,6 +130,7 @@ class States:
         made, removed = self._collections("opened_state", wanted), self._collections("closed_state", wanted)
         chains, others = self._chains(wanted), self._others(wanted)
         born, gone = self._datasets("opened_state", wanted), self._datasets("closed_state", wanted)
+        own = self._born_with_run(wanted)
         return {
             state: StateRows(
                 state=state,
@@ -135,6 +140,7 @@ class States:
                 removed=tuple(removed.get(state, ())),
                 chains=tuple(sorted(chains.get(state, ()))),
                 datasets_made=born.get(state, 0),
+                datasets_elsewhere=born.get(state, 0) - own.get(state, 0),
                 datasets_removed=gone.get(state, 0),
                 others=tuple(others.get(state, ())),
             )
@@ -159,6 +165,7 @@ class States:
                     names.setdefault(state, set()).add(name)
         chains, others = self._chains(wanted), self._others(wanted)
         born, gone = self._datasets("opened_state", wanted), self._datasets("closed_state", wanted)
+        own = self._born_with_run(wanted)
         return {
             state: StateSummary(
                 state=state,
@@ -167,6 +174,7 @@ class States:
                 n_opened=counts["opened_state"].get(state, 0),
                 n_closed=counts["closed_state"].get(state, 0),
                 datasets_made=born.get(state, 0),
+                datasets_elsewhere=born.get(state, 0) - own.get(state, 0),
                 datasets_removed=gone.get(state, 0),
                 others=tuple(others.get(state, ())),
             )
@@ -332,6 +340,18 @@ class States:
     def _datasets(self, column: str, states: Sequence[int]) -> dict[int, int]:
         state = dataset.c[column]
         query = sa.select(state, sa.func.count()).where(state.in_(states)).group_by(state)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def _born_with_run(self, states: Sequence[int]) -> dict[int, int]:
+        """Return how many datasets each state made in RUNs that it made too, whichever row bears their name by now."""
+        run, first = collection.alias("run"), collection.alias("first")
+        query = (
+            sa.select(dataset.c.opened_state, sa.func.count(sa.distinct(dataset.c.id)))
+            .join(run, run.c.id == dataset.c.run_id)
+            .join(first, sa.and_(first.c.name == run.c.name, first.c.opened_state == dataset.c.opened_state))
+            .where(dataset.c.opened_state.in_(states), first.c.type == str(CollectionType.RUN))
+            .group_by(dataset.c.opened_state)
+        )
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def _others(self, states: Sequence[int]) -> dict[int, list[str]]:

@@ -45,6 +45,10 @@ _MODULES: Final = {
     "collection-chain": "chains",
     "register-collection": "registering",
     "register-dataset-type": "registering",
+    "write-curated-calibrations": "curated",
+    "ingest-files": "importing_products",
+    "edit-product": "editing_products",
+    "show-product": "editing_products",
     "associate": "associating",
     "disassociate": "associating",
     "query-collections": "queries",
@@ -162,6 +166,7 @@ _OF_THE_OWNER: Final = frozenset(
     {
         "generate", "certify-calibrations", "decertify", "recertify", "collection-chain", "associate",
         "disassociate", "register-collection", "register-dataset-type", "remove-collections", "remove-runs", "import",
+        "write-curated-calibrations", "ingest-files", "edit-product",
         "undo", "redo", "restore", "rollback",
     }
 )  # fmt: skip

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 5
 _KINDS: Final = ("certification", "tag_member")
-_BESIDES: Final = frozenset({"deployment", "destination"})
-"""Tables a state may have written besides: what they say is followed by a row that says it is over."""
+_BESIDES: Final = frozenset({"dataset_type", "deployment", "destination"})
+"""Tables a state may have written besides: a row follows that says it is over, or nothing is looked up by them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,8 @@ def apply_reversal(uow: "UnitOfWork", reversal: Reversal, *, state: int) -> None
 
 def why_not(verb_is_undoable: bool, rows: StateRows | StateSummary) -> str:
     """Return why a state cannot be taken back; empty when it can."""
-    if rows.datasets_made:
+    # Datasets of a RUN made in the same state go with it, and come again with it.
+    if rows.datasets_made and not (verb_is_undoable and not rows.datasets_elsewhere):
         return f"it brought {rows.datasets_made} datasets in"
     if rows.datasets_removed:
         return f"it removed {rows.datasets_removed} datasets"

@@ -16,15 +16,18 @@ UNDOABLE: Final = frozenset(
         "decertify",
         "deploy",
         "disassociate",
+        "edit-product",
+        "ingest-files",
         "recertify",
         "register-collection",
         "remove-collections",
         "remove-runs",
         "restore",
         "rollback",
+        "write-curated-calibrations",
     }
 )
-"""Verbs whose effect is rows of chains, ranges, tags and collections."""
+"""Verbs whose effect is rows of chains, ranges, tags and collections, with the datasets of RUNs they make."""
 
 
 @dataclass(frozen=True, slots=True)

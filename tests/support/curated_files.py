@@ -1,0 +1,77 @@
+"""Curated files of our own making, in the form of the field: headers as people there write them."""
+
+from pathlib import Path
+
+HEADER = """# %ECSV 1.0
+# ---
+# datatype:
+{columns}
+# meta: {{CALIBCLS: {cls}, CALIBDATE: '{date}', CALIB_ID: instrument={instrument}, DETECTOR: {detector},
+#   INSTRUME: {instrume}, OBSTYPE: {obstype}, defects_SCHEMA: '', defects_VERSION: 2.0}}
+# schema: astropy-2.0
+{names}
+"""
+BOX = ("x0", "y0", "width", "height")
+DEFECTS = "lsst.ip.isr.defects.Defects"
+
+
+def boxes_text(*boxes: tuple[int, int, int, int], **more: object) -> str:
+    """Return the text of a defects file."""
+    told: dict[str, object] = {
+        "cls": DEFECTS,
+        "date": "1970-01-01T00:00:00",
+        "instrument": "LATISS",
+        "instrume": "LATISS",
+        "detector": 0,
+        "obstype": "defects",
+    }
+    columns = "\n".join(f"# - {{name: {name}, datatype: int64}}" for name in BOX)
+    head = HEADER.format(columns=columns, names=" ".join(BOX), **(told | more))
+    return head + "".join(" ".join(map(str, box)) + "\n" for box in boxes)
+
+
+def crosstalk_text(n_amplifiers: int = 16, *, detector: int = 0, instrume: str = "LATISS", value: float = 1e-4) -> str:
+    """Return the text of a crosstalk file: one row of square matrices."""
+    size = n_amplifiers**2
+    coefficients = [0.0 if i % (n_amplifiers + 1) == 0 else value * (1 + i) for i in range(size)]
+    kinds = {"CT_COEFFS": "float64", "CT_ERRORS": "float64", "CT_COUNTS": "int64", "CT_VALID": "bool"}
+    cells = {
+        "CT_COEFFS": coefficients,
+        "CT_ERRORS": [1e-6] * size,
+        "CT_COUNTS": [7] * size,
+        "CT_VALID": ["true"] * size,
+    }
+    columns = "\n".join(
+        f"# - {{name: {name}, datatype: string, subtype: '{kind}[{size}]'}}" for name, kind in kinds.items()
+    )
+    columns += f"\n# - {{name: CT_FIT_GAINS, datatype: string, subtype: 'float64[{n_amplifiers}]'}}"
+    lists = [f"[{','.join(str(one) for one in values)}]" for values in cells.values()]
+    lists.append(f"[{','.join(['1.5'] * n_amplifiers)}]")
+    return (
+        f"# %ECSV 1.0\n# ---\n# datatype:\n{columns}\n# meta:\n"
+        "#   CALIBCLS: lsst.ip.isr.crosstalk.CrosstalkCalib\n#   CALIBDATE: '1970-01-01T00:00:00'\n"
+        f"#   CROSSTALK_SHAPE: [{n_amplifiers}, {n_amplifiers}]\n#   CROSSTALK_VERSION: 1.2\n"
+        "#   CROSSTALK_SCHEMA: Gen3 Crosstalk\n#   CROSSTALK_RATIOS_UNITS: adu\n"
+        f"#   DETECTOR: {detector}\n#   INSTRUME: {instrume}\n#   OBSTYPE: CROSSTALK\n"
+        "# schema: astropy-2.0\n" + " ".join([*kinds, "CT_FIT_GAINS"]) + "\n" + " ".join(lists) + "\n"
+    )
+
+
+def put(folder: Path, place: str, text: str) -> Path:
+    """Write a file of a tree; return its path."""
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def latiss_tree(folder: Path) -> Path:
+    """Write a tree of two defects dates and a crosstalk, with files beside them that are none; return the folder."""
+    first, second = (1, 2, 3, 4), (10, 20, 1, 30)
+    put(folder, "defects/rxx_s00/19700101T000000.ecsv", boxes_text(first))
+    put(folder, "defects/rxx_s00/20180101T000000.ecsv", boxes_text(first, second, date="2018-01-01T00:00:00"))
+    put(folder, "crosstalk/rxx_s00/19700101T000000.ecsv", crosstalk_text())
+    put(folder, "crosstalk/README.md", "how these were made")
+    put(folder, "defects/rxx_s00/high_cti.ecsv", "no date")
+    put(folder, "notes/rxx_s00/19700101T000000.ecsv", "no calibration type")
+    return folder
