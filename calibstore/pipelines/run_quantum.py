@@ -20,6 +20,8 @@ TASKS: Final = MappingProxyType(
         "flat_levels": "calibstore.pipelines.flat_levels:flat_levels",
         "flat_scales": "calibstore.pipelines.flat_scales:flat_scales",
         "measure_defects": "calibstore.pipelines.measure_defects:measure_defects",
+        "measure_crosstalk": "calibstore.pipelines.measure_crosstalk:measure_crosstalk",
+        "filter_crosstalk": "calibstore.pipelines.filter_crosstalk:filter_crosstalk",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",

@@ -1,5 +1,6 @@
 """From bootstrap frames to boxes: instruments' limits, manual defects, both file forms, refusals."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -312,3 +313,16 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match=r"shape \(10, 10\)"):
         measure_defects(build_quantum([small], tmp_path / "d.ecsv"))
     assert not (tmp_path / "d.ecsv").exists()
+
+
+@pytest.mark.realdata
+def test_curated_defects_are_read() -> None:
+    folder = os.environ.get("CABSTAND_REALDATA")
+    if not folder:
+        pytest.skip("set CABSTAND_REALDATA to the folder of real data")
+    latiss = Path(folder) / "curated/latiss/defects/rxx_s00/20180101T000000.ecsv"
+    assert read_defects(latiss).tolist() == [[3562, 0, 509, 2000]]
+    counts = [
+        len(read_defects(path)) for path in sorted(Path(folder).glob("curated/comCam/manual_defects/*/1970*.ecsv"))
+    ]
+    assert counts == [1, 2, 0, 1, 4, 4, 0, 0, 0]
