@@ -159,6 +159,8 @@ def _known_reasons(detector: Detector, calibs: IsrCalibs, flags: IsrFlags, gains
     reasons = []
     for index, amplifier in enumerate(detector.amplifiers):
         reason = "" if flags.is_bootstrap else amplifier_fault(gain_e_per_adu=float(gains[index]), noise_adu=math.nan)
+        if reason and amplifier.name in tables.reasons:
+            reason = f"{reason} ({tables.reasons[amplifier.name]})"
         without_model = (flags.linearize and tables.linearity and tables.linearity[index] is None) or (
             flags.cti and tables.cti and tables.cti[index] is None
         )

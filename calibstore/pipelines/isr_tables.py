@@ -3,6 +3,7 @@
 Readers are imported when a table of their kind is met: a worker that applies none carries the weight of none.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from calibstore.errors import ConflictError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.detector_frames import ELECTRON, placements_of
+from calibstore.pipelines.isr_flags import GAIN_STEP
 from kernels.arrays import Vector
 from kernels.assembly import oriented
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 Indices: TypeAlias = NDArray[np.int64]
 """Sorted flat indices of pixels in an amplifier's imaging area, readout order."""
+
+
+_MAD_TO_SIGMA: Final = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,36 @@ def _load_defects(path: Path, detector: Detector, tables: IsrTables) -> None:
     tables.defects = defect_indices(mask, detector)
 
 
+def _load_ptc(path: Path, detector: Detector, tables: IsrTables) -> None:
+    from calibstore.pipelines.ptc_dataset import read_ptc
+
+    found = read_ptc(path)
+    names = list(found.measured.amplifiers)
+    order = [names.index(one.name) if one.name in names else _lacking(one, path) for one in detector.amplifiers]
+    levels = found.measured.overscan_medians_adu
+    tables.ptc = PtcNumbers(
+        gain=found.gain_e_per_adu[order],
+        noise_e=found.noise_e[order],
+        turnoff_adu=found.turnoff_adu[order],
+        overscan_adu=np.array([_middle(levels[index]) for index in order]),
+        overscan_sigma_adu=np.array([_scatter(levels[index]) for index in order]),
+    )
+    for index, one in zip(order, detector.amplifiers, strict=True):
+        if found.reasons[index]:
+            tables.reasons.setdefault(one.name, f"ptc: {found.reasons[index]}")
+
+
+def _middle(values: Vector) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else math.nan
+
+
+def _scatter(values: Vector) -> float:
+    """Return the robust standard deviation: of the median absolute deviation, as the field's tables hold it."""
+    finite = values[np.isfinite(values)]
+    return float(_MAD_TO_SIGMA * np.median(np.abs(finite - np.median(finite)))) if finite.size > 1 else math.nan
+
+
 def _load_crosstalk(path: Path, detector: Detector, tables: IsrTables) -> None:
     from calibstore.pipelines.crosstalk_dataset import read_crosstalk
     from kernels.crosstalk import convert_ratios
@@ -181,6 +216,7 @@ def _keep_reasons(kind: str, rows: Sequence[Any], tables: IsrTables) -> None:
 
 
 _LOADERS: Final[dict[str, Callable[[Path, Detector, IsrTables], None]]] = {
+    GAIN_STEP: _load_ptc,
     "crosstalk": _load_crosstalk,
     "linearize": _load_linearizer,
     "cti": _load_cti,

@@ -5,7 +5,8 @@ rows. Nothing is judged here.
 """
 
 import math
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,10 @@ from calibstore.model.camera import Amplifier, Detector
 from calibstore.model.noise_penalty import KAPPA, Statistic, bias_noise_penalty
 from calibstore.model.verdicts import Measured
 from calibstore.pipelines.binned_images import write_fits_image, write_thumbnail
-from calibstore.pipelines.detector_frames import ELECTRON, AmplifierLevels, read_assembled
+from calibstore.pipelines.corrected_frames import AmplifierState, CorrectedFrame
+from calibstore.pipelines.detector_frames import ELECTRON, AmplifierLevels
+from calibstore.pipelines.isr_calibs import IsrCalibs, open_calibs, types_of
+from calibstore.pipelines.isr_flags import GainSource, IsrFlags
 from calibstore.pipelines.quantum import Outcome, OutputFile, Quantum, RawInput, WrittenFile
 from calibstore.pipelines.verify_candidate import UNITS_KEY, Candidate, read_candidate
 from kernels.arrays import BoolImage, Image
@@ -44,16 +48,18 @@ def verify_bias(quantum: Quantum) -> Outcome:
     Parameters
     ----------
     quantum : Quantum
-        ``calibs[0]`` is the candidate; each raw tells by ``in_build`` whether it was used to build it. Outputs show
-        the residual of the worst exposure in 8 x 8 blocks, as a thumbnail where the path ends in ``.png``, else as
-        FITS; without any readable exposure there is none. Parameters: ``statistic`` (mean,
-        clipped_mean or median: how the candidate was combined; clipped_mean), ``verify_checksums`` (bool; false).
+        ``calibs[0]`` is the candidate, the others are those it was made with: frames are corrected alike before it is
+        subtracted, and one of them that is missing is an error. Each raw tells by ``in_build`` whether it was used to
+        build the candidate. Outputs show the residual of the worst exposure in 8 x 8 blocks, as a thumbnail where the
+        path ends in ``.png``, else as FITS; without any readable exposure there is none. Parameters: ``statistic``
+        (mean, clipped_mean or median: how the candidate was combined; clipped_mean), ``verify_checksums`` (bool;
+        false).
 
     Returns
     -------
     Outcome
         Metric rows, each with the UUID read from the candidate's own header; details with what could not be read,
-        the steps the candidate lacks and the worst exposure.
+        the steps the candidate lacks, calibrations that are not those it was made with, and the worst exposure.
 
     Raises
     ------
@@ -69,14 +75,19 @@ def verify_bias(quantum: Quantum) -> Outcome:
     statistic = str(quantum.parameters.get("statistic", Statistic.CLIPPED_MEAN))
     if statistic not in KAPPA:
         raise UserInputError(f"{quantum.label}: unknown statistic {statistic!r}", hint=f"one of {', '.join(KAPPA)}")
-    bench = _Bench(
-        quantum=quantum,
-        detector=quantum.detector,
-        candidate=read_candidate(quantum.calibs[0], quantum.detector),
-        statistic=Statistic(statistic),
-    )
-    for raw in sorted(quantum.raws, key=lambda raw: (raw.exposure, raw.path)):
-        bench.measure(raw)
+    candidate = read_candidate(quantum.calibs[0], quantum.detector)
+    flags = candidate.flags(quantum.instrument)
+    with closing(open_calibs(quantum.detector, quantum.calibs[1:], flags)) as opened:
+        bench = _Bench(
+            quantum=quantum,
+            detector=quantum.detector,
+            candidate=candidate,
+            statistic=Statistic(statistic),
+            flags=flags,
+            opened=opened,
+        )
+        for raw in sorted(quantum.raws, key=lambda raw: (raw.exposure, raw.path)):
+            bench.measure(raw)
     bench.measure_product()
     return Outcome(
         label=quantum.label,
@@ -95,6 +106,10 @@ class _Bench:
     detector: Detector
     candidate: Candidate
     statistic: Statistic
+    flags: IsrFlags
+    opened: IsrCalibs
+    known: dict[str, Amplifier] = field(default_factory=dict)
+    """Amplifiers with the gain and read noise of the last exposure."""
     rows: list[Measured] = field(default_factory=list)
     unreadable: dict[int, str] = field(default_factory=dict)
     levels_adu: dict[str, list[float]] = field(default_factory=dict)
@@ -107,13 +122,7 @@ class _Bench:
     def measure(self, raw: RawInput) -> None:
         """Measure one exposure, or say why not."""
         try:
-            residual, levels = read_assembled(
-                self.detector,
-                raw,
-                instrument=self.quantum.instrument,
-                units=ELECTRON,
-                verify_checksum=bool(self.quantum.parameters.get("verify_checksums", False)),
-            )
+            residual, states = self._corrected(raw)
         except CabstandError as fault:
             self.unreadable[raw.exposure] = fault.message
             for amplifier in self.detector.amplifiers:
@@ -122,12 +131,26 @@ class _Bench:
         residual -= self.candidate.image
         score = 0.0
         used = np.zeros(residual.shape, np.bool_)
-        for amplifier in self.detector.amplifiers:
-            score = max(score, self._measure_amplifier(raw, amplifier, residual, used, levels[amplifier.name]))
+        for amplifier, state in zip(self.detector.amplifiers, states, strict=True):
+            known = self.known[amplifier.name] = _as_corrected(amplifier, state, self.flags)
+            score = max(score, self._measure_amplifier(raw, known, residual, used, state.levels))
         if raw.in_build:
             self._add_to_half(residual, used)
         if self.quantum.outputs and (self.worst is None or score > self.worst[0]):
             self.worst = (score, raw.exposure, bin_mean(residual, RESIDUAL_FACTOR))
+
+    def _corrected(self, raw: RawInput) -> tuple[Image, tuple[AmplifierState, ...]]:
+        frame = CorrectedFrame(
+            self.detector,
+            raw,
+            self.opened,
+            flags=self.flags,
+            instrument=self.quantum.instrument,
+            verify_checksum=bool(self.quantum.parameters.get("verify_checksums", False)),
+            is_strict=True,
+        )
+        with closing(frame):
+            return frame.read_image(), frame.amplifiers
 
     def measure_product(self) -> None:
         """Measure what belongs to the candidate itself or to all exposures together."""
@@ -139,8 +162,9 @@ class _Bench:
                 self._add(f"DIST_{percent}", float(value), ELECTRON, amplifier.name, note="no good pixel")
             median = float(levels[DISTRIBUTION_PERCENTS.index(50)])
             self._add("calib_median", median, ELECTRON, amplifier.name, note="no good pixel")
-            self._add_stability(amplifier)
-            self._add_halves(amplifier)
+            known = self.known.get(amplifier.name, amplifier)
+            self._add_stability(known)
+            self._add_halves(known)
         n_inputs = self.candidate.n_inputs
         penalty = bias_noise_penalty(n_inputs, self.statistic) if n_inputs else math.nan
         self._add("eff_noise_penalty", penalty, "1", note="the number of inputs is not recorded")
@@ -149,6 +173,8 @@ class _Bench:
         """Return plain values for people."""
         return {
             "applied_id": self.candidate.dataset_id,
+            "applied_before": {types_of(step)[0]: one.dataset_id for step, one in self.opened.used.items()},
+            "not_its_parents": self.candidate.other_parents(self.opened),
             "gain_source": self.candidate.gain_source,
             "n_build_exposures": sum(raw.in_build for raw in self.quantum.raws),
             "n_exposures": len(self.quantum.raws),
@@ -239,6 +265,13 @@ class _Bench:
                 note="" if is_measured else note,
             )
         )
+
+
+def _as_corrected(amplifier: Amplifier, state: AmplifierState, flags: IsrFlags) -> Amplifier:
+    """Return an amplifier with the gain and read noise its frames were corrected with."""
+    if flags.gain_source is GainSource.CAMERA:
+        return amplifier
+    return replace(amplifier, gain_e_per_adu=state.gain_e_per_adu, read_noise_e=state.read_noise_e)
 
 
 def noise_model(amplifier: Amplifier) -> NoiseModel:

@@ -10,7 +10,7 @@ from calibstore.model.calib_types import find_calib_type
 from calibstore.model.camera import Camera, Detector
 from calibstore.model.counting import counted
 from calibstore.model.names import NameKind
-from calibstore.model.records import DatasetTypeRecord
+from calibstore.model.records import DatasetRecord, DatasetTypeRecord
 from calibstore.model.verdicts import Overall
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.pipelines.quantum import Quantum
@@ -72,7 +72,7 @@ def _plan(command: Verify, context: Context, uow: "UnitOfWork", _prepared: objec
         uow, campaign, command.calib_type, NameKind.VERIFICATION, given=command.rerun, now_tai_ns=context.clock()
     )
     run = campaign.names.verification(command.calib_type, rerun)
-    plan = _job_plan(command, context, subject, run)
+    plan = _job_plan(command, context, uow, subject, run)
     job_id = next_job_id(uow, context)
     record = VerificationRecord(
         ticket=command.ticket,
@@ -147,7 +147,12 @@ def _left_out(command: Verify, subject: _Subject, uow: "UnitOfWork") -> list[str
     ]
 
 
-def _job_plan(command: Verify, context: Context, subject: _Subject, run: str) -> JobPlan:
+def _parents(uow: "UnitOfWork", candidate: DatasetRecord) -> tuple[DatasetRecord, ...]:
+    """Return the calibrations a product was made with: what it is verified on is corrected alike."""
+    return tuple(uow.datasets.get(found[1]) for found in uow.datasets.calibration_inputs([candidate.id]))
+
+
+def _job_plan(command: Verify, context: Context, uow: "UnitOfWork", subject: _Subject, run: str) -> JobPlan:
     exposures = {one.id: one for one in subject.chosen.exposures}
     quanta = []
     inputs = {}
@@ -156,6 +161,7 @@ def _job_plan(command: Verify, context: Context, subject: _Subject, run: str) ->
         listed = candidate.provenance.get("exposures", [])
         build = frozenset(listed if isinstance(listed, list) else [])
         raws = subject.coverage.raws[detector.id]
+        parents = _parents(uow, candidate)
         label = f"verify {command.calib_type}:{detector.id}"
         quanta.append(
             Quantum(
@@ -164,12 +170,16 @@ def _job_plan(command: Verify, context: Context, subject: _Subject, run: str) ->
                 instrument=subject.camera.instrument,
                 detector=detector,
                 raws=raw_inputs(raws, exposures, build=build),
-                calibs=(calib_input(candidate),),
+                calibs=tuple(calib_input(one) for one in (candidate, *parents)),
                 outputs=(output_of(_residual_type(command.calib_type).name, run, subject.camera.instrument, detector),),
                 parameters={"statistic": "clipped_mean"},
             )
         )
-        inputs[label] = (*((raw.id, "raw") for raw in raws), (candidate.id, command.calib_type))
+        inputs[label] = (
+            *((raw.id, "raw") for raw in raws),
+            (candidate.id, command.calib_type),
+            *((one.id, one.dataset_type) for one in parents),
+        )
     return JobPlan(
         kind="verify",
         ticket=command.ticket,
