@@ -1,19 +1,21 @@
-"""Pixels of FITS images in row bands, as stored: own reader for plain images, astropy for compressed ones.
+"""Pixels of FITS images in row bands, as stored: own reader for plain images, fitsio or astropy for compressed ones.
 
 A compressed file is expanded once, into an unnamed temporary file that lives as long as the reader; after that both
 kinds are read alike. Every array is a view of a buffer the caller owns and reuses.
 """
 
+import importlib
 import io
 import os
 import shutil
 import tempfile
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, Any, Final, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ class ImagePlane:
     width: int
     height: int
     dtype: str
-    """Numpy type of the stored values, big-endian."""
+    """Numpy type of the stored values; big-endian in a FITS file."""
     offset: int
     """First byte of the data unit; -1 while it is compressed."""
     zero: float = 0.0
@@ -124,7 +126,7 @@ class PixelReader:
     def read_rows(
         self, plane: ImagePlane, y0: int, y1: int, *, buffer: NDArray[np.uint8] | None = None
     ) -> NDArray[np.generic]:
-        """Read rows of an image as stored (big-endian, before zero and scale).
+        """Read rows of an image as stored (before zero and scale).
 
         Parameters
         ----------
@@ -206,48 +208,82 @@ class PixelReader:
         return next(found for found in self.planes if found.index == plane.index)
 
     def _expand_tiles(self) -> None:
+        """Decompress every image once: the overscans are read before the image, so that bands would do it twice."""
+        target = _unnamed_file()
+        planes = []
+        try:
+            for plane, image, true_zero, scale in self._expanded():
+                stored, added = _narrowed(image)
+                zero = true_zero + added * scale
+                planes.append(
+                    ImagePlane(
+                        name=plane.name,
+                        index=plane.index,
+                        width=stored.shape[1],
+                        height=stored.shape[0],
+                        dtype=stored.dtype.str,
+                        offset=target.tell(),
+                        zero=zero,
+                        scale=scale,
+                    )
+                )
+                target.write(np.ascontiguousarray(stored).data)
+            target.flush()
+        except Exception as fault:  # damaged tiles surface as almost any error of the decoders
+            target.close()
+            raise StoreError(
+                f"{self.path}: compressed image cannot be expanded: {' '.join(str(fault).split())}",
+                hint="copy it again from its source",
+                code="E-COMPRESSED",
+            ) from fault
+        self._replace_file(target)
+        self.planes = tuple(planes)
+
+    def _expanded(self) -> Iterator[tuple[ImagePlane, NDArray[np.generic], float, float]]:
+        """Yield each image with its pixels, zero and scale; by fitsio where there is one, in half the time."""
+        fitsio = _fitsio()
+        if fitsio is None or self._is_unpacked:
+            yield from self._expanded_by_astropy()
+            return
+        with fitsio.FITS(str(self.path)) as hdus:
+            for plane in self.planes:
+                stored = hdus[plane.index].read()
+                if stored.shape != (plane.height, plane.width):
+                    raise ValueError(f"image of shape {stored.shape}, its header says {(plane.height, plane.width)}")
+                yield plane, stored, 0.0, 1.0  # the library has added zero and scale
+
+    def _expanded_by_astropy(self) -> Iterator[tuple[ImagePlane, NDArray[np.generic], float, float]]:
         from astropy.io import fits
 
         source: Path | IO[bytes] = self.path
         if self._is_unpacked:
             self._file.seek(0)
             source = io.BytesIO(self._file.read())  # gzipped and compressed: rare, and small by then
-        target = _unnamed_file()
-        planes = []
-        try:
-            with (
-                warnings.catch_warnings(),
-                fits.open(source, memmap=False, do_not_scale_image_data=True) as hdus,
-            ):
-                warnings.simplefilter("error", RuntimeWarning)
-                for plane in self.planes:
-                    stored = np.ascontiguousarray(hdus[plane.index].data)
-                    stored = stored.astype(stored.dtype.newbyteorder(">"), copy=False)
-                    header = hdus[plane.index].header
-                    planes.append(
-                        ImagePlane(
-                            name=plane.name,
-                            index=plane.index,
-                            width=stored.shape[1],
-                            height=stored.shape[0],
-                            dtype=stored.dtype.str,
-                            offset=target.tell(),
-                            zero=float(header.get("BZERO", 0.0)),
-                            scale=float(header.get("BSCALE", 1.0)),
-                        )
-                    )
-                    target.write(stored.data)
-                    hdus[plane.index].data = None
-            target.flush()
-        except Exception as fault:  # damaged tiles surface as almost any error of the decoders
-            target.close()
-            raise StoreError(
-                f"{self.path}: compressed image cannot be expanded: {fault}",
-                hint="copy it again from its source",
-                code="E-COMPRESSED",
-            ) from fault
-        self._replace_file(target)
-        self.planes = tuple(planes)
+        with warnings.catch_warnings(), fits.open(source, memmap=False, do_not_scale_image_data=True) as hdus:
+            warnings.simplefilter("error", RuntimeWarning)
+            for plane in self.planes:
+                stored = hdus[plane.index].data
+                header = hdus[plane.index].header
+                yield plane, stored, float(header.get("BZERO", 0.0)), float(header.get("BSCALE", 1.0))
+                hdus[plane.index].data = None
+
+
+def _narrowed(image: NDArray[np.generic]) -> tuple[NDArray[np.generic], int]:
+    """Return whole numbers less their smallest in 16 bits where they fit, and that smallest: half as much to move."""
+    if image.dtype.kind not in "iu" or image.dtype.itemsize <= 2 or image.size == 0:
+        return image, 0
+    low = int(image.min())
+    if int(image.max()) - low > np.iinfo(np.uint16).max:
+        return image, 0
+    return np.subtract(image, low, dtype=image.dtype).astype(np.uint16), low
+
+
+def _fitsio() -> Any:
+    """Return the fitsio package, None where it is not installed."""
+    try:
+        return importlib.import_module("fitsio")
+    except ImportError:
+        return None
 
 
 def _unnamed_file() -> IO[bytes]:
