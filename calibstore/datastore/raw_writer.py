@@ -3,11 +3,13 @@
 The same exposure and pixels give the same bytes: no card holds the time of writing.
 """
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from calibstore.datastore.atomic_files import create_atomically
+from calibstore.datastore.fits_structure import BLOCK
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.model.exposure import Exposure
@@ -32,6 +34,7 @@ _HEADER_RAFT: Final = {"RXX": "R00"}
 """LATISS headers call the one raft R00; the Butler calls it RXX."""
 _CCD_TYPE: Final = {"ITL": "3800C", "E2V": "CCD250"}
 _IMAGE_TYPE: Final = {"science": "OBJECT"}
+_UNSIGNED_ZERO: Final = 32768
 _NUMERIC_STATE: Final = frozenset({"ODP", "AP0_RC", "TEMP_SET"})
 
 
@@ -191,7 +194,6 @@ def write_raw(
     StoreError
         If the file cannot be written.
     """
-    from astropy.io import fits
 
     shapes = {(amp.raw_height, amp.raw_width) for amp in detector.amplifiers}
     if len(amps) != len(detector.amplifiers) or shapes != {amps.shape[1:]}:
@@ -201,19 +203,49 @@ def write_raw(
         )
     if pixel_type != "float32":
         _require_fitting(detector, pixel_type, float(amps.min()), float(amps.max()))
-    primary = fits.PrimaryHDU()
-    for keyword, value in primary_cards(exposure, detector).items():
-        primary.header[keyword] = value
-    hdus = fits.HDUList([primary])
-    for amplifier, pixels in zip(detector.amplifiers, amps, strict=True):
-        hdu = fits.ImageHDU(pixels.astype(pixel_type))
-        for keyword, value in amplifier_cards(amplifier, detector).items():
-            hdu.header[keyword] = value
-        hdus.append(hdu)
     path = directory / raw_file_name(exposure, detector)
     with create_atomically(path) as descriptor, os.fdopen(os.dup(descriptor), "wb") as stream:
-        hdus.writeto(stream, checksum=False)
+        stream.write(_primary_header(primary_cards(exposure, detector)))
+        for header, pixels in zip(_amplifier_headers(detector, pixel_type), amps, strict=True):
+            stream.write(header)
+            stream.write(_stored(pixels, pixel_type))
     return path
+
+
+def _primary_header(cards: dict[str, CardValue]) -> bytes:
+    from astropy.io import fits
+
+    header = fits.PrimaryHDU().header
+    header.extend([fits.Card(keyword, value) for keyword, value in cards.items()], end=True)
+    text: str = header.tostring()
+    return text.encode("ascii")
+
+
+# Of a camera's detectors: a card costs as much as ten thousand pixels.
+@functools.lru_cache(maxsize=256)
+def _amplifier_headers(detector: Detector, pixel_type: PixelType) -> tuple[bytes, ...]:
+    """Return the header of each amplifier's HDU, in order."""
+    import numpy as np
+    from astropy.io import fits
+
+    headers = []
+    for amplifier in detector.amplifiers:
+        pixels = np.broadcast_to(np.zeros((), pixel_type), (amplifier.raw_height, amplifier.raw_width))
+        header = fits.ImageHDU(pixels).header
+        header.extend(
+            [fits.Card(keyword, value) for keyword, value in amplifier_cards(amplifier, detector).items()], end=True
+        )
+        headers.append(header.tostring().encode("ascii"))
+    return tuple(headers)
+
+
+def _stored(pixels: "NDArray[np.int32] | NDArray[np.float32]", pixel_type: PixelType) -> bytes:
+    """Return pixels as they lie in the file: big-endian, unsigned ones less 32768, filled up to whole blocks."""
+    if pixel_type == "uint16":
+        body = (pixels - _UNSIGNED_ZERO).astype(">i2").tobytes()
+    else:
+        body = pixels.astype(">i4" if pixel_type == "int32" else ">f4").tobytes()
+    return body + bytes(-len(body) % BLOCK)
 
 
 def _require_fitting(detector: Detector, pixel_type: PixelType, low: float, high: float) -> None:

@@ -1,7 +1,6 @@
 """Raw frames are written whole, in the observatory's layout, with the same bytes every time."""
 
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from astropy.io import fits
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
+from calibstore.datastore import raw_writer
 from calibstore.datastore.raw_writer import (
     amplifier_cards,
     observation_id,
@@ -202,15 +202,45 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkeyp
     path = tmp_path / raw_file_name(make_exposure(), DETECTOR)
     path.write_bytes(b"old")
 
-    def fail_after_half(_: fits.HDUList, stream: IO[bytes], **__: object) -> None:
-        stream.write(b"half")
-        raise OSError(28, "No space left on device")
+    stored = raw_writer._stored
+    written: list[int] = []
 
-    monkeypatch.setattr(fits.HDUList, "writeto", fail_after_half)
+    def fail_after_half(pixels: NDArray[np.int32], pixel_type: raw_writer.PixelType) -> bytes:
+        written.append(1)
+        if len(written) > 2:
+            raise OSError(28, "No space left on device")
+        return stored(pixels, pixel_type)
+
+    monkeypatch.setattr(raw_writer, "_stored", fail_after_half)
     with pytest.raises(StoreError, match="No space left on device"):
         write_raw(tmp_path, exposure=make_exposure(), detector=DETECTOR, amps=make_pixels())
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("pixel_type", ["uint16", "int32", "float32"])
+def test_the_bytes_are_those_astropy_would_write(tmp_path: Path, pixel_type: raw_writer.PixelType) -> None:
+    pixels = make_pixels()
+    path = write_raw(tmp_path, exposure=make_exposure(), detector=DETECTOR, amps=pixels, pixel_type=pixel_type)
+    primary = fits.PrimaryHDU()
+    primary.header.update(raw_writer.primary_cards(make_exposure(), DETECTOR))
+    expected = fits.HDUList([primary])
+    for amplifier, values in zip(DETECTOR.amplifiers, pixels, strict=True):
+        hdu = fits.ImageHDU(values.astype(pixel_type))
+        hdu.header.update(raw_writer.amplifier_cards(amplifier, DETECTOR))
+        expected.append(hdu)
+    expected.writeto(tmp_path / "astropy.fits")
+    assert path.read_bytes() == (tmp_path / "astropy.fits").read_bytes()
+
+
+def test_floating_point_keeps_what_is_not_a_number(tmp_path: Path) -> None:
+    pixels = make_pixels().astype(np.float32)
+    pixels[1] = np.nan
+    with pytest.raises(UserInputError, match="do not fit int32"):
+        write_raw(tmp_path, exposure=make_exposure(), detector=DETECTOR, amps=pixels)
+    path = write_raw(tmp_path, exposure=make_exposure(), detector=DETECTOR, amps=pixels, pixel_type="float32")
+    with fits.open(path) as hdus:
+        assert [bool(np.isnan(hdu.data).all()) for hdu in hdus[1:]] == [False, True, False, False]
 
 
 def test_truth_comes_back_and_is_reproducible(tmp_path: Path) -> None:
