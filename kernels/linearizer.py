@@ -28,8 +28,10 @@ class LinearizerAmplifier:
     """Of the photon transfer curve the levels were taken with [electron/adu]."""
     input_turnoff: float = _NAN
     """Of that curve [adu]."""
+    input_exposure: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """First exposure of each pair, of shape (n,)."""
     input_abscissa: Vector = field(default_factory=lambda: _NOTHING)
-    """Light of each exposure, of shape (n,): photodiode charge or exposure time."""
+    """Light of each exposure, of shape (n,): photodiode charge or exposure time, before the normalization."""
     input_ordinate: Vector = field(default_factory=lambda: _NOTHING)
     """Signal of each exposure [adu]."""
     input_mask: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
@@ -43,13 +45,13 @@ class LinearizerAmplifier:
     parameter_errors: Vector = field(default_factory=lambda: np.full(1, _NAN))
     reduced_chi_squared: float = _NAN
     residuals: Vector = field(default_factory=lambda: _NOTHING)
-    """Signal less line, of exposures that were fitted, else NaN [adu]."""
+    """Corrected signal less slope times light, of exposures that were fitted, else NaN [adu]."""
     residual_sigma: float = _NAN
     """1.4826 times the median absolute deviation of the fractional residuals [1]."""
     residuals_unmasked: Vector = field(default_factory=lambda: _NOTHING)
-    """Signal less line, of all exposures [adu]."""
+    """The same of all exposures [adu]."""
     residuals_model: Vector = field(default_factory=lambda: _NOTHING)
-    """Signal corrected by the model less line, of all exposures [adu]."""
+    """What the model takes off each exposure's signal [adu]."""
     line: Vector = field(default_factory=lambda: np.full(2, _NAN))
     """Offset [adu] and slope [adu per unit of light] of the line."""
     linearity_turnoff: float = _NAN

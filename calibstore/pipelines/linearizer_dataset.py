@@ -26,6 +26,7 @@ REASON_KEY: Final = "CAB BAD AMP "
 
 _ROWS: Final[Mapping[str, tuple[str, str]]] = {
     "COEFFS": ("coefficients", ""),
+    "INP_EXPOSURE": ("input_exposure", ""),
     "INP_ABSCISSA": ("input_abscissa", ""),
     "INP_ORDINATE": ("input_ordinate", "adu"),
     "INP_MASK": ("input_mask", ""),

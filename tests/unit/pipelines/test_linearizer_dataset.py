@@ -29,6 +29,7 @@ def amplifier(name: str, **changes: object) -> LinearizerAmplifier:
         box=(0, 96, 64, 96),
         input_gain=1.5,
         input_turnoff=90_000.0,
+        input_exposure=np.arange(2024, 2028),
         input_abscissa=rng.uniform(size=4),
         input_ordinate=rng.uniform(size=4),
         input_mask=np.array([True, False, True, True]),
