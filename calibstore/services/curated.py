@@ -238,7 +238,7 @@ def _effect(command: WriteCuratedCalibrations, context: Context, staged: _Staged
         "ticket": staged.ticket,
         "files": len(staged.tree.files),
         "ignored": list(staged.tree.ignored),
-        "datasets": {name: kinds[name] for name in sorted(kinds)},
+        "datasets": [{"dataset_type": name, "new": kinds[name]} for name in sorted(kinds)],
         "runs": sorted({one.run for one in staged.records}),
         "certified": [
             {

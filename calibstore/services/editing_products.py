@@ -178,9 +178,9 @@ def _content(context: Context, base: DatasetRecord) -> CalibTables:
 
 def _prepare(command: EditProduct, context: Context, dry_run: bool) -> _Staged:
     with context.unit_of_work() as uow:
+        campaign = uow.campaigns.campaign(command.ticket)
         base = _product(uow, context, command)
         camera = uow.repository.camera(base.instrument)
-        campaign = uow.campaigns.campaign(command.ticket)
         run = _run(uow, campaign, base.dataset_type, command.rerun, context.clock())
         draft = _draft_path(context, uow.repository.record().id, base)
     if not command.from_:

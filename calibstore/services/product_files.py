@@ -215,9 +215,8 @@ def find_detector(camera: Camera, number: int | None) -> Detector | None:
         return camera.detector(number)
     except KeyError:
         last = max(one.id for one in camera.detectors)
-        raise UserInputError(
-            f"{camera.instrument} has no detector {number}", hint=f"it has 0 to {last}", code="E-DETECTOR"
-        ) from None
+        has = f"it has 0 to {last}" if last else "it has 0 only"
+        raise UserInputError(f"{camera.instrument} has no detector {number}", hint=has, code="E-DETECTOR") from None
 
 
 def _data_id(camera: Camera, detector: Detector | None, physical_filter: str) -> DataId:

@@ -42,6 +42,8 @@ MISSING = _rows(
     ("explain", "EXPOSURE", "DETECTOR"), ("associate", "COLLECTION", "--collections", "--dataset-type"),
     ("disassociate a", "--dataset-type"), ("register-collection", "NAME", "TYPE"),
     ("register-dataset-type flat", "STORAGE_CLASS", "DIMENSIONS"),
+    ("write-curated-calibrations LATISS", "FOLDER"), ("ingest-files", "TYPE", "RUN", "FILE"),
+    ("edit-product defects 0", "--ticket"), ("show-product", "UUID"),
 )  # fmt: skip
 
 WRONG_KIND = _rows(
@@ -53,7 +55,7 @@ WRONG_KIND = _rows(
     ("shadowed --at-state 1 --as-of 2025-01-01", "both say when"), ("fingerprint --as-of x", "x"),
     ("explain abc 0 bias", "abc", "exposure id", "TAI"), ("explain 2025040800001 zero", "zero"),
     ("process 2025040800001 x", "'x'"), ("journal --last many", "many"), ("journal --last -1", "-1"),
-    ("generate bias DM-1 --n-sigma three", "three"), ("generate flat DM-1", "flat", "bias"),
+    ("generate bias DM-1 --n-sigma three", "three"), ("generate flta DM-1", "flta", "flat"),
     ("verify biasBootstrap DM-1", "biasBootstrap"), ("campaign ticket DM-1 hail TAXICAB-1", "hail", "hailing"),
     ("campaign inputs DM-1 bias --purpose look --where x", "look", "verify"),
     ("query-collections --chains trees", "trees", "did you mean tree"),
@@ -69,12 +71,16 @@ WRONG_KIND = _rows(
     ("register-collection some/name ru", "ru", "did you mean run"),
     ("register-dataset-type flat ExposureF detectr", "'detectr'", "did you mean detector"),
     ("spot bias DM-1 --ok --detectors a", "'a'"),
+    ("write-curated-calibrations LATISS TMP", "top chain", "--label"),
+    ("write-curated-calibrations LATISS TMP --label dm-7", "'dm-7'"), ("show-product bias", "detector"),
+    ("show-product bias 7", "7", "it has 0"), ("show-product bias x", "'x'"),
+    ("ingest-files raw x/y TMP/garbage.fits", "raw", "cabstand ingest"),
 )  # fmt: skip
 
 UNKNOWN = _rows(
     "certified", 3,
     *[(line, "'DM-7'", "did you mean DM-1?") for line in (
-        "campaign show DM-7", "generate bias DM-7", "spot bias DM-7", "verify bias DM-7", "report DM-7",
+        "campaign show DM-7", "generate bias DM-7", "generate --graph --ticket DM-7", "spot bias DM-7", "verify bias DM-7", "report DM-7",
         "hail DM-7 TAXICAB-1", "decide DM-7 adopt --people J", "journal DM-7",
         f'campaign inputs DM-7 bias --where "{WHERE}"', "campaign ticket DM-7 deployment DM-8",
     )],
@@ -116,6 +122,12 @@ UNKNOWN = _rows(
     ("observe", "accompanies no Butler", "butler:"),
     ("import TMP/absent", "absent"), ("import TMP", "export.yaml"), ("fingerprint --against TMP/absent", "absent"),
     ("export-calibs TMP/bundle nope", "nope"),
+    ("write-curated-calibrations LATISS TMP/absent --label DM-7", "absent"),
+    ("write-curated-calibrations LATIS TMP --label DM-7", "'LATIS'", "LATISS"),
+    ("ingest-files defcts x/y TMP/absent.fits", "'defcts'", "did you mean defects?"),
+    ("edit-product DM-1 --ticket DM-1", "'DM-1'", "query-datasets"), ("show-product bais 0", "'bais'", "mean bias?"),
+    ("edit-product bias 0 --ticket DM-7 --from x", "'DM-7'", "DM-1"),
+    ("show-product 00000000-0000-0000-0000-000000000000", "00000000", "query-datasets"),
 )  # fmt: skip
 
 _WHERES: tuple[tuple[str, ...], ...] = (
@@ -153,6 +165,9 @@ WORK = [
         "certified", 2,
         (f"generate bias DM-1 {_without(1, 2, 3, 4)}", "2 frames"),
         (f"generate bias DM-1 {_without(1, 2, 3, 4, 5, 7)}", "exclu"),
+        ("generate bias DM-1 --set clip=3", "clip=3", "n_sigma"), ("generate bias DM-1 --set n_sigma", "n_sigma"),
+        ("generate bias DM-1 --band g", "'g'"), ("generate flat DM-1", "flat", "--band"),
+        ("generate --graph --at yesterday", "yesterday"),
         *[(f"generate bias DM-1 --n-sigma {value}", value) for value in ("0", "-1", "nan", "inf", "0.5")],
         ("generate bias DM-1 --max-iter -1", "-1"), ("generate bias DM-1 --processes -1", "-1"),
         ("verify bias DM-1 --processes -1", "-1"),
@@ -184,7 +199,7 @@ NAMES = [
         ("campaign new LATISS -- -1 x", "'-1'"),
         *[(f"campaign new LATISS DM-9 '{tag}'", f"'{tag}'", "slash") for tag in ("a/b", "a,b", "a b", "")],
         ("campaign new LATISS DM-9 x --why because", "because"), ("campaign new LATISS DM-9 x --type bais", "bais"),
-        ("campaign new LATISS DM-9 x --type dark", "dark"), ("campaign new LATISS DM-9 x --user-prefix a,b/", "a,b"),
+        ("campaign new LATISS DM-9 x --type drak", "drak", "dark"), ("campaign new LATISS DM-9 x --user-prefix a,b/", "a,b"),
         ("campaign ticket DM-1 hailing taxicab", "'taxicab'"), ("campaign ticket DM-1 deployment DM-1", "DM-1"),
         ("campaign ticket DM-1 deployment DM-NUMBER", "'DM-NUMBER'"), ("hail DM-1 hello", "'hello'"),
         (f"certify-calibrations {RUN} mine,yours bias --begin-date 20250408", "'mine,yours'", "','"),

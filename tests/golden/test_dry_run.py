@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands import registered
+from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
 
 BASE = "LATISS/calib/DM-1"
 RUN = f"{BASE}/first/biasGen.20261120a"
@@ -23,6 +24,7 @@ TABLE = [
     ("opened", f'campaign inputs DM-1 bias --where "{WHERE}"', "10 exposures", "export SELECTION_BIAS="),
     ("inputs", "generate bias DM-1", RUN, "bps submit"),
     ("inputs", "generate bias DM-1 --detach", RUN, "bps submit"),
+    ("generated", "generate --graph --ticket DM-1", "made and not certified", ""),
     ("generated", "spot bias DM-1", RUN, "butler retrieve-artifacts"),
     ("generated", "spot bias DM-1 --ok", RUN, "butler retrieve-artifacts"),
     ("generated", "spot bias DM-1 --not-ok --comment dark --redo-without 2", "biasGen.20261120b", "butler retrieve"),
@@ -44,6 +46,12 @@ TABLE = [
     ("certified", "register-collection some/chain chained", "some/chain", "collections.register("),
     ("certified", "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration", "flat",
      "butler register-dataset-type"),
+    ("certified", "write-curated-calibrations LATISS CURATED --label DM-7", "LATISS/calib/DM-7",
+     "butler write-curated-calibrations"),
+    ("certified", "ingest-files electroBfDistortionMatrix LATISS/calib/DM-7/made/run1 MATRIX --detector 0", "run1",
+     "butler ingest-files"),
+    ("curated", f"edit-product {NEWEST_DEFECTS} --ticket DM-1 --from EDITED", "+ x0=7 y0=8 width=9 height=10",
+     "butler ingest-files"),
     ("certified", "campaign ticket DM-1 deployment DM-2", "DM-2", ""),
     ("linked", "hail DM-1 TAXICAB-3", "TAXICAB-3", ""),
     ("hailed", "decide DM-1 defer --people 'A. Chair'", "DEFER", ""),
@@ -87,6 +95,9 @@ def places(
         "BUNDLE": f"{folder}/bundle",
         "OTHER": f"{folder}/other",
         "PROCESSED": str(processed),
+        "CURATED": str(latiss_tree(folder / "package")),
+        "MATRIX": str(matrix_file(folder / "matrix.fits")),
+        "EDITED": str(put(folder, "edited.ecsv", boxes_text(*EDITED))),
     }
 
 

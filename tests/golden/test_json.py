@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands import registered
+from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
 
 BASE = "LATISS/calib/DM-1"
 RUN = f"{BASE}/first/biasGen.20261120a"
@@ -47,6 +48,7 @@ QUESTIONS = [
     "doctor",
     "doctor --rules",
     "doctor --rules E-NOMODE",
+    f"show-product {NEWEST_DEFECTS}",
 ]
 
 # A walk of one's own, every action of it told as JSON.
@@ -87,6 +89,9 @@ ACTIONS = [
     "redo",
     "restore LATISS/calib --to-state 1",
     "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration",
+    "write-curated-calibrations LATISS CURATED --label DM-7",
+    "ingest-files electroBfDistortionMatrix LATISS/calib/DM-7/made/run1 MATRIX --detector 0",
+    f"edit-product {NEWEST_DEFECTS} --ticket DM-1 --from EDITED --reason 'a hot column'",
 ]
 KEYS_OF_AN_ACTION = {
     "dry_run", "summary", "data", "lines", "warnings", "native", "inverse", "next", "confirm", "state", "line",
@@ -114,6 +119,11 @@ def documents(
     """What every line of the walk, then every question, said: the raw answer, and the document."""
     home = state / "home"
     raws = str(simulated_biases("LATISS:mini", 6, 4))
+    places = {
+        "CURATED": str(latiss_tree(state / "package")),
+        "MATRIX": str(matrix_file(state / "matrix.fits")),
+        "EDITED": str(put(state, "edited.ecsv", boxes_text(*EDITED))),
+    }
     said = {}
     for line in [*ACTIONS, *QUESTIONS]:
         full = line
@@ -121,6 +131,8 @@ def documents(
             full = decision(home).removeprefix("cabstand ")
         if "PROCESSED" in line:
             full = line.replace("PROCESSED", str(next((state / "processed").rglob("*.fits"))))
+        for word, path in places.items():
+            full = full.replace(word, path)
         full = full.replace("HOME", str(home)).replace("RAWS", raws).replace("TMP", str(state))
         answer = typed(f"cabstand {full} --json", home)
         assert answer.code == 0, (full, answer)

@@ -18,6 +18,7 @@ from calibstore.services.context import Context, forget_engines
 from calibstore.services.doors import execute
 from calibstore.services.rehearsal import rehearse
 from calibstore.services.rehearsal_site import site_metadata
+from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
 from tests.support.stages import BASE, BEGIN, CERTIFIED, LIVE_LINE, NOW_TAI_NS, RUN, WHERE, decision_line, speak
 from tests.support.write_points import WritePoints, in_a_child, killed
 
@@ -158,6 +159,21 @@ def _older_store(place: Path) -> None:
     shutil.rmtree(place / "home")
 
 
+def _curated(place: Path) -> None:
+    """Leave a folder of curated files."""
+    latiss_tree(place / "package")
+
+
+def _matrix(place: Path) -> None:
+    """Leave a product made elsewhere."""
+    matrix_file(place / "matrix.fits")
+
+
+def _edited(place: Path) -> None:
+    """Leave the text of an edit."""
+    put(place, "edited.ecsv", boxes_text(*EDITED))
+
+
 _SITE = ("cabstand init {place}/summit --camera LATISS:mini --kind rehearsal --site Summit", LIVE_LINE)
 
 SCENARIOS: dict[str, Scenario] = {
@@ -209,6 +225,24 @@ SCENARIOS: dict[str, Scenario] = {
     "register-collection": Scenario("certified", "cabstand register-collection LATISS/calib_tagged/DM-7 tagged"),
     "register-dataset-type": Scenario(
         "certified", "cabstand register-dataset-type flat ExposureF instrument detector physical_filter"
+    ),
+    "write-curated-calibrations": Scenario(
+        "certified",
+        "cabstand write-curated-calibrations LATISS {place}/package --label DM-7",
+        prepare=_curated,
+        n_failed=10,
+    ),
+    "ingest-files": Scenario(
+        "certified",
+        "cabstand ingest-files electroBfDistortionMatrix LATISS/calib/DM-7/made/run1 {place}/matrix.fits --detector 0",
+        prepare=_matrix,
+        n_failed=10,
+    ),
+    "edit-product": Scenario(
+        "curated",
+        f"cabstand edit-product {NEWEST_DEFECTS} --ticket DM-1 --from {{place}}/edited.ecsv --reason 'a hot column'",
+        prepare=_edited,
+        n_failed=10,
     ),
     "associate": Scenario("certified", f"cabstand associate {TAG} --collections {RUN} --dataset-type bias --create"),
     "disassociate": Scenario("tagged", f"cabstand disassociate {TAG} --dataset-type bias"),

@@ -1,6 +1,12 @@
 """Curated files of our own making, in the form of the field: headers as people there write them."""
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calibstore.datastore.calib_tables import CalibTable, CalibTables, write_calib_tables
+from calibstore.model.data_id import DataId, dataset_uuid
 
 HEADER = """# %ECSV 1.0
 # ---
@@ -13,6 +19,12 @@ HEADER = """# %ECSV 1.0
 """
 BOX = ("x0", "y0", "width", "height")
 DEFECTS = "lsst.ip.isr.defects.Defects"
+NEWEST_DEFECTS = dataset_uuid(
+    "defects", "LATISS/calib/DM-7/curated/20180101T000000Z", DataId.of(instrument="LATISS", detector=0)
+)
+"""Dataset of `latiss_tree`'s second date, once it is taken in under the label DM-7."""
+EDITED = ((1, 2, 3, 4), (10, 20, 1, 30), (7, 8, 9, 10))
+"""Its boxes and one more."""
 
 
 def boxes_text(*boxes: tuple[int, int, int, int], **more: object) -> str:
@@ -75,3 +87,17 @@ def latiss_tree(folder: Path) -> Path:
     put(folder, "defects/rxx_s00/high_cti.ecsv", "no date")
     put(folder, "notes/rxx_s00/19700101T000000.ecsv", "no calibration type")
     return folder
+
+
+def matrix_file(path: Path, *, detector: int = 0, instrument: str = "LATISS", value: float = 1e-6, **more: Any) -> Path:
+    """Write a distortion matrix as its makers do."""
+    tables = CalibTables(
+        obstype=more.get("obstype", "BF_DISTORTION_MATRIX"),
+        schema="Gen3 Brighter-fatter distortion",
+        version="1.1",
+        calib_class=more.get("cls", "lsst.ip.isr.ElectrostaticBrighterFatterDistortionMatrix"),
+        tables=(CalibTable(columns={"A_MATRIX": np.full((1, 8, 8), value)}),),
+        metadata={"INSTRUME": instrument, "DETECTOR": detector},
+    )
+    write_calib_tables(path, tables)
+    return path

@@ -20,6 +20,7 @@ from calibstore.services import jobs, submission
 from calibstore.services.context import Context, forget_engines
 from calibstore.services.job_work import run_job
 from calibstore.services.runner import held_lock
+from tests.support.curated_files import latiss_tree
 
 NOW_TAI_NS = parse_time("2026-11-20T15:00:00").tai_ns
 
@@ -71,6 +72,7 @@ _WALK: dict[str, tuple[str, ...]] = {
     "decided": ("DECIDE",),
     "live": (LIVE_LINE,),
     "tagged": (f"cabstand associate LATISS/calib_tagged/DM-1 --collections {RUN} --dataset-type bias --create",),
+    "curated": ("cabstand write-curated-calibrations LATISS CURATED --label DM-7",),
 }
 
 
@@ -94,7 +96,10 @@ def stage(
                 _work_here(patch)
                 for line in _WALK[name]:
                     raws = str(simulated_biases("LATISS:mini", 6, 4))
-                    _must(decision_line(home) if line == "DECIDE" else line.replace("RAWS", raws), home)
+                    full = decision_line(home) if line == "DECIDE" else line.replace("RAWS", raws)
+                    if "CURATED" in full:
+                        full = full.replace("CURATED", str(latiss_tree(home.parent / "package")))
+                    _must(full, home)
         forget_engines()
         return home
 

@@ -10,26 +10,12 @@ from calibstore.commands.collections import RegisterDatasetType
 from calibstore.commands.curated import IngestFiles
 from calibstore.commands.states import Redo, Undo
 from calibstore.commands.store import CertifyCalibrations
-from calibstore.datastore.calib_tables import CalibTable, CalibTables, write_calib_tables
 from calibstore.datastore.product_fits import write_image
 from calibstore.errors import CabstandError
+from tests.support.curated_files import matrix_file
 
 RUN = "LATISS/calib/DM-7/elsewhere/run1"
 KIND = "electroBfDistortionMatrix"
-
-
-def matrix_file(path: Path, *, detector: int = 0, instrument: str = "LATISS", value: float = 1e-6, **more: Any) -> Path:
-    """Write a distortion matrix as its makers do."""
-    tables = CalibTables(
-        obstype=more.get("obstype", "BF_DISTORTION_MATRIX"),
-        schema="Gen3 Brighter-fatter distortion",
-        version="1.1",
-        calib_class=more.get("cls", "lsst.ip.isr.ElectrostaticBrighterFatterDistortionMatrix"),
-        tables=(CalibTable(columns={"A_MATRIX": np.full((1, 8, 8), value)}),),
-        metadata={"INSTRUME": instrument, "DETECTOR": detector},
-    )
-    write_calib_tables(path, tables)
-    return path
 
 
 def ingest(*files: Path, **more: Any) -> IngestFiles:
