@@ -91,14 +91,16 @@ def measure_pair(
     """
     rule = rule or PairRule()
     if min(first.shape) <= 2 * rule.edge_px:
-        return _nothing(rule, f"{first.shape[0]} x {first.shape[1]} pixels less {rule.edge_px} along each edge: none")
+        return nothing_measured(
+            rule, f"{first.shape[0]} x {first.shape[1]} pixels less {rule.edge_px} along each edge: none"
+        )
     inner = (slice(rule.edge_px, first.shape[0] - rule.edge_px), slice(rule.edge_px, first.shape[1] - rule.edge_px))
     first, second, is_used = first[inner], second[inner], is_used[inner]
     is_used = is_used & np.isfinite(first) & np.isfinite(second)
     try:
         return _measured(first, second, is_used, rule, read_noise_adu)
     except KernelError as fault:
-        return _nothing(rule, str(fault))
+        return nothing_measured(rule, str(fault))
 
 
 def clip_factor(n_sigma: float) -> float:
@@ -281,7 +283,8 @@ def _normal_quantiles(n_bins: int) -> Vector:
     return edges
 
 
-def _nothing(rule: PairRule, reason: str) -> PairMeasurement:
+def nothing_measured(rule: PairRule, reason: str) -> PairMeasurement:
+    """Return a measurement that says why there is none."""
     missing = np.full((rule.n_lags, rule.n_lags), np.nan)
     return PairMeasurement(
         reason=reason,

@@ -34,10 +34,11 @@ class ScratchCube:
         """Let go of the file; harmless when repeated."""
         self._file.close()
 
-    def write(self, index: int, plane: NDArray[np.generic]) -> None:
-        """Write one plane of shape (n_rows, width)."""
+    def write(self, index: int, plane: NDArray[np.generic], *, y0: int = 0) -> None:
+        """Write a plane of shape (n_rows, width), or rows of one from `y0` on."""
         stored = np.ascontiguousarray(plane, self._dtype)
-        memory, offset, done = stored.data.cast("B"), index * self._plane_bytes, 0
+        memory, done = stored.data.cast("B"), 0
+        offset = index * self._plane_bytes + y0 * self.shape[2] * self._dtype.itemsize
         try:
             while done < memory.nbytes:
                 done += os.pwrite(self._file.fileno(), memory[done:], offset + done)
