@@ -5,6 +5,7 @@ a pixel's area is ``a (*) q``: the distortion matrix convolved with the charge. 
 the field of the steps before it.
 """
 
+import functools
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from kernels.arrays import Image
 from kernels.errors import KernelError
 
-_SCENE_MARGIN_PX: Final = 16
+_SCENE_MARGIN_PX: Final = 8
 """Margin for the potential of a scene, which falls slowly (a quadrupole) outside the matrix [pixel]."""
 _NORMAL_ABOVE_E: Final = 400.0
 """Pixels that expect more than this in a step are drawn from a normal law of the same mean and variance: a
@@ -133,73 +134,99 @@ def brighter_fatter_flat(
     mean = np.asarray(mean_e, dtype=np.float64)
     if mean.ndim and mean.shape != shape:
         raise KernelError(f"expected charge of shape {mean.shape} for a frame of {shape}")
-    field = _Field(matrix, shape, is_scene=mean.ndim > 0)
+    field = _Field(matrix, shape, mean)
     if n_steps == 1:
         charge = draw_electrons(rng, mean, shape)
-        return (charge + 0.5 * field.change(charge, mean, light=charge)).astype(np.float32)
+        return (charge + 0.5 * field.change(charge, 1.0, light=charge)).astype(np.float32)
     factor = n_steps / (n_steps - 1) if lag_factor is None else lag_factor
-    charge = draw_electrons(rng, mean / n_steps, shape)
+    step_mean = mean / n_steps
+    charge = draw_electrons(rng, step_mean, shape)
     for step in range(1, n_steps):
-        change = field.change(charge, mean * (step / n_steps), light=mean / n_steps)
-        change *= factor
-        change += mean / n_steps
-        charge += draw_electrons(rng, np.maximum(change, 0.0, out=change), shape)
+        rate = field.change(charge, step / n_steps)
+        rate *= factor / n_steps
+        rate += step_mean
+        charge += draw_electrons(rng, np.maximum(rate, 0.0, out=rate), shape)
     return charge.astype(np.float32)
 
 
 class _Field:
     """The convolution with one matrix, on a frame set into a margin."""
 
-    def __init__(self, matrix: NDArray[np.float64], shape: tuple[int, int], *, is_scene: bool) -> None:
+    def __init__(self, matrix: NDArray[np.float64], shape: tuple[int, int], mean: NDArray[np.float64]) -> None:
         reach = len(matrix) // 2
+        self._is_scene = mean.ndim > 0
         # One more pixel than the field needs: a scene takes differences across its edges.
-        self._margin = reach + (_SCENE_MARGIN_PX if is_scene else 0)
+        self._margin = reach + (_SCENE_MARGIN_PX if self._is_scene else 0)
         self._shape = shape
         padded = tuple(length + 2 * self._margin for length in shape)
-        self._fft_shape = (_smooth_length(padded[0]), _smooth_length(padded[1]))
-        kernel = np.zeros(self._fft_shape)
-        lags = np.arange(-reach, reach + 1)
-        kernel[np.ix_(lags, lags)] = matrix
-        transform = np.fft.rfft2(kernel)
-        self._is_scene = is_scene
-        if is_scene:
-            # The potential whose Laplacian is minus the matrix: its gradient tells how far each border moves.
-            wave_y = 2 * np.pi * np.fft.fftfreq(self._fft_shape[0])
-            wave_x = 2 * np.pi * np.fft.rfftfreq(self._fft_shape[1])
-            laplacian = 2 * np.cos(wave_y)[:, None] + 2 * np.cos(wave_x)[None, :] - 4
-            laplacian[0, 0] = -1.0
-            transform = -transform / laplacian
-            transform[0, 0] = 0.0
-        self._transform = transform.astype(np.complex64)
+        fft_shape = (_smooth_length(padded[0]), _smooth_length(padded[1]))
+        plane = np.asarray(matrix, np.float64).tobytes()
+        self._transform = _transform(plane, len(matrix), fft_shape, is_scene=self._is_scene)
+        # A zero-sum matrix does not feel a constant; without it single precision is plenty.
+        self._offset = float(mean.mean())
+        self._mean = mean
+        self._around = np.zeros(fft_shape, dtype=np.float32)
+        self._charge = np.zeros(fft_shape, dtype=np.float32)
+        if self._is_scene:
+            edge = np.pad(mean - self._offset, self._margin, mode="edge")
+            self._around[: padded[0], : padded[1]] = edge
+            self._borders = _borders(mean)
 
     def change(
-        self, charge: NDArray[np.float64], expected: NDArray[np.float64], *, light: NDArray[np.float64]
+        self, charge: NDArray[np.float64], share: float, *, light: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """Return how much more than `light` falls into each pixel under the field of `charge` [electron]."""
+        """Return how much more falls into each pixel under the field of `charge` [electron].
+
+        Beyond the edges lies `share` of the expected charge; `light` is what falls, the expected charge by default.
+        """
         margin, (ny, nx) = self._margin, self._shape
-        # A zero-sum matrix does not feel a constant; without it single precision is plenty.
-        offset = float(expected.mean())
-        padded = np.zeros(self._fft_shape, dtype=np.float32)
-        if expected.ndim:
-            edge = np.pad(expected - offset, margin, mode="edge")
-            padded[: ny + 2 * margin, : nx + 2 * margin] = edge
-        padded[margin : margin + ny, margin : margin + nx] = charge - offset
-        field = np.fft.irfft2(np.fft.rfft2(padded) * self._transform, s=self._fft_shape)
+        np.multiply(self._around, np.float32(share), out=self._charge)
+        np.subtract(
+            charge,
+            share * self._offset,
+            out=self._charge[margin : margin + ny, margin : margin + nx],
+            casting="same_kind",
+        )
+        field = np.fft.irfft2(np.fft.rfft2(self._charge) * self._transform, s=self._charge.shape)
         if not self._is_scene:
-            # A flat's convolution shows up where the kernel's middle lies.
-            return light * field[margin : margin + ny, margin : margin + nx].astype(np.float64)
-        potential = field[margin - 1 : margin + ny + 1, margin - 1 : margin + nx + 1].astype(np.float64)
-        around = np.pad(light, 1, mode="edge")
-        along_y = _border_flow(potential[:, 1:-1], around[:, 1:-1])
-        along_x = _border_flow(potential[1:-1].T, around[1:-1].T)
-        change: NDArray[np.float64] = -np.diff(along_y, axis=0) - np.diff(along_x, axis=0).T
+            falling = self._mean if light is None else light
+            relative: NDArray[np.float64] = field[margin : margin + ny, margin : margin + nx] * falling
+            return relative
+        potential = field[margin - 1 : margin + ny + 1, margin - 1 : margin + nx + 1]
+        along_y, along_x = self._borders if light is None else _borders(light)
+        flow_y = along_y * np.diff(potential[:, 1:-1], axis=0)
+        flow_x = along_x * np.diff(potential[1:-1], axis=1)
+        change: NDArray[np.float64] = np.subtract(flow_y[:-1], flow_y[1:])
+        change += flow_x[:, :-1]
+        change -= flow_x[:, 1:]
         return change
 
 
-def _border_flow(potential: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the charge that crosses each border between rows."""
-    flow: NDArray[np.float64] = 0.5 * (light[1:] + light[:-1]) * np.diff(potential, axis=0)
-    return flow
+# The amplifiers of a frame and its steps share one transform.
+@functools.lru_cache(maxsize=4)
+def _transform(matrix: bytes, side: int, fft_shape: tuple[int, int], *, is_scene: bool) -> NDArray[np.complex64]:
+    """Return what the transform of the charge is multiplied with: the matrix, or for a scene its potential."""
+    reach = side // 2
+    kernel = np.zeros(fft_shape)
+    lags = np.arange(-reach, reach + 1)
+    kernel[np.ix_(lags, lags)] = np.frombuffer(matrix).reshape(side, side)
+    transform = np.fft.rfft2(kernel)
+    if is_scene:
+        # The potential whose Laplacian is minus the matrix: its gradient tells how far each border moves.
+        wave_y = 2 * np.pi * np.fft.fftfreq(fft_shape[0])
+        wave_x = 2 * np.pi * np.fft.rfftfreq(fft_shape[1])
+        laplacian = 2 * np.cos(wave_y)[:, None] + 2 * np.cos(wave_x)[None, :] - 4
+        laplacian[0, 0] = -1.0
+        transform = -transform / laplacian
+        transform[0, 0] = 0.0
+    return transform.astype(np.complex64)
+
+
+def _borders(light: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the light at the borders between rows and between columns, the frame's own edges included [electron]."""
+    around = np.pad(light, 1, mode="edge")
+    rows, columns = around[:, 1:-1], around[1:-1]
+    return 0.5 * (rows[1:] + rows[:-1]), 0.5 * (columns[:, 1:] + columns[:, :-1])
 
 
 def draw_electrons(rng: np.random.Generator, mean: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -73,8 +73,8 @@ def test_a_ramp_of_eight_steps_gives_gain_noise_and_a00_back(seed: int) -> None:
 
 
 def test_without_the_lag_factor_the_field_is_seven_eighths() -> None:
-    found = np.mean([fitted_ramp(seed, lag_factor=1.0)[1] for seed in (1, 2, 3)])
-    # The mean of three has an error of about 0.9 %, and 7/8 is 12.5 % away from 1.
+    found = np.mean([fitted_ramp(seed, lag_factor=1.0)[1] for seed in (1, 2)])
+    # The mean of two has an error of about 1.1 %, and 7/8 is 12.5 % away from 1.
     assert_allclose(found / A00, 7 / 8, atol=0.03)
 
 
