@@ -16,6 +16,9 @@ from kernels.errors import KernelError
 TILE_PIXELS: Final = 8192
 """Pixels of each amplifier multiplied at a time: sources and signal of sixteen amplifiers stay in the cache."""
 
+_PRODUCT_PIXELS: Final = 1024
+"""Columns of one matrix product: larger ones are handed to other threads, which on a busy machine costs far more."""
+
 
 def apply_crosstalk(
     amps: Cube,
@@ -165,7 +168,9 @@ def _combine(amps: Cube, weights: NDArray[np.float32], operation: Callable[..., 
             np.nan_to_num(sources[:n_amp], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         if sources.shape[0] > n_amp:
             np.multiply(sources[:n_amp], sources[:n_amp], out=sources[n_amp:])
-        np.matmul(weights, sources, out=tile)
+        for x0 in range(0, n, _PRODUCT_PIXELS):
+            columns = slice(x0, x0 + _PRODUCT_PIXELS)
+            np.matmul(weights, sources[:, columns], out=tile[:, columns])
         operation(band, tile.reshape(band.shape), out=result[:, y0 : y0 + tile_rows])
     return result
 

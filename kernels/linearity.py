@@ -4,7 +4,7 @@ Every model is brought to S(x), the signal too much at the measured signal x; th
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self, TypeAlias
 
@@ -62,6 +62,14 @@ class LinearityTable:
     """S of shape (n,), float64 [same]; before the first and after the last entry it stays as there."""
     error: float
     """Largest difference from the model found between the entries [same]."""
+    entries: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    """`values` as they are looked up, made once: bands of a frame come by the thousand."""
+    slopes: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make what is looked up."""
+        object.__setattr__(self, "entries", self.values.astype(np.float32))
+        object.__setattr__(self, "slopes", np.append(np.diff(self.values), 0.0).astype(np.float32))
 
     def scaled(self, gain_e_per_adu: float) -> Self:
         """Return the table for an image in electrons.
@@ -100,8 +108,7 @@ def apply_linearity(image: Pixels, table: LinearityTable, *, out: Pixels | None 
         for row, target in zip(image, out, strict=True):
             apply_linearity(row, table, out=target)
         return out
-    values = table.values.astype(np.float32)
-    slopes = np.append(np.diff(table.values), 0.0).astype(np.float32)
+    values, slopes = table.entries, table.slopes
     source, target = (image.reshape(-1), out.reshape(-1)) if image.ndim else (image[None], out[None])
     scale, shift = np.float32(1 / table.step), np.float32(-table.start / table.step)
     last = np.float32(table.values.size - 1)
