@@ -42,6 +42,7 @@ POST_ISR_IMAGE: Final = DatasetType(
 )
 """What `process` writes."""
 
+_AT_FIRST: Final = ("biasBootstrap", "bias")
 _CURRENT: ContextVar[Catalogue | None] = ContextVar("catalogue", default=None)
 
 
@@ -101,8 +102,15 @@ def as_record(one: DatasetType) -> DatasetTypeRecord:
 
 
 def all_dataset_types() -> tuple[DatasetTypeRecord, ...]:
-    """Return the dataset types a new repository registers, as the store keeps them."""
-    return tuple(as_record(one) for one in dataset_types())
+    """Return the dataset types a new repository registers, as the store keeps them.
+
+    They are those of raw frames and biases; the job that first makes another type registers it, as the Butler does.
+    """
+    found = {one.name: one for one in (RAW, POST_ISR_IMAGE)}
+    for name in _AT_FIRST:
+        for one in find_calib_type(name).all_dataset_types:
+            found[one.name] = one
+    return tuple(as_record(one) for one in found.values())
 
 
 def find_calib_type(name: str, instrument: str = "", variant: str = "") -> CalibType:

@@ -122,12 +122,12 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
 
 
 def _subject(command: Generate, context: Context, uow: "UnitOfWork") -> _Subject:
-    for label, value in (("TYPE", command.calib_type), ("TICKET", command.ticket)):
-        if not value:
-            raise UserInputError(
-                f"{label} is missing (what to build, and the construction ticket)",
-                hint="cabstand generate bias DM-48520; cabstand generate --graph shows what there is to build",
-            )
+    missing = [label for label, value in (("TYPE", command.calib_type), ("TICKET", command.ticket)) if not value]
+    if missing:
+        raise UserInputError(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing: what to build, and for which ticket",
+            hint="cabstand generate bias DM-48520; cabstand generate --graph shows what there is to build",
+        )
     campaign = uow.campaigns.campaign(command.ticket)
     camera = uow.repository.camera(campaign.instrument)
     made = _made(command, camera)

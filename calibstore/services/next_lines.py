@@ -75,7 +75,11 @@ def _like_the_build(known: Sequence[Exposure], used: frozenset[int], keywords: t
 
 def generate_line(standing: Standing, calib_type: str) -> str:
     """Return the line that builds a type for the first time."""
-    return to_line(Generate(calib_type=calib_type, ticket=standing.ticket))
+    made = find_calib_type(calib_type)
+    band = next((one.band for one in standing.types if one.calib_type == calib_type and not one.products), "")
+    return to_line(
+        Generate(calib_type=calib_type, ticket=standing.ticket, band=band or ("BAND" if made.has_band else ""))
+    )
 
 
 def rerun_line(standing: Standing, one: TypeStanding, exclude: tuple[tuple[int, str], ...] = ()) -> str:
@@ -95,6 +99,7 @@ def rerun_line(standing: Standing, one: TypeStanding, exclude: tuple[tuple[int, 
         Generate(
             calib_type=one.calib_type,
             ticket=standing.ticket,
+            band=one.band,
             rerun=next_generation_rerun(standing, one),
             exclude=tuple(f"{exposure}={reason}" for exposure, reason in sorted(wanted.items())),
         )
@@ -114,7 +119,7 @@ def next_generation_run(standing: Standing, one: TypeStanding) -> str:
     rerun, number = next_generation_rerun(standing, one), None
     if _is_bootstrap(one):
         number = 1 + max((name.run_number or 0 for name in _generation_names(one) if name.rerun == rerun), default=0)
-    return standing.campaign.names.generation(one.calib_type, rerun, run_number=number)
+    return standing.campaign.names.generation(one.calib_type, rerun, band=one.band, run_number=number)
 
 
 def _generation_names(one: TypeStanding) -> list[CollectionName]:
@@ -130,8 +135,8 @@ def spot_lines(standing: Standing, one: TypeStanding) -> tuple[str, ...]:
     """Return the lines that look at a product and say it is ok."""
     ticket, calib_type = standing.ticket, one.calib_type
     return (
-        to_line(Spot(calib_type=calib_type, ticket=ticket)),
-        to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
+        to_line(Spot(calib_type=calib_type, ticket=ticket, band=one.band)),
+        to_line(Spot(calib_type=calib_type, ticket=ticket, band=one.band, ok=True)),
     )
 
 
@@ -156,17 +161,20 @@ def certify_line(uow: "UnitOfWork", standing: Standing, one: TypeStanding) -> st
     The begin is the last change of the camera before the build exposures for a camera change, else their night.
     """
     names = standing.campaign.names
+    product = find_calib_type(one.calib_type).dataset_type.name
     taken = []
     for collection in uow.collections.list(glob=f"{names.ticket_chain}/*"):
         name = find_name(collection.name)
-        if name is not None and name.kind is NameKind.CERTIFIED and name.calib_type == one.calib_type:
+        if name is None or name.kind is not NameKind.CERTIFIED:
+            continue
+        if (name.calib_type, name.band) == (product, one.band):
             taken.append(validate_rerun(name.rerun))
     begin, end = _range(uow, standing, one)
     return to_line(
         CertifyCalibrations(
             run=one.run,
-            collection=names.certified(one.calib_type, next_rerun(taken, today_of(standing.now_tai_ns))),
-            dataset_type=one.calib_type,
+            collection=names.certified(product, next_rerun(taken, today_of(standing.now_tai_ns)), band=one.band),
+            dataset_type=product,
             begin_date=begin,
             end_date=end,
         )

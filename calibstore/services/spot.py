@@ -25,7 +25,7 @@ _PICTURES: Final = ("Thumbnail", "Mosaic8", "Mosaic64")
 def _plan(command: Spot, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
     _check(command)
     found = standing(uow, command.ticket, now_tai_ns=context.clock())
-    one = _type(found, command.calib_type)
+    one = _type(found, command.calib_type, command.band)
     if command.run and command.run != one.run:
         raise WorkflowError(
             f"what was looked at is {command.run}; the newest {one.calib_type} of {found.ticket} is {one.run} by now",
@@ -54,8 +54,19 @@ def _check(command: Spot) -> None:
         raise UserInputError("--redo-without goes with --not-ok", hint="add --not-ok --comment TEXT")
 
 
-def _type(found: Standing, calib_type: str) -> TypeStanding:
-    one = next((one for one in found.types if one.calib_type == calib_type), None)
+def _type(found: Standing, calib_type: str, band: str) -> TypeStanding:
+    of_type = [one for one in found.types if one.calib_type == calib_type]
+    if of_type and len(of_type) > 1 and not band:
+        raise UserInputError(
+            f"{found.ticket} makes {calib_type} of the bands {', '.join(one.band for one in of_type)}",
+            hint=f"say which: --band {of_type[0].band}",
+            code="E-BAND",
+        )
+    one = next((one for one in of_type if not band or one.band == band), None)
+    if one is None and of_type:
+        raise NotFoundError(
+            f"{found.ticket} has no {calib_type} of band {band}", hint=f"cabstand campaign show {found.ticket}"
+        )
     if one is None:
         raise UserInputError(
             f"{found.ticket} makes {', '.join(found.campaign.calib_types)}, not {calib_type}",
@@ -103,8 +114,17 @@ def _look(
         lines=tuple(told),
         native=retrieve_lines(context.root, one.run, calib_type, detectors),
         next=(
-            to_line(Spot(calib_type=calib_type, ticket=ticket, ok=True)),
-            to_line(Spot(calib_type=calib_type, ticket=ticket, not_ok=True, comment="WHAT", redo_without=numbers)),
+            to_line(Spot(calib_type=calib_type, ticket=ticket, band=one.band, ok=True)),
+            to_line(
+                Spot(
+                    calib_type=calib_type,
+                    ticket=ticket,
+                    band=one.band,
+                    not_ok=True,
+                    comment="WHAT",
+                    redo_without=numbers,
+                )
+            ),
         ),
         data={
             "run": one.run,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from calibstore.model.calib_types import find_calib_name
+from calibstore.model.calib_types import catalogue, find_calib_name
 from calibstore.model.camera import Camera
 from calibstore.model.campaign_records import (
     CampaignRecord,
@@ -24,6 +24,7 @@ from calibstore.model.site_records import SiteState
 from calibstore.model.verification_records import JudgementRecord, VerificationRecord
 from calibstore.services.destinations import DestinationView, destination_views
 from calibstore.services.fingerprinting import fingerprint
+from calibstore.services.inputs import selected_for
 from calibstore.services.rejections import rejected_of
 from calibstore.services.segments import load_view
 
@@ -62,6 +63,8 @@ class TypeStanding:
     """Ranges of other RUNs' products there."""
     is_verifiable: bool
     is_certifiable: bool
+    band: str = ""
+    """Of a type that is made for each band."""
 
     @property
     def run(self) -> str:
@@ -225,7 +228,11 @@ def standing(uow: "UnitOfWork", ticket: str, *, now_tai_ns: int | None = None) -
     hailings, decisions = uow.campaigns.hailings(ticket), uow.campaigns.decisions(ticket)
     if now_tai_ns is None:
         now_tai_ns = uow.journal.entries(last=1)[-1].at_tai_ns
-    types = tuple(_type(uow, campaign, camera, name, spots=spots, members=members) for name in campaign.calib_types)
+    types = tuple(
+        _type(uow, campaign, camera, name, band=band, spots=spots, members=members)
+        for name in campaign.calib_types
+        for band in _bands(uow, campaign, name)
+    )
     newest = {product.id for one in types for product in one.products.values()}
     return Standing(
         campaign=campaign,
@@ -269,23 +276,32 @@ def _type(
     camera: Camera,
     calib_type: str,
     *,
+    band: str,
     spots: tuple[SpotCheckRecord, ...],
     members: tuple[str, ...],
 ) -> TypeStanding:
-    runs, products = _products(uow, campaign, calib_type)
+    runs, products = _products(uow, campaign, calib_type, band)
+    subject = selected_for(calib_type, band)
     run = uow.collections.find(runs[-1]) if runs else None
     names = find_calib_name(calib_type)
     verification = uow.verifications.latest(campaign.ticket, calib_type)
     seen = [one for one in spots if runs and one.run == runs[-1] and one.dataset_type == calib_type]
     ids = [product.id for product in products.values()]
-    jobs = [job for job in uow.jobs.list(ticket=campaign.ticket) if job.calib_type == calib_type]
+    jobs = [
+        job
+        for job in uow.jobs.list(ticket=campaign.ticket)
+        if job.calib_type == calib_type and (not band or _band_of(job.run) == band)
+    ]
     certified = uow.certifications.in_collections(
-        [row for name in members if (row := uow.collections.find(name)) is not None], dataset_types=(calib_type,)
+        [row for name in members if (row := uow.collections.find(name)) is not None],
+        dataset_types=(_product(calib_type),),
     )
+    if band:
+        certified = tuple(row for row in certified if _band_of(row.collection) in ("", band))
     return TypeStanding(
         calib_type=calib_type,
-        build=uow.campaigns.selection(campaign.ticket, calib_type, "build"),
-        verify=uow.campaigns.selection(campaign.ticket, calib_type, "verify"),
+        build=uow.campaigns.selection(campaign.ticket, subject, "build"),
+        verify=uow.campaigns.selection(campaign.ticket, subject, "verify"),
         runs=runs,
         products=products,
         began_state=run.opened_state if run else 0,
@@ -299,12 +315,38 @@ def _type(
         certified=tuple(row for row in certified if row.dataset_id in ids),
         certified_otherwise=tuple(row for row in certified if row.dataset_id not in ids),
         is_verifiable=bool(names.verification),
-        is_certifiable=bool(names.certified),
+        is_certifiable=bool(names.certified) or _product(calib_type) != calib_type,
+        band=band,
     )
 
 
+def _bands(uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str) -> tuple[str, ...]:
+    """Return the bands a type is selected or made for under a ticket; one empty one where it has none."""
+    if not find_calib_name(calib_type).has_band:
+        return ("",)
+    found = {
+        name.band
+        for run in uow.collections.list(glob=f"{campaign.names.ticket_chain}/*", types=(CollectionType.RUN,))
+        if (name := find_name(run.name)) is not None and name.calib_type == calib_type
+    }
+    stored = (one.calib_type.partition("-") for one in uow.campaigns.selections(campaign.ticket))
+    found |= {band for name, _, band in stored if name == calib_type and band}
+    return tuple(sorted(found)) or ("",)
+
+
+def _band_of(collection: str) -> str:
+    name = find_name(collection)
+    return name.band if name is not None else ""
+
+
+def _product(calib_type: str) -> str:
+    """Return the dataset type a calibration type is kept as."""
+    known = catalogue().find(calib_type)
+    return known.dataset_type.name if known is not None else calib_type
+
+
 def _products(
-    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str
+    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, band: str
 ) -> tuple[tuple[str, ...], dict[int, DatasetRecord]]:
     chain = campaign.names.ticket_chain
     found: list[tuple[int, str]] = []
@@ -313,7 +355,9 @@ def _products(
         name = find_name(run.name)
         if name is None or name.kind is not NameKind.GENERATION or name.calib_type != calib_type:
             continue
-        made = uow.datasets.in_run(run, dataset_type=calib_type)
+        if name.band != band:
+            continue
+        made = uow.datasets.in_run(run, dataset_type=_product(calib_type))
         if made:
             found.append((run.opened_state, run.name))
             products[run.name] = {one.detector: one for one in made if one.detector is not None}

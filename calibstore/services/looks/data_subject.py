@@ -88,7 +88,7 @@ def find_subject(
         return _subject(found.values(), f"in {collection} now")
     for name in reversed(generation_runs(uow, camera.instrument, dataset_type)):
         return _of_run(uow, name, dataset_type, "the newest RUN")
-    for kind in [dataset_type] if dataset_type else [known.name for known in reversed(calib_types())]:
+    for kind in [dataset_type] if dataset_type else _kinds():
         found = in_use(uow, camera, kind, now_tai_ns)
         if found:
             return _subject(found.values(), "in use now")
@@ -231,6 +231,11 @@ def _of_run(uow: "UnitOfWork", name: str, dataset_type: str, how: str = "") -> S
             code="E-NOPRODUCT",
         )
     return _subject(found, how or "of the RUN asked for")
+
+
+def _kinds() -> list[str]:
+    """Return the types somebody may want to see, the bias first."""
+    return sorted((known.dataset_type.name for known in reversed(calib_types())), key=lambda name: name != "bias")
 
 
 def _subject(found: Iterable[DatasetRecord], how: str) -> Subject:

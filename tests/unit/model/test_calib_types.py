@@ -83,7 +83,6 @@ def test_unknown_types_get_the_nearest_name() -> None:
 
 def test_what_a_new_repository_registers() -> None:
     registered = {record.name: record for record in all_dataset_types()}
-    assert list(registered) == [one.name for one in dataset_types()]
-    assert {"biasBootstrap", "bias", "ptc", "flat"} <= {name for name, one in registered.items() if one.is_calibration}
-    assert not registered["photodiode"].is_calibration
+    assert set(registered) < {one.name for one in dataset_types()}
+    assert [name for name, record in registered.items() if record.is_calibration] == ["biasBootstrap", "bias"]
     assert registered["biasMosaic8"].dimensions == ("instrument",)

@@ -202,7 +202,7 @@ def test_defects_take_the_flat_of_most_frames(bias_repo: Callable[..., Any]) -> 
         (Generate(calib_type="illuminationCorrection", ticket="DM-1"), "E-CALIBTYPE", "not built here"),
         (Generate(calib_type="biass", ticket="DM-1"), "E-CALIBTYPE", "unknown calibration type"),
         (Generate(calib_type="bias"), "", "TICKET is missing"),
-        (Generate(), "", "TYPE is missing"),
+        (Generate(), "", "TYPE and TICKET are missing"),
         (Generate(graph=True, calib_type="biass"), "E-CALIBTYPE", "unknown calibration type"),
     ],
 )  # fmt: skip

@@ -208,11 +208,12 @@ def test_removing_what_is_at_a_site(strict_repo: Any) -> None:
 
 
 def test_a_type_the_campaign_was_not_opened_for() -> None:
+    from calibstore.model.calib_types import find_calib_type
     from calibstore.model.campaign_records import CampaignRecord
     from calibstore.services.generation import _unusual_type
 
     record = CampaignRecord(ticket="DM-1", instrument="LATISS", tag="t", calib_types=("dark",))
-    assert _unusual_type(record, "bias")[0].startswith("W-TYPE DM-1 was opened for dark, not bias")
+    assert _unusual_type(record, find_calib_type("bias"))[0].startswith("W-TYPE DM-1 was opened for dark, not bias")
 
 
 def test_a_bundle_that_describes_things_otherwise(strict_repo: Any) -> None:
