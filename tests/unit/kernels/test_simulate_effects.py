@@ -8,6 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
 from kernels.arrays import Cube
+from kernels.crosstalk import apply_crosstalk
+from kernels.deferred_charge import correct_deferred_charge
+from kernels.linearity import LinearityTable, apply_linearity
 from kernels.simulate import (
     DetectorLayout,
     DetectorTruth,
@@ -31,6 +34,7 @@ from kernels.simulate_light import (
     random_sources,
     source_light,
 )
+from kernels.simulate_readout import expected_light
 
 NY, NX, PRESCAN, SERIAL, PARALLEL = 100, 120, 4, 64, 16
 LAYOUT = DetectorLayout(
@@ -404,6 +408,33 @@ def test_a_photodiodes_trapezoid_sum_is_current_times_time(seed: int) -> None:
     charge = np.trapezoid(current_a - current_a[is_dark].mean(), time_s)
     # 1e-3 of noise a reading, 60 lit readings, a baseline of 40: 2.5e-4.
     assert_allclose(charge, 7.3e-9, rtol=1e-3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_corrections_with_the_truths_numbers_give_the_light_back(seed: int) -> None:
+    truth = make_truth(seed)
+    strengths = replace(published_effects("LATISS", "ITL", is_mini=True), a00=0.0)
+    effects = make_effects(seed, truth, strengths)
+    sources = random_sources(np.random.default_rng(seed), LAYOUT, n_per_amp=4, light_e=(1e5, 8e5), size_px=2.0)
+    light = FrameLight(illumination_e=5_000.0, band="r", sources=sources)
+    n_frames = 6
+    seen = mean_signal(truth, effects, FrameConditions(light=light, cosmic_ray_rate_per_px_s=0.0), n_frames)
+    assert effects.crosstalk is not None
+    assert effects.cti is not None
+    signal = apply_crosstalk(seen.astype(np.float32), effects.crosstalk)
+    for amp in range(4):
+        expected = expected_light(truth, amp, light, effects)
+        grid = np.arange(-1_000.0, 1e5, 8.0)
+        table = LinearityTable(start=-1_000.0, step=8.0, values=effects.nonlinearity_adu(amp, grid), error=0.01)
+        linear = apply_linearity(signal[amp], table.scaled(float(truth.gain_e_per_adu[amp])))
+        rows = linear[LAYOUT.data[0], PRESCAN:]
+        charge = correct_deferred_charge(rows, effects.cti[amp], n_prescan=PRESCAN)[:, :NX]
+        error = np.sqrt((expected + NOISE_E**2) / n_frames)
+        is_faint = expected < 9e4
+        # The nonlinearity is applied to averages; its curvature and the rows' levels leave a tenth of an electron.
+        assert_allclose(((charge - expected) / error)[is_faint].std(), 1.0, atol=0.05)
+        assert abs((charge - expected)[is_faint].mean()) < 4 * error.mean() / np.sqrt(NY * NX) + 0.3
+        assert abs((seen[amp][LAYOUT.data] - expected)[is_faint].mean()) > 10
 
 
 @pytest.mark.parametrize(("instrument", "kind"), [("LATISS", "ITL"), ("LSSTCam", "E2V")])
