@@ -48,7 +48,7 @@ _MODULES: Final = {
     "write-curated-calibrations": "curated",
     "ingest-files": "importing_products",
     "edit-product": "editing_products",
-    "show-product": "editing_products",
+    "show-product": "showing_products",
     "associate": "associating",
     "disassociate": "associating",
     "query-collections": "queries",

@@ -1,12 +1,10 @@
 """Text products edited by people: a draft, a strict reading, a diff, and a new dataset beside the old one."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from calibstore.commands.curated import EditProduct, ShowProduct
+from calibstore.commands.curated import EditProduct
 from calibstore.commands.fields import to_line
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations
@@ -27,32 +25,26 @@ from calibstore.datastore.table_text import (
     edited_form,
     folded_back,
     read_text_table,
-    shown_rows,
 )
 from calibstore.errors import ConflictError, NotFoundError, StoreError, UserInputError, WorkflowError
 from calibstore.model.calib_types import calib_names
 from calibstore.model.camera import Camera
 from calibstore.model.campaign_records import CampaignRecord
-from calibstore.model.collections import CollectionType, did_you_mean
-from calibstore.model.counting import counted
-from calibstore.model.names import find_name, next_rerun, top_chain_of, validate_rerun
+from calibstore.model.collections import CollectionType
+from calibstore.model.names import find_name, next_rerun, validate_rerun
 from calibstore.model.records import DatasetRecord
 from calibstore.model.times import utc_text
-from calibstore.model.timespan import Timespan
-from calibstore.services.actions import Answer, Effect, Handler, Plan
+from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
-from calibstore.services.instruments import one_instrument
 from calibstore.services.job_plans import creation_parameters
-from calibstore.services.layout import WIDTH, folded
-from calibstore.services.lookup import find_first
 from calibstore.services.native import butler
 from calibstore.services.product_files import CURATED, BroughtFiles, find_detector, product_record
 from calibstore.services.products import choose_generation_run
+from calibstore.services.showing_products import find_product
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _DRAFTS: Final = "drafts"
 _SHOWN: Final = 40
 """Differences told one by one."""
@@ -99,7 +91,7 @@ def begin_draft(command: EditProduct, context: Context) -> Path:
         If there is no such product, or it is no single table.
     """
     with context.unit_of_work() as uow:
-        base = _product(uow, context, command)
+        base = find_product(uow, context, command, ticket=command.ticket)
         path = _draft_path(context, uow.repository.record().id, base)
     if command.resume:
         if not path.exists():
@@ -124,47 +116,6 @@ def _draft_path(context: Context, repository: str, base: DatasetRecord) -> Path:
     return context.config.state_dir / _DRAFTS / repository / f"{base.dataset_type}-{base.id}{ECSV_SUFFIX}"
 
 
-def _product(uow: "UnitOfWork", context: Context, command: EditProduct | ShowProduct) -> DatasetRecord:
-    """Return the product that is meant: of an id, or the one of a type and detector that applies now."""
-    if _UUID.fullmatch(command.product):
-        return uow.datasets.get(command.product.lower())
-    known = uow.repository.dataset_types()
-    if command.product not in known:
-        near = did_you_mean(command.product, known)
-        raise NotFoundError(
-            f"{command.product!r} is neither a dataset's UUID nor a dataset type",
-            hint=f"did you mean {near}?" if near else "cabstand query-datasets lists datasets with their UUIDs",
-            code="E-DATASETTYPE",
-        )
-    if command.detector is None:
-        raise UserInputError(
-            f"which {command.product}? no detector is given",
-            hint=f"cabstand {command.verb} {command.product} DETECTOR, or the dataset's UUID",
-            code="E-DETECTOR",
-        )
-    instrument = one_instrument(uow, command.instrument)
-    find_detector(uow.repository.camera(instrument), command.detector)
-    top = top_chain_of(instrument)
-    own = f"{top}/{command.ticket}" if isinstance(command, EditProduct) else ""
-    searched = [name for name in (own, top) if name and uow.collections.find(name) is not None]
-    now = context.clock()
-    winner = find_first(
-        uow,
-        dataset_type=command.product,
-        instrument=instrument,
-        detector=command.detector,
-        timespan=Timespan(now, now + 1),
-        collections=searched,
-    )
-    if winner is None:
-        raise NotFoundError(
-            f"no {command.product} of detector {command.detector} is in use now ({', '.join(searched)})",
-            hint=f"give a dataset's UUID: cabstand query-datasets {command.product}",
-            code="E-NODATASETS",
-        )
-    return uow.datasets.get(winner.dataset_id)
-
-
 def _content(context: Context, base: DatasetRecord) -> CalibTables:
     content = read_calib_tables(context.absolute(base.path))
     if len(content.tables) != 1:
@@ -179,7 +130,7 @@ def _content(context: Context, base: DatasetRecord) -> CalibTables:
 def _prepare(command: EditProduct, context: Context, dry_run: bool) -> _Staged:
     with context.unit_of_work() as uow:
         campaign = uow.campaigns.campaign(command.ticket)
-        base = _product(uow, context, command)
+        base = find_product(uow, context, command, ticket=command.ticket)
         camera = uow.repository.camera(base.instrument)
         run = _run(uow, campaign, base.dataset_type, command.rerun, context.clock())
         draft = _draft_path(context, uow.repository.record().id, base)
@@ -359,63 +310,4 @@ def _native(context: Context, record: DatasetRecord) -> tuple[str, ...]:
     )
 
 
-def ask_show_product(command: ShowProduct, context: Context) -> Answer:
-    """Answer with the table of a product; see `calibstore.services.actions.Question`."""
-    if command.limit < 1:
-        raise UserInputError(f"--limit {command.limit} shows nothing", hint="give 1 or more")
-    with context.unit_of_work() as uow:
-        one = _product(uow, context, command)
-    content = read_calib_tables(context.absolute(one.path))
-    rows = list(shown_rows(content))
-    provenance = {key: value for key, value in one.provenance.items() if isinstance(value, str | int | float) and value}
-    lines = [
-        f"{one.dataset_type} {one.data_key}",
-        f"  {one.id}",
-        f"  of {one.run}",
-        *(line for key, value in provenance.items() for line in folded(f"{key.replace('_', ' ')} {value}", "  ", "  ")),
-        f"  {content.calib_class or 'no class'}, {counted(len(rows), 'row')}",
-        *_table_lines(rows[: command.limit]),
-        *((f"... and {len(rows) - command.limit} more rows: --limit N",) if len(rows) > command.limit else ()),
-    ]
-    data = {
-        "id": one.id,
-        "dataset_type": one.dataset_type,
-        "data_id": one.data_key,
-        "run": one.run,
-        "class": content.calib_class,
-        "metadata": dict(content.metadata),
-        "provenance": one.provenance,
-        "tables": [{"name": table.name, "units": dict(table.units), "rows": table.n_rows} for table in content.tables],
-        "rows": rows,
-    }
-    return Answer(lines=tuple(lines), data=data)
-
-
-def _table_lines(rows: list[Mapping[str, Any]]) -> list[str]:
-    """Return rows as columns of a terminal: what does not fit beside stands below, with the first column repeated."""
-    if not rows:
-        return []
-    cells = {name: [name, *(_cell(row.get(name)) for row in rows)] for name in rows[0]}
-    widths = {name: max(map(len, column)) for name, column in cells.items()}
-    first, *others = cells
-    blocks: list[list[str]] = [[first]]
-    for name in others:
-        used = sum(widths[one] + 1 for one in blocks[-1])
-        if used + widths[name] > WIDTH:
-            blocks.append([first])
-        blocks[-1].append(name)
-    return [
-        " ".join(cells[name][line].rjust(widths[name]) for name in block).rstrip()
-        for block in blocks
-        for line in range(len(rows) + 1)
-    ]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return f"{len(value)} values"
-    return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
-
-
 HANDLERS = {"edit-product": Handler(plan=plan_edit, prepare=_prepare)}
-QUESTIONS = {"show-product": ask_show_product}

@@ -16,12 +16,16 @@ from calibstore.datastore.calib_tables import (
 )
 from calibstore.errors import StoreError
 
-RNG = np.random.default_rng(5)
+BOMB = (
+    b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int64}\n# meta:\n#   A: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    b"#   B: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\n#   C: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\na\n1\n"
+)
+"""Metadata that grow ninefold with every line."""
 
 
 def ptc_like(*, created: str = "2026-11-21", run: str = "a") -> CalibTables:
     """A product of two tables: text, logicals, matrices, NaN."""
-    noise = RNG.__class__(np.random.PCG64(1)).normal(5.0, 0.1, 3)
+    noise = np.random.default_rng(1).normal(5.0, 0.1, 3)
     noise[1] = np.nan
     first = CalibTable(
         columns={
@@ -172,6 +176,7 @@ def test_empty_tables_keep_their_columns(tmp_path: Path) -> None:
         ("cut.fits", b"SIMPLE  =                    T" + b" " * 50),
         ("broken.ecsv", b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: [}\na\n1\n"),
         ("binary.ecsv", b"# %ECSV \xff\xfe"),
+        ("bomb.ecsv", BOMB),
         ("rows.ecsv", b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int64}\na\nx\n"),
     ],
 )

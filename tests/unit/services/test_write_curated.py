@@ -10,6 +10,7 @@ import pytest
 from calibstore.commands.collections import RegisterCollection
 from calibstore.commands.curated import WriteCuratedCalibrations
 from calibstore.commands.removal import RemoveRuns
+from calibstore.commands.repository import Doctor, ShowJournal
 from calibstore.commands.states import Redo, Undo
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.curated import begin_of
@@ -104,6 +105,17 @@ def test_it_is_undone_and_done_again(strict_repo: Any, tree: Path) -> None:
     strict_repo.do(write(tree))
     assert ranges(strict_repo) == before
     strict_repo.do(Undo())
+
+
+def test_the_journal_is_replayed_and_the_doctor_finds_nothing(strict_repo: Any, tree: Path, tmp_path: Path) -> None:
+    strict_repo.do(write(tree))
+    strict_repo.do(Undo())
+    # its files are those of a removed RUN: known, and not in the way
+    assert strict_repo.ask(Doctor(checksums=True)).exit_code == 0
+    strict_repo.do(Redo())
+    assert strict_repo.ask(Doctor(checksums=True)).exit_code == 0
+    assert strict_repo.ask(ShowJournal(replay=str(tmp_path / "again"))).data["states"] == last(strict_repo)
+    assert strict_repo.ask(ShowJournal(verify=True)).exit_code == 0
 
 
 def test_more_dates_later_say_what_stands_in_the_way(strict_repo: Any, tree: Path) -> None:
