@@ -106,19 +106,28 @@ def applied_calibs(calibs: Sequence[CalibInput]) -> list[CalibInput]:
 
 
 @contextmanager
-def amplifier_reader(frame: CorrectedFrame) -> Iterator["AmplifierReader"]:
-    """Give a frame amplifier by amplifier: where crosstalk is taken off, all are read once and kept in a file."""
+def amplifier_reader(frame: CorrectedFrame, *, is_kept: bool | None = None) -> Iterator["AmplifierReader"]:
+    """Give a frame amplifier by amplifier.
+
+    Parameters
+    ----------
+    frame : CorrectedFrame
+        Open exposure.
+    is_kept : bool, optional
+        Whether all amplifiers are read at once and kept in a file meanwhile. By default where crosstalk is taken off:
+        each of them then needs all the others.
+    """
     with ExitStack() as stack:
-        yield AmplifierReader(frame, stack)
+        yield AmplifierReader(frame, stack, is_kept="crosstalk" in frame.calibs.used if is_kept is None else is_kept)
 
 
 class AmplifierReader:
     """The amplifiers of one frame. Not made directly: see `amplifier_reader`."""
 
-    def __init__(self, frame: CorrectedFrame, stack: ExitStack) -> None:
+    def __init__(self, frame: CorrectedFrame, stack: ExitStack, *, is_kept: bool) -> None:
         self._frame = frame
         self._image: ScratchCube | None = None
-        if "crosstalk" not in frame.calibs.used:
+        if not is_kept:
             return
         shape = (len(frame.amplifiers), frame.band_height, frame.band_width)
         self._image, self._used = ScratchCube(shape, "f4"), ScratchCube(shape, "i4")

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from astropy.io import fits
 
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, read_calib_tables, write_calib_tables
 from calibstore.errors import StoreError, UserInputError
+from calibstore.pipelines.adjust_gains import adjust_gains
+from calibstore.pipelines.corrected_frames import open_corrected
 from calibstore.pipelines.extract_pairs import extract_pairs
+from calibstore.pipelines.flat_pairs import amplifier_reader, pair_flags
 from calibstore.pipelines.measure_gains import measure_gains
 from calibstore.pipelines.ptc_dataset import read_ptc, to_tables
 from calibstore.pipelines.quantum import CalibInput, RawInput
@@ -19,7 +23,7 @@ from kernels.ptc_fit import unfitted
 from tests.support.flat_raws import GAINS, NOISE_E, as_calib, quantum_of, small_detector, write_flat
 
 LEVELS_E = (0.0, 100.0, 400.0, 1000.0, 5e3, 1e4, 2e4, 3e4, 4e4, 5e4, 6e4, 7e4)
-SMALL = {"edge_px": 4, "min_pixels": 1000, "n_lags": 3}
+SMALL: dict[str, Any] = {"edge_px": 4, "min_pixels": 1000, "n_lags": 3}
 NOISE_ADU = NOISE_E / np.array(GAINS)
 
 
@@ -249,3 +253,75 @@ def test_a_table_of_an_earlier_version_is_read(flats: tuple[RawInput, ...], tmp_
     assert np.isnan(old.rolloff_adu).all()
     assert np.isnan(old.measured.amp_offsets_adu).all()
     np.testing.assert_array_equal(old.measured.means_adu, measured.means_adu)
+
+
+def unadjusted(folder: Path, flats: tuple[RawInput, ...], factors: tuple[float, ...]) -> CalibInput:
+    """A curve of the flats whose gains are those of the frames times factors."""
+    partial = extracted(folder, flats, n_chunks=1)
+    curve = read_ptc(Path(solve_ptc(quantum_of("solve_ptc", folder, ["x"], calibs=partial)).files[0].path))
+    gains = np.where(curve.is_bad, np.nan, np.array(GAINS) * factors)
+    path = folder / "ptcUnadjusted.fits"
+    write_calib_tables(path, to_tables(replace(curve, gain_e_per_adu=gains, gain_unadjusted=gains), {}))
+    return CalibInput(dataset_type="ptcUnadjusted", dataset_id="u", run="r", path=str(path))
+
+
+def test_adjusting_takes_injected_gain_errors_out(tmp_path: Path) -> None:
+    factors = (1.01, 0.985, 1.0, 1.02)
+    levels = (0.0, 200.0, 2e3, 5e3, 8e3, 1.2e4, 1.6e4, 2e4)
+    flats = tuple(
+        write_flat(tmp_path / "raw", 100 + number, levels[number // 2], slope=(0.06, -0.04)) for number in range(16)
+    )
+    curve = unadjusted(tmp_path, flats, factors)
+    quantum = quantum_of(
+        "adjust_gains",
+        tmp_path,
+        ["ptc", "ptc_adjustment_summary"],
+        raws=flats,
+        calibs=[curve],
+        product="ptc",
+        bin_px=4,
+        edge_px=4,
+        max_flats=7,
+        order=1,
+    )
+    outcome = adjust_gains(quantum)
+    adjusted = read_ptc(Path(outcome.files[0].path))
+    ratio = adjusted.gain_e_per_adu / np.array(GAINS)
+    # flats of 18 000 pixels an amplifier at 2000 e and more: 2e-4 each; the slope is known to 1e-3
+    np.testing.assert_allclose(ratio / np.median(ratio), 1, atol=2e-3)
+    np.testing.assert_array_equal(adjusted.gain_unadjusted, np.array(GAINS) * factors)
+    assert outcome.details["n_flats"] == 7
+    assert outcome.details["not_adjusted"] == []
+    summary = read_calib_tables(Path(outcome.files[1].path)).tables[0].columns
+    assert summary["RATIOS"].shape == (4, 7)
+    np.testing.assert_allclose(summary["CORRECTION"], adjusted.gain_unadjusted / adjusted.gain_e_per_adu)
+    again = adjust_gains(quantum)
+    assert again.files[0].content_sha256 == outcome.files[0].content_sha256
+
+
+def test_without_a_fitting_flat_gains_stay_and_that_is_told(flats: tuple[RawInput, ...], tmp_path: Path) -> None:
+    curve = unadjusted(tmp_path, flats, (1.01, 1.0, 1.0, 1.0))
+    quantum = quantum_of("adjust_gains", tmp_path, ["ptc"], raws=flats[:2], calibs=[curve])
+    outcome = adjust_gains(quantum)
+    adjusted = read_ptc(Path(outcome.files[0].path))
+    np.testing.assert_array_equal(adjusted.gain_e_per_adu, adjusted.gain_unadjusted)
+    assert outcome.details["n_flats"] == 0
+    assert "no flat" in str(outcome.details["warning"])
+    assert outcome.details["not_adjusted"] == ["C00", "C03"]
+    assert "not adjusted" in adjusted.notes[0]
+    with pytest.raises(UserInputError) as caught:
+        adjust_gains(replace(quantum, calibs=()))
+    assert caught.value.code == "E-OUTPUTS"
+
+
+def test_amplifiers_kept_in_a_file_are_the_same_pixels(flats: tuple[RawInput, ...]) -> None:
+    detector = small_detector()
+    flags = pair_flags("ptc", "LATISS", detector)
+    with (
+        open_corrected(detector, flats[9:10], [], flags=flags, instrument="LATISS") as (frame,),
+        amplifier_reader(frame) as plain,
+        amplifier_reader(frame, is_kept=True) as kept,
+    ):
+        for amp in (0, 3):
+            for one, other in zip(plain.read(amp), kept.read(amp), strict=True):
+                np.testing.assert_array_equal(one, other)
