@@ -26,6 +26,7 @@ TASKS: Final = MappingProxyType(
         "solve_ptc": "calibstore.pipelines.solve_ptc:solve_ptc",
         "adjust_gains": "calibstore.pipelines.adjust_gains:adjust_gains",
         "measure_gains": "calibstore.pipelines.measure_gains:measure_gains",
+        "solve_bfk": "calibstore.pipelines.solve_bfk:solve_bfk",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",
