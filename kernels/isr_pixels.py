@@ -4,7 +4,7 @@ Each takes arrays of any shape and writes into `out` where one is given. Flags a
 """
 
 import math
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from kernels.arrays import Mask, plane_bit
 from kernels.errors import KernelError
 
-Pixels = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.float32]
+Levels: TypeAlias = float | NDArray[np.float64]
 
 _SEED_BITS: Final = 0xFFFFFFFF
 _DRAWS_PER_COUNTER: Final = 8
@@ -85,17 +86,19 @@ def flag_missing(image: Pixels, mask: Mask) -> bool:
     return bool(missing.any())
 
 
-def photon_variance(image: Pixels, *, gain_e_per_adu: float, read_noise_e: float, out: Pixels | None = None) -> Pixels:
+def photon_variance(
+    image: Pixels, *, gain_e_per_adu: Levels, read_noise_e: Levels, out: Pixels | None = None
+) -> Pixels:
     """Return the variance of light and read noise.
 
     Parameters
     ----------
     image : ndarray, float32
         Bias- and dark-subtracted pixels [adu, or electron with a gain of 1].
-    gain_e_per_adu : float
-        Gain of the image's unit [electron/unit]: 1 for an image in electron.
-    read_noise_e : float
-        Read noise [electron].
+    gain_e_per_adu : float or ndarray
+        Gain of the image's unit [electron/unit]: 1 for an image in electron; an array of one for each amplifier.
+    read_noise_e : float or ndarray
+        Read noise [electron], likewise.
     out : ndarray of the same shape, float32, optional
         Written and returned.
 
@@ -110,9 +113,10 @@ def photon_variance(image: Pixels, *, gain_e_per_adu: float, read_noise_e: float
     [125.0, 25.0]
     """
     variance = np.maximum(image, np.float32(0.0), out=out)
-    if gain_e_per_adu != 1.0:
-        variance *= np.float32(1.0 / gain_e_per_adu)
-    variance += np.float32((read_noise_e / gain_e_per_adu) ** 2)
+    gain = np.asarray(gain_e_per_adu, np.float64)
+    if (gain != 1.0).any():
+        variance *= (1.0 / gain).astype(np.float32)
+    variance += ((np.asarray(read_noise_e) / gain) ** 2).astype(np.float32)
     return variance
 
 

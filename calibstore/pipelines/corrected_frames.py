@@ -39,6 +39,7 @@ from calibstore.pipelines.isr_flags import GAIN_STEP, GainSource, IsrFlags
 from calibstore.pipelines.quantum import CalibInput, RawInput
 from kernels.arrays import Cube, Image, Mask, plane_bit
 from kernels.assembly import oriented
+from kernels.isr_pixels import flag_missing
 from kernels.isr_repair import repair_rows
 
 __all__ = ["AmplifierState", "CorrectedFrame", "open_corrected", "without_steps"]
@@ -269,7 +270,7 @@ class CorrectedFrame:
         if self.flags.brighter_fatter and "brighter_fatter" in self.calibs.used:
             self._read_spool(rows, image, bits)
         else:
-            self._steps.until_missing(rows, image, bits)
+            self._steps.until_defects(rows, image, bits)
         if variance is not None:
             self._steps.write_variance(rows, image, variance)
         self._steps.divide_flat(rows, image, bits, variance)
@@ -295,7 +296,8 @@ class CorrectedFrame:
         for y0 in range(0, height, READ_ROWS):
             y1 = min(y0 + READ_ROWS, height)
             cube, bits = np.empty((n_amps, y1 - y0, width), np.float32), np.zeros((n_amps, y1 - y0, width), np.int32)
-            self._steps.until_missing(Rows(range(n_amps), y0, y1), cube, bits)
+            self._steps.until_defects(Rows(range(n_amps), y0, y1), cube, bits)
+            flag_missing(cube, bits)
             for index in range(n_amps):
                 self._place(index, y0, cube[index], image)
                 self._place(index, y0, bits[index], mask)

@@ -138,7 +138,8 @@ class DetectorFrame:
         out : ndarray of shape (y1 - y0, data width), float32
             Written and returned.
         with_columns : bool
-            Whether the parallel overscan is subtracted too; if not, the caller does so with `column_offset`.
+            Whether the parallel overscan is subtracted too; if not, the caller does so with `column_offset`, and the
+            rows are not counted in `mean_so_far_adu`.
 
         Raises
         ------
@@ -156,7 +157,9 @@ class DetectorFrame:
         if self._is_dithered:
             out += dither_rows(self.raw.exposure, self._channel(index, _DATA), y0, y1, box.width)
         columns = self._column_offsets[index]
-        if columns is not None and with_columns:
+        if not with_columns:
+            return out
+        if columns is not None:
             np.subtract(out, columns, out=out)
         total = float(np.add.reduce(out, axis=None))
         if math.isfinite(total):

@@ -53,6 +53,7 @@ class BandSteps:
         self._flags = flags
         self._placements = placements_of(detector)
         self._crosstalk_floor: Vector | None = None
+        self._scratch: Cube | None = None
         self._frame: DetectorFrame
         self._states: tuple[AmplifierState, ...]
 
@@ -68,8 +69,8 @@ class BandSteps:
     def _dark_factor(self) -> float:
         return self._frame.raw.dark_time_s / self._calibs.dark_time_s
 
-    def until_missing(self, rows: Rows, image: Cube, mask: Mask) -> None:
-        """Do the steps from the serial overscan to the flags of missing values."""
+    def until_defects(self, rows: Rows, image: Cube, mask: Mask) -> None:
+        """Do the steps from the serial overscan to the defects."""
         self._until_crosstalk(rows, image, mask)
         tables, flags = self._calibs.tables, self._flags
         is_in_electron = flags.units == ELECTRON
@@ -87,19 +88,20 @@ class BandSteps:
         if (bias := self._calibs.images.get("bias")) is not None:
             np.subtract(image, bias.read_band(rows.indices, rows.y0, rows.y1), out=image)
         if (dark := self._calibs.images.get("dark")) is not None and self._dark_factor:
-            image -= dark.read_band(rows.indices, rows.y0, rows.y1) * np.float32(self._dark_factor)
+            charge = dark.read_band(rows.indices, rows.y0, rows.y1)
+            self._scratch = scratch = matching(self._scratch, image)
+            np.multiply(charge, np.float32(self._dark_factor), out=scratch)
+            np.subtract(image, scratch, out=image)
         for step in ("bias", "dark"):
             self._take_flags(step, rows, mask)
         self._flag_amplifiers(rows, image, mask)
-        flag_missing(image, mask)
 
     def _until_crosstalk(self, rows: Rows, image: Cube, mask: Mask) -> None:
         for number, index in enumerate(rows.indices):
             row = self._placements[index].data_y0
-            pixels, state = image[number], self._states[index]
-            self._frame.read_data(index, row + rows.y0, row + rows.y1, out=pixels, with_columns=False)
-            if self._flags.saturation:
-                flag_saturation(pixels, mask[number], saturation=state.saturation_adu, suspect=state.suspect_adu)
+            self._frame.read_data(index, row + rows.y0, row + rows.y1, out=image[number], with_columns=False)
+        if self._flags.saturation:
+            self._flag_saturation(rows, image, mask)
         if self._known.crosstalk is None:
             return
         from kernels.crosstalk import apply_crosstalk
@@ -110,6 +112,15 @@ class BandSteps:
         apply_crosstalk(image, *self._known.crosstalk, bad=self._known.is_bad, out=image)
         if before is not None:
             self._flag_crosstalk(before, image, mask)
+
+    def _flag_saturation(self, rows: Rows, image: Cube, mask: Mask) -> None:
+        states = [self._states[index] for index in rows.indices]
+        lowest = min(min(state.saturation_adu, state.suspect_adu) for state in states)
+        # fmax passes over NaN; for nearly every band one look at all amplifiers says that nothing is to be done
+        if not np.fmax.reduce(image, axis=None) >= lowest:
+            return
+        for state, pixels, bits in zip(states, image, mask, strict=True):
+            flag_saturation(pixels, bits, saturation=state.saturation_adu, suspect=state.suspect_adu)
 
     def _flag_crosstalk(self, before: Cube, after: Cube, mask: Mask) -> None:
         if self._crosstalk_floor is None:
@@ -197,18 +208,19 @@ class BandSteps:
     def write_variance(self, rows: Rows, image: Cube, variance: Cube) -> None:
         """Write the variance of light, read noise, bias and dark [square of the unit]."""
         is_in_electron = self._flags.units == ELECTRON
-        for number, index in enumerate(rows.indices):
-            state = self._states[index]
-            gain = 1.0 if is_in_electron else state.gain_e_per_adu
-            photon_variance(image[number], gain_e_per_adu=gain, read_noise_e=state.read_noise_e, out=variance[number])
+        states = [self._states[index] for index in rows.indices]
+        gains = np.array([1.0 if is_in_electron else state.gain_e_per_adu for state in states])[:, None, None]
+        noise = np.array([state.read_noise_e for state in states])[:, None, None]
+        photon_variance(image, gain_e_per_adu=gains, read_noise_e=noise, out=variance)
         for step, factor in (("bias", 1.0), ("dark", self._dark_factor**2)):
             if (plane := self._calibs.variances.get(step)) is not None:
                 variance += plane.read_band(rows.indices, rows.y0, rows.y1) * np.float32(factor)
 
     def divide_flat(self, rows: Rows, image: Cube, mask: Mask, variance: Cube | None) -> None:
-        """Divide by the flat, variance too, where there is a flat."""
+        """Divide by the flat, variance too, where there is a flat; flag what is missing after everything."""
         plane = self._calibs.images.get("flat")
         if plane is None:
+            flag_missing(image, mask)
             return
         spread = self._calibs.variances.get("flat") if variance is not None else None
         divide_flat(
@@ -219,6 +231,11 @@ class BandSteps:
         )
         self._take_flags("flat", rows, mask)
         flag_missing(image, mask)
+
+
+def matching(scratch: Cube | None, image: Cube) -> Cube:
+    """Return memory of the shape of a band: that there is, or new."""
+    return scratch if scratch is not None and scratch.shape == image.shape else np.empty(image.shape, np.float32)
 
 
 def require_one_size(detector: Detector) -> None:
