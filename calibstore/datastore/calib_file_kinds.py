@@ -30,6 +30,9 @@ class FileKind:
     """OBSTYPE its files may have, in lower case, besides the name of the type."""
     is_curated: bool = False
     """Whether it stands in the tree of curated calibrations."""
+    is_kept_as_text: bool = False
+    """Whether its files stay ECSV: curves, whose FITS form in the field is no table. Other tables are kept as FITS,
+    which the Butler's formatters read; they read no ECSV."""
 
     @property
     def record(self) -> DatasetTypeRecord:
@@ -49,6 +52,7 @@ def _curve(name: str, dimensions: tuple[str, ...], class_: str) -> FileKind:
         storage_class="TransmissionCurve",
         classes=(f"Intermediate{class_}TransmissionCurve",),
         is_curated=True,
+        is_kept_as_text=True,
     )
 
 
@@ -92,6 +96,7 @@ FILE_KINDS: Final[Mapping[str, FileKind]] = {
             storage_class="QECurve",
             classes=("AmpCurve", "DetectorCurve", "ImageCurve"),
             is_curated=True,
+            is_kept_as_text=True,
         ),
         _curve("transmission_optics", _I, "Optics"),
         _curve("transmission_filter", _IP, "Filter"),

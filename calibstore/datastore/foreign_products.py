@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from calibstore.datastore.calib_tables import ECSV_SUFFIX, content_sha256, find_card, read_calib_tables
+from calibstore.datastore.calib_tables import (
+    ECSV_SUFFIX,
+    CalibTables,
+    content_sha256,
+    find_card,
+    read_calib_tables,
+)
 from calibstore.datastore.checksums import Checksums, sha256_of_file, unreadable
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.product_fits import product_checksums, read_header
@@ -24,6 +30,8 @@ class ForeignProduct:
     sums: Checksums
     unit: str
     """Of the pixels; empty for tables and where it is not said."""
+    content: CalibTables | None = None
+    """Of a table."""
 
     @property
     def detector(self) -> int | None:
@@ -60,9 +68,21 @@ def read_foreign(path: Path, *, is_table: bool) -> ForeignProduct:
         unit = next((str(header[key]) for key in _UNIT_KEYS if header.get(key)), "")
         return ForeignProduct(path=path, cards=header, sums=product_checksums(path), unit=unit)
     content = read_calib_tables(path)
+    return ForeignProduct(
+        path=path, cards=content.metadata, sums=file_checksums(path, content), unit="", content=content
+    )
+
+
+def file_checksums(path: Path, content: CalibTables) -> Checksums:
+    """Return the checksums of a table file whose content was read.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read.
+    """
     try:
         size = path.stat().st_size
     except OSError as fault:
         raise unreadable(path, fault) from fault
-    sums = Checksums(size_bytes=size, sha256=sha256_of_file(path), content_sha256=content_sha256(content))
-    return ForeignProduct(path=path, cards=content.metadata, sums=sums, unit="")
+    return Checksums(size_bytes=size, sha256=sha256_of_file(path), content_sha256=content_sha256(content))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from calibstore.commands.curated import WriteCuratedCalibrations
 from calibstore.commands.fields import to_line
 from calibstore.commands.states import Undo
-from calibstore.datastore.calib_tables import content_sha256
-from calibstore.datastore.checksums import Checksums, sha256_of_file
+from calibstore.datastore.calib_tables import encode_calib_tables
+from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.curated import CuratedFile, CuratedTree, read_curated
+from calibstore.datastore.foreign_products import file_checksums
 from calibstore.errors import ConflictError, UserInputError
 from calibstore.model.camera import Camera
 from calibstore.model.collections import CollectionType
@@ -48,6 +49,8 @@ class _Staged:
     ticket: str
     records: tuple[DatasetRecord, ...]
     """One a file, in the same order."""
+    bodies: dict[str, bytes]
+    """Dataset id to the file of one that is kept as FITS; the others are copied."""
     brought: BroughtFiles
 
     def discard(self) -> None:
@@ -79,15 +82,25 @@ def _prepare(command: WriteCuratedCalibrations, context: Context, dry_run: bool)
     tree = read_curated(Path(command.folder).expanduser().absolute(), camera)
     context.narrate(f"{counted(len(tree.files), 'file')} read from {tree.folder}")
     now = context.clock()
-    records = tuple(_record(one, camera, ticket, tree.folder, now) for one in tree.files)
-    staged = _Staged(tree=tree, camera=camera, ticket=ticket, records=records, brought=BroughtFiles(context))
+    made = [_record(one, camera, ticket, tree.folder, now) for one in tree.files]
+    records = tuple(record for record, _ in made)
+    staged = _Staged(
+        tree=tree,
+        camera=camera,
+        ticket=ticket,
+        records=records,
+        bodies={record.id: body for record, body in made if body},
+        brought=BroughtFiles(context),
+    )
     if dry_run:
         return staged
     with context.unit_of_work() as uow:
         fresh = {one.id for one in _find(command, uow, staged).datasets}
     try:
         for one, record in zip(tree.files, records, strict=True):
-            if record.id in fresh:
+            if record.id in fresh and record.id in staged.bodies:
+                staged.brought.put(staged.bodies[record.id], record)
+            elif record.id in fresh:
                 staged.brought.bring(one.path, record)
     except BaseException:
         staged.discard()
@@ -123,25 +136,30 @@ def _run_of(one: CuratedFile, camera: Camera, ticket: str) -> str:
     return f"{camera.instrument}/calib/{ticket}/curated/{one.stamp}Z"
 
 
-def _record(one: CuratedFile, camera: Camera, ticket: str, folder: Path, now_tai_ns: int) -> DatasetRecord:
-    sums = Checksums(
-        size_bytes=one.path.stat().st_size,
-        sha256=sha256_of_file(one.path),
-        content_sha256=content_sha256(one.content),
-    )
-    return product_record(
+def _record(
+    one: CuratedFile, camera: Camera, ticket: str, folder: Path, now_tai_ns: int
+) -> tuple[DatasetRecord, bytes]:
+    """Return the row of a file, and its body where it is not the file itself."""
+    source = sha256_of_file(one.path)
+    if one.kind.is_kept_as_text:
+        body, sums = b"", file_checksums(one.path, one.content)
+    else:
+        body, sums = encode_calib_tables(one.content, is_text=False)
+    record = product_record(
         camera,
         dataset_type=one.kind.dataset_type,
         run=_run_of(one, camera, ticket),
         detector=one.detector,
         physical_filter=one.physical_filter,
         sums=sums,
-        suffix=one.path.suffix,
+        suffix=".fits" if body else one.path.suffix,
         origin=CURATED,
         created_tai_ns=now_tai_ns,
-        provenance={"curated_from": str(one.path.relative_to(folder))},
+        provenance={"curated_from": str(one.path.relative_to(folder)), "source_sha256": source},
         unit=unit_of_tables(one.kind.dataset_type),
+        transfer="written" if body else "copy",
     )
+    return record, body
 
 
 def _target(command: WriteCuratedCalibrations, staged: _Staged) -> str:

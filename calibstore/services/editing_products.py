@@ -9,6 +9,7 @@ from calibstore.commands.fields import to_line
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations
 from calibstore.datastore.atomic_files import write_atomically
+from calibstore.datastore.calib_file_kinds import FILE_KINDS
 from calibstore.datastore.calib_tables import (
     ECSV_SUFFIX,
     CalibTables,
@@ -40,7 +41,7 @@ from calibstore.services.job_plans import creation_parameters
 from calibstore.services.native import butler
 from calibstore.services.product_files import CURATED, BroughtFiles, find_detector, product_record
 from calibstore.services.products import choose_generation_run
-from calibstore.services.showing_products import find_product
+from calibstore.services.showing_products import find_product, with_boxes
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -124,7 +125,7 @@ def _content(context: Context, base: DatasetRecord) -> CalibTables:
             hint=f"look at it: cabstand show-product {base.id}",
             code="E-EDIT",
         )
-    return content
+    return with_boxes(content, name=base.path)
 
 
 def _prepare(command: EditProduct, context: Context, dry_run: bool) -> _Staged:
@@ -213,7 +214,9 @@ def _made(
     cards: dict[str, CardValue] = {key: find_card(content.metadata, key) for key in content.metadata}
     cards |= {key.upper(): str(value) for key, value in creation_parameters(now).items()}
     cards |= {"CAB EDITED FROM": base.id, "CAB EDITED BY": context.user, "CAB EDIT REASON": reason, "CAB RUN": run}
-    body, sums = encode_calib_tables(replace(content, metadata=cards), is_text=True)
+    kind = FILE_KINDS.get(base.dataset_type)
+    is_text = kind is not None and kind.is_kept_as_text
+    body, sums = encode_calib_tables(replace(content, metadata=cards), is_text=is_text)
     record = product_record(
         camera,
         dataset_type=base.dataset_type,
@@ -221,7 +224,7 @@ def _made(
         detector=find_detector(camera, base.detector),
         physical_filter=base.physical_filter or "",
         sums=sums,
-        suffix=ECSV_SUFFIX,
+        suffix=ECSV_SUFFIX if is_text else ".fits",
         origin=CURATED,
         created_tai_ns=now,
         provenance=provenance,

@@ -8,6 +8,7 @@ from calibstore.commands.curated import IngestFiles
 from calibstore.commands.fields import quoted, to_line
 from calibstore.commands.states import Undo
 from calibstore.datastore.calib_file_kinds import FILE_KINDS, FileKind, check_cards
+from calibstore.datastore.calib_tables import ECSV_SUFFIX, encode_calib_tables
 from calibstore.datastore.foreign_products import ForeignProduct, read_foreign
 from calibstore.errors import ConflictError, NotFoundError, UserInputError
 from calibstore.model.camera import Camera
@@ -46,6 +47,8 @@ class _Staged:
     type_: DatasetTypeRecord
     camera: Camera
     records: tuple[DatasetRecord, ...]
+    bodies: dict[str, bytes]
+    """Dataset id to the file of a text that is kept as FITS."""
     brought: BroughtFiles
 
     def discard(self) -> None:
@@ -68,11 +71,15 @@ def _prepare(command: IngestFiles, context: Context, dry_run: bool) -> _Staged:
             code="E-CALIBFILE",
         )
     is_table = not type_.storage_class.startswith(_IMAGES)
-    records = []
+    records: list[DatasetRecord] = []
+    bodies: dict[str, bytes] = {}
     for name in command.files:
         found = read_foreign(Path(name).expanduser().absolute(), is_table=is_table)
+        found, body = _as_kept(found, kind, command.transfer)
         records.append(_record(command, context, camera, kind, found))
-    staged = _Staged(type_=type_, camera=camera, records=tuple(records), brought=BroughtFiles(context))
+        bodies |= {records[-1].id: body} if body else {}
+    brought = BroughtFiles(context)
+    staged = _Staged(type_=type_, camera=camera, records=tuple(records), bodies=bodies, brought=brought)
     _refuse_twice(staged.records)
     if dry_run:
         return staged
@@ -80,7 +87,9 @@ def _prepare(command: IngestFiles, context: Context, dry_run: bool) -> _Staged:
         fresh = {one.id for one in split_known(uow, staged.records)}
     try:
         for name, record in zip(command.files, staged.records, strict=True):
-            if record.id in fresh:
+            if record.id in fresh and record.id in bodies:
+                staged.brought.put(bodies[record.id], record)
+            elif record.id in fresh:
                 staged.brought.bring(Path(name).expanduser().absolute(), record)
     except BaseException:
         staged.discard()
@@ -106,6 +115,21 @@ def _type(uow: "UnitOfWork", name: str) -> DatasetTypeRecord:
         else "make it: cabstand register-dataset-type NAME STORAGE_CLASS instrument detector --is-calibration",
         code="E-DATASETTYPE",
     )
+
+
+def _as_kept(found: ForeignProduct, kind: FileKind, transfer: str) -> tuple[ForeignProduct, bytes]:
+    """Return a product as it is kept, with its body where that is not the file itself."""
+    is_text = found.path.suffix == ECSV_SUFFIX
+    if found.content is None or not is_text or kind.is_kept_as_text:
+        return found, b""
+    if transfer != "copy":
+        raise UserInputError(
+            f"{found.path}: a {kind.dataset_type} is kept as FITS, since the Butler reads no ECSV of it",
+            hint="--transfer copy writes it so",
+            code="E-CALIBFILE",
+        )
+    body, sums = encode_calib_tables(found.content, is_text=False)
+    return replace(found, sums=sums), body
 
 
 def _record(
@@ -142,6 +166,7 @@ def _record(
         detector=None if detector is None else detector.id,
         physical_filter=physical_filter,
     )
+    suffix = "".join(found.path.suffixes[-2:]) if found.path.suffix == ".gz" else found.path.suffix
     is_direct, is_image = command.transfer == "direct", kind.storage_class.startswith(_IMAGES)
     return product_record(
         camera,
@@ -150,7 +175,7 @@ def _record(
         detector=detector,
         physical_filter=physical_filter,
         sums=found.sums,
-        suffix="".join(found.path.suffixes[-2:]) if found.path.suffix == ".gz" else found.path.suffix,
+        suffix=".fits" if suffix == ECSV_SUFFIX and not kind.is_kept_as_text else suffix,
         origin=IMPORTED,
         created_tai_ns=context.clock(),
         provenance={"made_elsewhere": name},

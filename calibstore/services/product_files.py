@@ -176,7 +176,8 @@ def split_known(uow: "UnitOfWork", records: Sequence[DatasetRecord]) -> tuple[Da
     """
     known = uow.datasets.by_ids((one.id for one in records), also_removed=True)
     for one in records:
-        if one.id in known and known[one.id].sha256 != one.sha256:
+        there = known.get(one.id)
+        if there and there.sha256 != one.sha256 and there.content_sha256 != one.content_sha256:
             raise _other_content(one)
     present = uow.datasets.by_ids(one.id for one in records)
     return tuple(one for one in records if one.id not in present)

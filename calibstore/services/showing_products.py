@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from calibstore.commands.curated import EditProduct, ShowProduct
-from calibstore.datastore.calib_tables import read_calib_tables
-from calibstore.datastore.table_text import shown_rows
+from calibstore.datastore.calib_tables import CalibTable, CalibTables, read_calib_tables
+from calibstore.datastore.table_text import BOX, shown_rows
 from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.collections import did_you_mean
 from calibstore.model.counting import counted
@@ -88,13 +89,33 @@ def find_product(
     return uow.datasets.get(winner.dataset_id)
 
 
+def with_boxes(content: CalibTables, *, name: str) -> CalibTables:
+    """Return defects that are kept as regions of the sky's tools as the boxes people write; other tables as they are.
+
+    Parameters
+    ----------
+    content : CalibTables
+        As read.
+    name : str
+        Of the file, for messages.
+    """
+    if not content.calib_class.endswith(".Defects") or set(BOX) <= set(content.tables[0].columns):
+        return content
+    from calibstore.pipelines.defects_dataset import boxes_of
+
+    boxes = boxes_of(content, name=name)
+    table = CalibTable(columns={key: boxes[:, number] for number, key in enumerate(BOX)})
+    cards = {key: "Simple" if key.upper() == "DEFECTS_SCHEMA" else value for key, value in content.metadata.items()}
+    return replace(content, schema="Simple", tables=(table,), metadata=cards)
+
+
 def ask_show_product(command: ShowProduct, context: Context) -> Answer:
     """Answer with the table of a product; see `calibstore.services.actions.Question`."""
     if command.limit < 1:
         raise UserInputError(f"--limit {command.limit} shows nothing", hint="give 1 or more")
     with context.unit_of_work() as uow:
         one = find_product(uow, context, command)
-    content = read_calib_tables(context.absolute(one.path))
+    content = with_boxes(read_calib_tables(context.absolute(one.path)), name=one.path)
     rows = list(shown_rows(content))
     provenance = {key: value for key, value in one.provenance.items() if isinstance(value, str | int | float) and value}
     lines = [

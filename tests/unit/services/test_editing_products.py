@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from calibstore.commands.campaigns import CampaignNew
 from calibstore.commands.collections import RegisterCollection
-from calibstore.commands.curated import EditProduct, ShowProduct, WriteCuratedCalibrations
+from calibstore.commands.curated import EditProduct, IngestFiles, ShowProduct, WriteCuratedCalibrations
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
-from calibstore.datastore.calib_tables import read_calib_tables
+from calibstore.datastore.calib_tables import read_calib_tables, write_calib_tables
 from calibstore.errors import CabstandError
+from calibstore.pipelines.defects_dataset import read_defects, to_tables
 from calibstore.services.editing_products import begin_draft
 from tests.support.curated_files import boxes_text, latiss_tree, put
 
@@ -169,3 +171,19 @@ def test_what_is_no_table_is_not_edited(repo: Any) -> None:
     with pytest.raises(CabstandError) as caught:
         begin_draft(edit(product=bias.id, detector=None), repo.context)
     assert caught.value.code == "E-CALIBTABLE"
+
+
+def test_defects_kept_as_regions_are_edited_as_boxes(repo: Any, tmp_path: Path) -> None:
+    boxes = np.array([[1, 2, 1, 1], [10, 20, 3, 30]], np.int32)
+    path = tmp_path / "made.fits"
+    write_calib_tables(path, to_tables(boxes, {"INSTRUME": "LATISS", "DETECTOR": 0, "OBSTYPE": "defects"}, path=path))
+    assert "SHAPE" in read_calib_tables(path).tables[0].columns
+    taken = repo.do(IngestFiles(dataset_type="defects", run="LATISS/calib/DM-1/first/made", files=(str(path),)))
+    own = str(taken.data["datasets"][0]["id"])
+    assert repo.ask(ShowProduct(product=own)).data["rows"][1] == {"x0": 10, "y0": 20, "width": 3, "height": 30}
+    command = changed(repo, lambda text: text + "7 8 9 10\n", product=own, detector=None)
+    effect = repo.do(command, reason=WHY)
+    assert (effect.data["added"], effect.data["removed"]) == (["x0=7 y0=8 width=9 height=10"], [])
+    with repo.context.unit_of_work() as uow:
+        new = uow.datasets.get(str(effect.data["dataset"]))
+    assert read_defects(repo.context.absolute(new.path)).tolist() == [*boxes.tolist(), [7, 8, 9, 10]]

@@ -10,6 +10,7 @@ from calibstore.commands.collections import RegisterDatasetType
 from calibstore.commands.curated import IngestFiles
 from calibstore.commands.states import Redo, Undo
 from calibstore.commands.store import CertifyCalibrations
+from calibstore.datastore.calib_tables import table_checksums
 from calibstore.datastore.product_fits import write_image
 from calibstore.errors import CabstandError
 from tests.support.curated_files import matrix_file
@@ -33,10 +34,9 @@ def refusal(repo: Any, command: Any) -> CabstandError:
     return caught.value
 
 
-@pytest.mark.parametrize("suffix", [".fits", ".ecsv"])
 @pytest.mark.parametrize("transfer", ["copy", "link", "direct"])
-def test_a_product_comes_in_with_its_origin(strict_repo: Any, tmp_path: Path, suffix: str, transfer: str) -> None:
-    path = matrix_file(tmp_path / f"made{suffix}")
+def test_a_product_comes_in_with_its_origin(strict_repo: Any, tmp_path: Path, transfer: str) -> None:
+    path = matrix_file(tmp_path / "made.fits")
     effect = strict_repo.do(ingest(path, detector=0, transfer=transfer))
     with strict_repo.context.unit_of_work() as uow:
         (one,) = uow.datasets.in_run(uow.collections.get(RUN))
@@ -47,6 +47,20 @@ def test_a_product_comes_in_with_its_origin(strict_repo: Any, tmp_path: Path, su
     assert "butler ingest-files" in effect.native[-1]
     again = strict_repo.do(ingest(path, detector=0, transfer=transfer))
     assert (again.state, again.data["is_same"]) == (None, True)
+
+
+def test_text_is_kept_as_the_butler_reads_it(strict_repo: Any, tmp_path: Path) -> None:
+    path = matrix_file(tmp_path / "made.ecsv")
+    for transfer in ("link", "direct"):
+        problem = refusal(strict_repo, ingest(path, transfer=transfer))
+        assert (problem.code, "--transfer copy" in problem.hint) == ("E-CALIBFILE", True)
+    strict_repo.do(ingest(path))
+    with strict_repo.context.unit_of_work() as uow:
+        (one,) = uow.datasets.in_run(uow.collections.get(RUN))
+    kept = strict_repo.context.absolute(one.path)
+    assert kept.suffix == ".fits"
+    assert table_checksums(kept).content_sha256 == table_checksums(path).content_sha256 == one.content_sha256
+    assert strict_repo.do(ingest(path)).data["is_same"]
 
 
 def test_it_is_undone_with_its_run_and_certified(strict_repo: Any, tmp_path: Path) -> None:

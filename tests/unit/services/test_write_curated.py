@@ -12,6 +12,7 @@ from calibstore.commands.curated import WriteCuratedCalibrations
 from calibstore.commands.removal import RemoveRuns
 from calibstore.commands.repository import Doctor, ShowJournal
 from calibstore.commands.states import Redo, Undo
+from calibstore.datastore.calib_tables import table_checksums
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.curated import begin_of
 from calibstore.errors import CabstandError
@@ -70,9 +71,16 @@ def test_files_go_into_runs_by_date_and_are_certified_end_to_end(strict_repo: An
         ("defects", OLD, Timespan(first, changed)),
         ("defects", NEW, Timespan(changed, MAX_TAI_NS)),
     ]
-    # the files are those of the package, byte for byte
-    own = sorted(sha256_of_file(one) for one in tree.rglob("*T000000.ecsv") if "notes" not in one.parts)
-    assert sorted(files(strict_repo.root).values()) == own
+    # kept as the Butler keeps them, with the content of the package
+    with strict_repo.context.unit_of_work() as uow:
+        kept = [one for run in (OLD, NEW) for one in uow.datasets.in_run(uow.collections.get(run))]
+    for one in kept:
+        source = tree / str(one.provenance["curated_from"])
+        assert sha256_of_file(source) == one.provenance["source_sha256"]
+        assert one.path.endswith(".fits")
+        path = strict_repo.context.absolute(one.path)
+        assert (table_checksums(path).sha256, table_checksums(path).content_sha256) == (one.sha256, one.content_sha256)
+        assert table_checksums(source).content_sha256 == one.content_sha256
     assert "butler write-curated-calibrations" in effect.native[0]
     assert f"--collection {TARGET} --label DM-7" in effect.native[0]
     assert "README.md" in "\n".join(effect.lines)
@@ -190,4 +198,8 @@ def test_the_real_files_of_nine_detectors(comcam_repo: Any) -> None:
     assert new == {"crosstalk": 9, "manual_defects": 9, "transmission_filter": 1}
     assert len(ranges(comcam_repo, target)) == 19
     assert comcam_repo.do(command).data["is_same"]
+    # curves stay as they are; the other tables are kept as FITS
+    kept = files(comcam_repo.root)
+    assert [Path(one).suffix for one in kept if "transmission" in one] == [".ecsv"]
+    assert {Path(one).suffix for one in kept if "transmission" not in one} == {".fits"}
     comcam_repo.do(Undo())
