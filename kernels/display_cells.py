@@ -47,10 +47,13 @@ def resampled(image: Image, ny: int, nx: int) -> Image:
     """
     finite = np.isfinite(image)
     rows, columns = _overlaps(image.shape[0], ny), _overlaps(image.shape[1], nx)
-    cover = rows @ finite.astype(np.float32) @ columns.T
+    weight = finite.astype(np.float32)
+    cover = rows @ weight @ columns.T
     # About the mean: means of large values keep their small differences in float32.
-    center = np.float32(image[finite].mean(dtype=np.float64)) if finite.any() else np.float32(0)
-    total = rows @ np.where(finite, image - center, np.float32(0)) @ columns.T
+    filled = np.where(finite, image, np.float32(0))
+    center = np.float32(np.add.reduce(filled, axis=None, dtype=np.float64) / max(np.count_nonzero(finite), 1))
+    filled -= np.multiply(weight, center, out=weight)
+    total = rows @ filled @ columns.T
     out = np.full((ny, nx), np.nan, np.float32)
     np.divide(total, cover, out=out, where=cover >= _LEAST_COVER)
     return out + center

@@ -65,6 +65,7 @@ def color_table(color_map: ColorMap, n_steps: int) -> NDArray[np.uint8]:
     return np.clip(np.rint(_srgb(mixed)), 0, 255).astype(np.uint8)
 
 
+@functools.cache
 def palette_table(color_map: ColorMap, n_steps: int) -> NDArray[np.uint8]:
     """Return the 256-colour palette entries that come nearest to a map at equal steps.
 
@@ -84,6 +85,7 @@ def palette_table(color_map: ColorMap, n_steps: int) -> NDArray[np.uint8]:
     apart = (wanted[:, None, :] - _palette_lab()[None, :, :]) * _WEIGHTS
     distance = (apart**2).sum(axis=2)
     entries: NDArray[np.uint8] = (distance.argmin(axis=1) + _FIRST).astype(np.uint8)
+    entries.flags.writeable = False  # shared by all callers
     return entries
 
 

@@ -169,10 +169,10 @@ def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Pic
         columns=columns,
         rows=rows,
     )
-    values = image[np.isfinite(image)]
-    smallest, median, largest = (float(one) for one in percentiles(image, (0, 50, 100)))
-    n_below, n_above = int((values < low).sum()), int((values > high).sum())
-    counts, _ = np.histogram(values, bins=_N_BINS, range=(low, high))
+    values = np.sort(image[np.isfinite(image)])
+    smallest, median, largest = (float(one) for one in percentiles(values, (0, 50, 100)))
+    edges = np.linspace(low, high, _N_BINS + 1)
+    below = np.append(np.searchsorted(values, edges[:-1]), np.searchsorted(values, high, "right"))
     return Picture(
         key=(*scene_key(scene), *(scene_key(minus) if minus else ()), columns, rows, wish.mode, color_map, stretch),
         columns=columns,
@@ -191,14 +191,14 @@ def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Pic
         tolerance=packed.tolerance,
         boxes=_cell_boxes(scene, plane, columns, rows),
         block=plane.block,
-        n_blocks=int(values.size),
+        n_blocks=values.size,
         median=median,
-        mad=float(percentiles(np.abs(image - np.float32(median)), (50,))[0]),
+        mad=float(percentiles(np.abs(values - np.float32(median)), (50,))[0]),
         smallest=smallest,
         largest=largest,
-        histogram=tuple(int(count) for count in counts),
-        n_below=n_below,
-        n_above=n_above,
+        histogram=tuple(int(count) for count in np.diff(below)),
+        n_below=int(below[0]),
+        n_above=values.size - int(below[-1]),
     )
 
 
