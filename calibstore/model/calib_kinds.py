@@ -104,7 +104,7 @@ class CalibType:
         return (self.dataset_type, *self.companions, *self.intermediates)
 
     def settings(self, given: Iterable[str] = ()) -> dict[str, Setting]:
-        """Return every parameter's value: the defaults, and what was given.
+        """Return every parameter's value: the defaults, and what was given; not those the task itself knows.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class CalibType:
             E-SETTING: an unknown name (all are listed), one given twice, or a value that does not fit.
         """
         known = {one.name: one for one in self.parameters}
-        values = {name: one.default for name, one in known.items()}
+        values = {name: one.default for name, one in known.items() if one.default is not None}
         seen: set[str] = set()
         for text in given:
             name, equals, value = text.partition("=")

@@ -30,7 +30,8 @@ class Parameter:
     name: str
     kind: str
     """float, int, text or flag."""
-    default: Setting
+    default: Setting | None
+    """None: the task has its own, which may depend on the camera."""
     unit: str = ""
     help: str
     minimum: float | None = None
@@ -78,6 +79,8 @@ class Parameter:
     def text(self) -> str:
         """Name, default and help in one line."""
         unit = f" {self.unit}" if self.unit else ""
+        if self.default is None:
+            return f"{self.name}{unit and f' [{self.unit}]'} (by default as the camera asks for): {self.help}"
         default = str(self.default).lower() if isinstance(self.default, bool) else f"{self.default}"
         return f"{self.name}={default}{unit}: {self.help}"
 
@@ -119,6 +122,8 @@ class Step:
     """(parameter of the type, name the task knows it by)."""
     fixed: tuple[tuple[str, Setting], ...] = ()
     """Parameters nobody chooses."""
+    geometry: bool = False
+    """Whether a step of the whole instrument is told where its detectors are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

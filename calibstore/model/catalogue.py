@@ -22,6 +22,7 @@ _TYPE_ENTRIES: Final = (
 )  # fmt: skip
 _STEP_ENTRIES: Final = (
     "name", "task", "per", "raws", "reason", "calibs", "inputs", "outputs", "parameters", "renamed", "fixed",
+    "geometry",
 )  # fmt: skip
 _OTHER_ENTRIES: Final = ("title", "dimensions", "storage_class", "unit", "suffix")
 _SCHEME_ENTRIES: Final = ("needs", "wants", "takes", "existing")
@@ -344,9 +345,12 @@ def known_tasks() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*found, "mosaic")))
 
 
+_KINDS: Final = {bool: "flag", int: "int", float: "float", str: "text"}
+
+
 def _parameter(name: str, table: Mapping[str, Any]) -> Parameter:
-    default = table["default"]
-    kind = table.get("type") or {bool: "flag", int: "int", float: "float", str: "text"}[type(default)]
+    default = table.get("default")
+    kind = table.get("type") or _KINDS[type(default)]
     return Parameter(
         name=name,
         kind=kind,
@@ -385,6 +389,7 @@ def _step(name: str, product: str, table: Mapping[str, Any], parameters: tuple[s
         raws=bool(table.get("raws", False)),
         reason=str(table.get("reason", "")),
         calibs=bool(table.get("calibs", False)),
+        geometry=bool(table.get("geometry", False)),
         inputs=filled(table.get("inputs", ())),
         outputs=filled(table["outputs"]),
         parameters=chosen,
@@ -416,6 +421,7 @@ def _mosaic_step(product: str) -> Step:
         name="mosaic",
         task="mosaic",
         per=Granularity.INSTRUMENT,
+        geometry=True,
         inputs=tuple(f"{product}Bin{size}" for size in BINS),
         outputs=(*(f"{product}Mosaic{size}" for size in BINS), f"{product}Thumbnail"),
     )

@@ -57,7 +57,7 @@ def combine(quantum: Quantum) -> Outcome:
         `detector` and `raws` set; `calibs`: those to apply, and for a flat of a focal plane the table of `flat_scales`
         (a dataset type that ends in ``Scales``). Outputs by dataset type: the product, ``<product>Bin8``,
         ``<product>Bin64``, ``<product>Thumbnail``; only those present are written. Parameters: ``product`` (a key of
-        `KINDS`), ``n_sigma`` (3; None: plain mean), ``max_iter`` (3), ``band_rows``, ``verify_checksums``,
+        `KINDS`, or any name with ``like``, such a key), ``n_sigma`` (3; None: plain mean), ``max_iter`` (3), ``band_rows``, ``verify_checksums``,
         ``existing`` (dataset type to recorded SHA-256: such an output is kept), ``calib_creation_datetime``, ``_date``
         and ``_time`` (header only). Of a dark: ``mask_cosmic_rays`` (true), ``cr_n_sigma`` (6), ``cr_minimum_e`` (150),
         ``cr_most_pixels`` (10000). Of a flat: ``vignetted_mm`` (two radii or null; LSSTCam 350 and 317),
@@ -149,7 +149,7 @@ def _write_product(
     details: dict[str, object],
 ) -> WrittenFile:
     obstype = parameters.kind.obstype
-    flags = flags_for(parameters.product, quantum.instrument)
+    flags = flags_for(parameters.like, quantum.instrument)
     field_mm = parameters.vignetted
     is_edge = field_mm is not None and field_mm.reaches(detector)
     with ExitStack() as stack:
@@ -188,7 +188,7 @@ def _short_work(
     _calibs: Sequence[CalibInput],
 ) -> _Work:
     """Open frames from which only overscans are taken; the gain is applied to the result."""
-    units = flags_for(parameters.product, quantum.instrument).units
+    units = flags_for(parameters.like, quantum.instrument).units
     frames = stack.enter_context(
         open_frames(detector, quantum.raws, instrument=quantum.instrument, verify_checksums=parameters.verify_checksums)
     )
@@ -218,7 +218,7 @@ def _work(
             detector,
             quantum.raws,
             calibs,
-            flags=flags_for(parameters.product, quantum.instrument),
+            flags=flags_for(parameters.like, quantum.instrument),
             instrument=quantum.instrument,
             verify_checksums=parameters.verify_checksums,
         )

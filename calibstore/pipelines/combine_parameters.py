@@ -66,6 +66,8 @@ class CombineParameters:
     """What a quantum says about how to combine."""
 
     product: str
+    like: str
+    """Product of `KINDS` whose signature removal and scaling hold."""
     kind: CombinedKind
     n_sigma: float | None = 3.0
     max_iter: int = 3
@@ -88,14 +90,16 @@ class CombineParameters:
         """
         given = quantum.parameters
         product = str(given.get("product", ""))
-        kind = KINDS.get(product)
+        like = str(given.get("like", product))
+        kind = KINDS.get(like)
         if kind is None:
             raise UserInputError(
-                f"{quantum.label}: product {product!r} is not one of {', '.join(KINDS)}", code="E-PRODUCT"
+                f"{quantum.label}: product {like!r} is not one of {', '.join(KINDS)}", code="E-PRODUCT"
             )
         n_sigma, band_rows = given.get("n_sigma", 3.0), given.get("band_rows")
         return cls(
             product=product,
+            like=like,
             kind=kind,
             n_sigma=None if n_sigma is None else float(str(n_sigma)),
             max_iter=int(str(given.get("max_iter", 3))),

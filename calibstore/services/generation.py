@@ -125,7 +125,7 @@ def _subject(command: Generate, context: Context, uow: "UnitOfWork") -> _Subject
     missing = [label for label, value in (("TYPE", command.calib_type), ("TICKET", command.ticket)) if not value]
     if missing:
         raise UserInputError(
-            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing: what to build, and for which ticket",
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing: what to build, and its ticket",
             hint="cabstand generate bias DM-48520; cabstand generate --graph shows what there is to build",
         )
     campaign = uow.campaigns.campaign(command.ticket)

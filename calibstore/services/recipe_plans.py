@@ -259,15 +259,20 @@ def _calibs(build: Build, step: Step, piece: _Piece, stock: _Stock) -> tuple[Cal
 
 def _parameters(build: Build, step: Step, piece: _Piece) -> dict[str, object]:
     renamed = dict(step.renamed)
-    found: dict[str, object] = {renamed.get(name, name): build.settings[name] for name in step.parameters}
+    found: dict[str, object] = {
+        renamed.get(name, name): build.settings[name] for name in step.parameters if name in build.settings
+    }
     found |= dict(step.fixed) | dict(piece.parameters)
     if step.raws:
         # A raw recorded in place may have been changed since: what is built must be of what was ingested.
         found["verify_checksums"] = True
     if build.physical_filter:
         found |= {"physical_filter": build.physical_filter, "band": build.band}
-    if step.per is Granularity.INSTRUMENT:
+    if step.geometry:
         found["detectors"] = [to_plain(detector) for detector in build.detectors]
+    elif step.per is Granularity.INSTRUMENT:
+        found["detectors"] = [detector.id for detector in build.detectors]
+        found["vendors"] = {str(detector.id): detector.kind for detector in build.detectors if detector.kind}
     if step.per is Granularity.INSTRUMENT or build.made.dataset_type.storage_class == "ExposureF":
         found["pixel_size_mm"] = build.camera.pixel_size_mm
     return found | creation_parameters(build.created_tai_ns)
