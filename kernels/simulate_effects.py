@@ -8,6 +8,8 @@ from typing import Final
 _NONE: Final[Mapping[str, float]] = MappingProxyType({})
 _PRNU_BY_BAND: Final = MappingProxyType({"u": 2.0, "g": 1.2, "r": 1.0, "i": 1.0, "z": 1.0, "y": 1.4})
 _FRINGE_BY_BAND: Final = MappingProxyType({"z": 0.005, "y": 0.02})
+_GAIN_SCATTER: Final = MappingProxyType({"LATISS": 0.017, "LSSTComCam": 0.027, "LSSTCam": 0.034})
+"""Half of the published 16 to 84 per cent range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,9 @@ class SimulatedEffects:
     nonlinearity_turnoff: float = 0.0
     """Further S(x)/x at the full well, rising from 80 % of it [1]."""
 
+    gain_scatter: float = 0.005
+    """Relative scatter of the amplifiers' gains about their nominal ones [1]."""
+    read_noise_scatter: float = 0.005
     gain_step: float = 0.0
     """Relative change of all gains at each restart of the electronics [1]."""
     gain_step_scatter: float = 0.0
@@ -139,6 +144,8 @@ def published_effects(instrument: str, kind: str, *, is_mini: bool = False) -> S
         nonlinearity_low=-0.005,
         nonlinearity_per_e=-1.5e-7,
         nonlinearity_turnoff=-0.003,
+        gain_scatter=_GAIN_SCATTER.get(instrument, 0.03),
+        read_noise_scatter=0.03,
         gain_step=-0.004,
         gain_step_scatter=0.01,
         gain_per_k=1e-4,

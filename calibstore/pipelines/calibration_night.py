@@ -92,6 +92,7 @@ class _Night:
         gradient: tuple[float, float] = (0.0, 0.0),
         sources: SimulatedSources | None = None,
         gain_epoch: int = 0,
+        warmer_k: float = 0.0,
         has_photodiode: bool = False,
     ) -> None:
         """Take one exposure."""
@@ -114,6 +115,7 @@ class _Night:
                 light_gradient=gradient,
                 sources=sources,
                 gain_epoch=gain_epoch,
+                warmer_k=warmer_k,
                 photodiode_current_a=_PHOTODIODE_A_PER_E_S * light_e / time_s if has_photodiode else 0.0,
             )
         )
@@ -139,6 +141,7 @@ def calibration_night_plan(
     n_odd: int = 0,
     flux_e_per_s: float = 5_000.0,
     lamp_drift: float = 0.0,
+    warming_k: float = 0.0,
     effects: SimulatedEffects | Mapping[str, SimulatedEffects] | None = None,
     failing_amplifiers: Mapping[int, tuple[FailingAmplifier, ...]] | None = None,
 ) -> SimulationPlan:
@@ -177,6 +180,8 @@ def calibration_night_plan(
         Light of the lamp [electron/s].
     lamp_drift : float
         Relative rise of the lamp's light over the ramp; the photodiode follows, the exposure times do not [1].
+    warming_k : float
+        Rise of the temperature from the first to the last exposure of the ramp [K].
     effects : SimulatedEffects or mapping of str to SimulatedEffects, optional
         For all detectors, or by kind; `published_effects` by default.
     failing_amplifiers : mapping of int to tuple of FailingAmplifier, optional
@@ -209,7 +214,16 @@ def calibration_night_plan(
     for _ in range(n_outlier_flats):
         light_e = _OUTLIER_LIGHT * flat_e
         night.take("flat", filter_name=first, reason="flat", time_s=flat_s, light_e=light_e, gradient=_OUTLIER_GRADIENT)
-    _take_ramp(night, camera, first, ramp_levels(well_e, n_pairs), n_odd=n_odd, flux=flux_e_per_s, drift=lamp_drift)
+    _take_ramp(
+        night,
+        ramp_levels(well_e, n_pairs),
+        n_odd=n_odd,
+        flux=flux_e_per_s,
+        drift=lamp_drift,
+        warming_k=warming_k,
+        filter_name=first,
+        reason=PTC_REASON.get(camera.instrument, "ptc"),
+    )
     spots = SimulatedSources(
         n_per_amp=2, light_e=_SPOT_LIGHT_E, size_px=_MINI_SPOT_PX if is_mini else _SPOT_PX, is_spot=True
     )
@@ -288,16 +302,15 @@ def ramp_levels(full_well_e: float, n_pairs: int) -> list[float]:
 
 def _take_ramp(
     night: _Night,
-    camera: Camera,
-    filter_name: str,
     levels_e: list[float],
     *,
     n_odd: int,
     flux: float,
     drift: float,
+    warming_k: float,
+    **properties: Any,
 ) -> None:
     """Take pairs of equal exposure time; the light is the lamp's times the time."""
-    reason = PTC_REASON.get(camera.instrument, "ptc")
     n_exposures = 2 * len(levels_e) + n_odd
     odd_after = {math.floor((number + 1) * len(levels_e) / (n_odd + 1)) for number in range(n_odd)}
     taken = 0
@@ -307,12 +320,12 @@ def _take_ramp(
             light_e = flux * time_s * (1 + drift * taken / n_exposures)
             night.take(
                 "flat",
-                filter_name=filter_name,
-                reason=reason,
                 program=_PTC_PROGRAM,
                 time_s=time_s,
                 light_e=light_e,
+                warmer_k=warming_k * taken / n_exposures,
                 has_photodiode=True,
+                **properties,
             )
             taken += 1
 

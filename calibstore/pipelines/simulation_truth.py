@@ -12,6 +12,7 @@ from calibstore.model.camera import Camera, Detector
 from calibstore.pipelines.simulation_plan import SimulatedExposure, SimulationPlan
 from kernels.simulate import ADC_MAX_16_BIT, ADC_MAX_18_BIT, DetectorLayout, DetectorTruth, detector_truth, truth_rng
 from kernels.simulate_brighter_fatter import quarter_matrix
+from kernels.simulate_effects import SimulatedEffects
 from kernels.simulate_effects_truth import DEFECT_KINDS, EffectsTruth, effects_truth
 from kernels.simulate_light import FocalPlace
 
@@ -44,8 +45,8 @@ def simulated_truth(plan: SimulationPlan, detector: Detector) -> DetectorTruth:
     """
     amplifiers = detector.amplifiers
     full_well_e = np.array([amp.saturation_adu * amp.gain_e_per_adu for amp in amplifiers])
-    effects = plan.effects.get(detector.kind)
-    if effects is not None and effects.full_well_scatter:
+    effects = plan.effects.get(detector.kind, SimulatedEffects())
+    if effects.full_well_scatter:
         rng = np.random.default_rng([plan.seed, detector.id, _WELL_STREAM])
         full_well_e *= 1 + effects.full_well_scatter * rng.uniform(-1, 1, size=len(amplifiers))
     try:
@@ -56,6 +57,8 @@ def simulated_truth(plan: SimulationPlan, detector: Detector) -> DetectorTruth:
             read_noise_e=[amp.read_noise_e for amp in amplifiers],
             full_well_e=full_well_e.tolist(),
             adc_max_adu=ADC_MAX_16_BIT if plan.pixel_type == "uint16" else ADC_MAX_18_BIT,
+            gain_scatter=effects.gain_scatter,
+            read_noise_scatter=effects.read_noise_scatter,
             failing=plan.failing_amplifiers.get(detector.id, ()),
         )
     except ValueError as fault:

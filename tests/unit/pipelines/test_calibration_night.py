@@ -114,13 +114,14 @@ def test_a_ramp_goes_from_read_noise_to_beyond_the_full_well(n_pairs: int) -> No
 
 
 def test_pairs_share_their_time_and_no_other_pair_is_near(latiss: Camera, tmp_path: Path) -> None:
-    plan = calibration_night_plan(latiss, 1, tmp_path, n_pairs=100, n_odd=1, lamp_drift=0.02)
+    plan = calibration_night_plan(latiss, 1, tmp_path, n_pairs=100, n_odd=1, lamp_drift=0.02, warming_k=3.0)
     ramp = [one for one in plan.exposures if one.reason == "daily_PTC"]
     times = Counter(one.exposure_time_s for one in ramp)
     assert sorted(times.values()) == [2] * 99 + [3]
     assert np.diff(sorted(times)).min() > 5e-3
     light_per_s = [one.illumination_e / one.exposure_time_s for one in ramp]
     assert_allclose(light_per_s[-1] / light_per_s[0], 1.02, rtol=1e-3)
+    assert (ramp[0].warmer_k, round(ramp[-1].warmer_k, 1)) == (0.0, 3.0)
     current = [one.photodiode_current_a for one in ramp]
     assert_allclose(np.array(current) / light_per_s, current[0] / light_per_s[0])
 
@@ -130,6 +131,17 @@ def test_faulty_flats_are_among_the_good_ones(latiss: Camera, tmp_path: Path) ->
     light = [one.illumination_e for one in plan.exposures if one.reason == "flat"]
     assert light.count(0.0) == 1
     assert sum(value > 1.4 * light[0] for value in light) == 2
+
+
+def test_amplifiers_scatter_as_published_only_with_effects(latiss: Camera, tmp_path: Path) -> None:
+    nominal = np.array([amp.gain_e_per_adu for amp in latiss.detectors[0].amplifiers])
+    scatter = {}
+    for name, effects in (("published", None), ("none", {})):
+        plan = calibration_night_plan(latiss, 1, tmp_path, effects=effects)
+        scatter[name] = (simulated_truth(plan, latiss.detectors[0]).gain_e_per_adu / nominal - 1).std()
+    # Sixteen values know their scatter to 18 %; both are the same draws times their strength.
+    assert_allclose(scatter["published"] / scatter["none"], 0.017 / 0.005)
+    assert 0.5 * 0.017 < scatter["published"] < 1.5 * 0.017
 
 
 def test_a_camera_without_the_band_is_refused(latiss: Camera, tmp_path: Path) -> None:
