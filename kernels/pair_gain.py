@@ -2,11 +2,15 @@
 
 import math
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.errors import KernelError
+
+_DARK_SHARE: Final = 0.1
+_DARK_PIXELS: Final = 0.01
 
 
 class GainCorrection(StrEnum):
@@ -85,10 +89,17 @@ def pair_ratio(difference: NDArray[np.floating], total: NDArray[np.floating]) ->
     Returns
     -------
     ratio, error : float
-        NaN where there are fewer than two pixels, or some pair of pixels holds no light.
+        Over pixels with at least a tenth of the usual light: a dead pixel has no say. NaN where there are fewer than
+        two, or more than one in a hundred is darker: then the light is too faint for a ratio.
     """
-    if total.size < 2 or not total.min() > 0:
+    if total.size < 2:
         return math.nan, math.nan
+    is_lit = total > _DARK_SHARE * float(total.mean(dtype=np.float64))
+    n_lit = int(np.count_nonzero(is_lit))
+    if n_lit < 2 or total.size - n_lit > _DARK_PIXELS * total.size or not total.mean() > 0:
+        return math.nan, math.nan
+    if n_lit < total.size:
+        difference, total = difference[is_lit], total[is_lit]
     values = np.square(difference)
     np.divide(values, total, out=values)
     mean = float(values.mean(dtype=np.float64))

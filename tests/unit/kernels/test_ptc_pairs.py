@@ -126,6 +126,10 @@ def test_no_gain_where_there_is_no_light_or_too_much_noise() -> None:
     assert math.isnan(pair_gain(0.7, 10.0, 20.0))
     assert math.isnan(pair_gain(0.7, 10.0, math.nan))
     assert math.isnan(pair_ratio(np.ones(5, np.float32), np.array([1, 1, 0, 1, 1], np.float32))[0])
+    assert math.isnan(pair_ratio(np.ones(5, np.float32), np.full(5, -1, np.float32))[0])
+    assert math.isnan(pair_ratio(np.ones(1, np.float32), np.ones(1, np.float32))[0])
+    one_dead = np.array([10.0] * 200 + [0.0], np.float32)
+    assert pair_ratio(np.ones(201, np.float32), one_dead)[0] == pytest.approx(0.1)
     with pytest.raises(KernelError, match="BEST"):
         pair_gain(0.7, 10.0, 2.0, correction="BEST")
 
