@@ -136,7 +136,7 @@ def convert_ratios(
     Raises
     ------
     KernelError
-        If `to` is another unit.
+        If `to` is another unit, or a gain is not above zero.
 
     Examples
     --------
@@ -145,6 +145,8 @@ def convert_ratios(
     """
     if to not in ("adu", "electron"):
         raise KernelError(f"crosstalk ratios are in adu or electron, not {to!r}")
+    if not (np.asarray(gains) > 0).all():
+        raise KernelError(f"gains {np.asarray(gains).tolist()} cannot carry crosstalk ratios to {to}")
     factor = gains[:, None] ** order / gains[None, :]
     return np.asarray(coefficients, np.float64) * (factor if to == "adu" else 1 / factor)
 

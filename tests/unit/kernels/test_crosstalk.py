@@ -77,6 +77,8 @@ def test_ratios_follow_the_unit_of_the_image() -> None:
     np.testing.assert_allclose(convert_ratios(own[1], gains, to="electron", order=2), squared)
     with pytest.raises(KernelError, match="'volt'"):
         convert_ratios(linear, gains, to="volt")
+    with pytest.raises(KernelError, match="cannot carry"):
+        convert_ratios(linear, np.zeros(5), to="electron")
 
 
 def test_coefficients_of_another_detector_are_refused() -> None:
