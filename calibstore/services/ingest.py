@@ -283,7 +283,8 @@ def _retype_lines(command: Ingest, found: SortedFiles) -> tuple[str, ...]:
 def _next(taken: Sequence[RawFile]) -> tuple[str, ...]:
     """Return the line that looks at the fullest night of frames some calibration can be built from."""
     # A bias is built first; of the others the last one is what people are after.
-    for calib_type in sorted(calib_types()[::-1], key=lambda one: one.name != "bias"):
+    known = {one.name: one for one in reversed(calib_types())}
+    for calib_type in (known.pop("bias"), *known.values()):
         nights = Counter(
             (raw.exposure.instrument, raw.exposure.day_obs)
             for raw in taken

@@ -235,7 +235,8 @@ def _of_run(uow: "UnitOfWork", name: str, dataset_type: str, how: str = "") -> S
 
 def _kinds() -> list[str]:
     """Return the types somebody may want to see, the bias first."""
-    return sorted((known.dataset_type.name for known in reversed(calib_types())), key=lambda name: name != "bias")
+    others = [known.dataset_type.name for known in reversed(calib_types()) if known.name != "bias"]
+    return ["bias", *others]
 
 
 def _subject(found: Iterable[DatasetRecord], how: str) -> Subject:
