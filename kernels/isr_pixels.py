@@ -15,6 +15,9 @@ from kernels.errors import KernelError
 Pixels: TypeAlias = NDArray[np.float32]
 Levels: TypeAlias = float | NDArray[np.float64]
 
+DITHER_VARIANCE: Final = 1 / 12
+"""Variance of what `dither_rows` adds [adu^2]."""
+
 _SEED_BITS: Final = 0xFFFFFFFF
 _DRAWS_PER_COUNTER: Final = 8
 """32-bit numbers of one step of the Philox counter."""

@@ -18,6 +18,7 @@ from calibstore.pipelines.isr_flags import GainSource, IsrFlags
 from calibstore.pipelines.quantum import RawInput
 from kernels.arrays import Vector
 from kernels.isr_levels import LevelLimits, amplifier_fault
+from kernels.isr_pixels import DITHER_VARIANCE
 
 Coefficients: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 """Crosstalk ratios, and coefficients of the squared source, [source, target]."""
@@ -96,6 +97,8 @@ def _state(
     (calibs, flags), amplifier, levels = work, detector.amplifiers[index], frame.levels[index]
     gain, ptc = float(known.gains[index]), calibs.tables.ptc
     noise_adu = math.nan if levels.serial is None else levels.serial.residual_stdev
+    if flags.dither and frame.is_quantised:  # what the dither adds is no noise of the amplifier
+        noise_adu = math.sqrt(max(noise_adu**2 - DITHER_VARIANCE, 0.0))
     read_noise = _read_noise(index, detector, known, (calibs, flags), noise_adu * gain)
     turnoff = math.nan if ptc is None else float(ptc.turnoff_adu[index])
     saturation = turnoff if math.isfinite(turnoff) else amplifier.saturation_adu

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from calibstore.errors import ConflictError
+from calibstore.datastore.calib_tables import read_calib_tables
+from calibstore.errors import ConflictError, StoreError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.detector_frames import ELECTRON, placements_of
 from calibstore.pipelines.isr_flags import GAIN_STEP
@@ -155,6 +156,36 @@ def _scatter(values: Vector) -> float:
     return float(_MAD_TO_SIGMA * np.median(np.abs(finite - np.median(finite)))) if finite.size > 1 else math.nan
 
 
+def _load_kernel(path: Path, _detector: Detector, tables: IsrTables) -> None:
+    from calibstore.pipelines.bfk_dataset import read_bfk
+
+    kernel = np.asarray(read_bfk(path).detector_kernel, np.float64)
+    if kernel.ndim != 2 or not np.isfinite(kernel).all():
+        raise ConflictError(
+            f"{path}: there is no kernel of the whole detector",
+            hint="solve it again with more pairs, or leave it out: --without bfk",
+            code="E-FORMAT",
+        )
+    tables.kernel = kernel
+
+
+def _load_gain_correction(path: Path, detector: Detector, tables: IsrTables) -> None:
+    """Read the ratios from the table itself: two columns, as the field's readers have them."""
+    columns = read_calib_tables(path).tables[0].columns
+    if "AMP_NAME" not in columns or "GAIN_ADJUSTMENT" not in columns:
+        raise StoreError(
+            f"{path}: no gain correction: it has no columns AMP_NAME and GAIN_ADJUSTMENT",
+            hint="check that the file is of this type",
+            code="E-FORMAT",
+        )
+    named = {
+        str(name).strip(): float(one) for name, one in zip(columns["AMP_NAME"], columns["GAIN_ADJUSTMENT"], strict=True)
+    }
+    tables.gain_ratio = np.array(
+        [named[one.name] if one.name in named else _lacking(one, path) for one in detector.amplifiers]
+    )
+
+
 def _load_crosstalk(path: Path, detector: Detector, tables: IsrTables) -> None:
     from calibstore.pipelines.crosstalk_dataset import read_crosstalk
     from kernels.crosstalk import convert_ratios
@@ -170,8 +201,11 @@ def _load_crosstalk(path: Path, detector: Detector, tables: IsrTables) -> None:
     ratios = np.where(found.is_valid & np.isfinite(found.coefficients), found.coefficients, 0.0)
     quadratic = np.where(found.is_valid & np.isfinite(found.quadratic), found.quadratic, 0.0)
     if found.unit != ELECTRON:
-        ratios = convert_ratios(ratios, found.fit_gains, to=ELECTRON)
-        quadratic = convert_ratios(quadratic, found.fit_gains, to=ELECTRON, order=2)
+        # Curated tables in adu hold no gains, or zeros.
+        camera = np.array([one.gain_e_per_adu for one in detector.amplifiers])
+        gains = found.fit_gains if (found.fit_gains > 0).all() else camera
+        ratios = convert_ratios(ratios, gains, to=ELECTRON)
+        quadratic = convert_ratios(quadratic, gains, to=ELECTRON, order=2)
     tables.crosstalk = CrosstalkNumbers(ratios=ratios, quadratic=quadratic if quadratic.any() else None)
 
 
@@ -218,7 +252,9 @@ def _keep_reasons(kind: str, rows: Sequence[Any], tables: IsrTables) -> None:
 _LOADERS: Final[dict[str, Callable[[Path, Detector, IsrTables], None]]] = {
     GAIN_STEP: _load_ptc,
     "crosstalk": _load_crosstalk,
+    "gain_correction": _load_gain_correction,
     "linearize": _load_linearizer,
+    "brighter_fatter": _load_kernel,
     "cti": _load_cti,
     "defects": _load_defects,
 }
