@@ -89,6 +89,8 @@ class SimulatedEffects:
     nonlinearity_turnoff: float = 0.0
     """Further S(x)/x at the full well, rising from 80 % of it [1]."""
 
+    edge_scale_px: float = 8.0
+    """Distance over which the raised left columns of the bias fall to 1/e [pixel]."""
     gain_scatter: float = 0.005
     """Relative scatter of the amplifiers' gains about their nominal ones [1]."""
     read_noise_scatter: float = 0.005
@@ -144,6 +146,8 @@ def published_effects(instrument: str, kind: str, *, is_mini: bool = False) -> S
         nonlinearity_low=-0.005,
         nonlinearity_per_e=-1.5e-7,
         nonlinearity_turnoff=-0.003,
+        # The raised columns would be a third of a small amplifier.
+        edge_scale_px=2.0 if is_mini else 8.0,
         gain_scatter=_GAIN_SCATTER.get(instrument, 0.03),
         read_noise_scatter=0.03,
         gain_step=-0.004,

@@ -14,7 +14,8 @@ AmpIndices: TypeAlias = NDArray[np.int64]
 
 ADC_MAX_16_BIT: Final = 65_535
 ADC_MAX_18_BIT: Final = 262_143
-COLUMN_PATTERN_COLUMNS: Final = 20
+COLUMN_PATTERN_SCALES: Final = 2.5
+"""Width of the raised left columns, in scales."""
 COLUMN_PATTERN_ADU: Final = 30.0
 COLUMN_PATTERN_SCALE_PX: Final = 8.0
 EDGE_ROLL_ADU: Final = -4.0
@@ -202,6 +203,7 @@ def detector_truth(
     dark_current_e_per_s: float = 0.02,
     hot_fraction: float = 1e-4,
     response_rms: float = 0.005,
+    edge_scale_px: float = COLUMN_PATTERN_SCALE_PX,
     failing: tuple[FailingAmplifier, ...] = (),
 ) -> DetectorTruth:
     """Draw what is true of one detector.
@@ -228,6 +230,8 @@ def detector_truth(
         Share of hot pixels [1]; their rates are lognormal, 3 to 500 e/s.
     response_rms : float
         Pixel response non-uniformity [1].
+    edge_scale_px : float
+        Distance over which the raised left columns fall to 1/e [pixel].
     failing : tuple of FailingAmplifier
         Planted faults.
 
@@ -268,7 +272,7 @@ def detector_truth(
         ),
         row_ramp_adu=_row_ramps(rng, n_amps, layout.raw_shape[0]),
         fixed_pattern_e=_fixed_pattern(rng, shape, fixed_pattern_rms_e),
-        edge_pattern_adu=_edge_pattern(layout.data_shape),
+        edge_pattern_adu=_edge_pattern(layout.data_shape, edge_scale_px),
         gain_e_per_adu=gain,
         read_noise_e=noise,
         dark_current_e_per_s=dark_current_e_per_s,
@@ -304,9 +308,10 @@ def _fixed_pattern(rng: np.random.Generator, shape: tuple[int, int, int], rms_e:
     return pattern
 
 
-def _edge_pattern(data_shape: tuple[int, int]) -> Cube:
+def _edge_pattern(data_shape: tuple[int, int], scale_px: float) -> Cube:
     """Return the raised left columns and the roll-off of the first rows, (1, ny, nx) [adu]."""
     y, x = np.arange(data_shape[0]), np.arange(data_shape[1])
-    columns = np.where(x < COLUMN_PATTERN_COLUMNS, COLUMN_PATTERN_ADU * np.exp(-x / COLUMN_PATTERN_SCALE_PX), 0.0)
+    is_raised = x < COLUMN_PATTERN_SCALES * scale_px
+    columns = np.where(is_raised, COLUMN_PATTERN_ADU * np.exp(-x / scale_px), 0.0)
     rows = np.where(y < EDGE_ROLL_ROWS, EDGE_ROLL_ADU * np.exp(-y / EDGE_ROLL_SCALE_PX), 0.0)
     return (columns[None, :] + rows[:, None]).astype(np.float32)[None]

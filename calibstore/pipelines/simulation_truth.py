@@ -57,6 +57,7 @@ def simulated_truth(plan: SimulationPlan, detector: Detector) -> DetectorTruth:
             read_noise_e=[amp.read_noise_e for amp in amplifiers],
             full_well_e=full_well_e.tolist(),
             adc_max_adu=ADC_MAX_16_BIT if plan.pixel_type == "uint16" else ADC_MAX_18_BIT,
+            edge_scale_px=effects.edge_scale_px,
             gain_scatter=effects.gain_scatter,
             read_noise_scatter=effects.read_noise_scatter,
             failing=plan.failing_amplifiers.get(detector.id, ()),
