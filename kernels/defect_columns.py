@@ -31,9 +31,12 @@ def fill_blinking_columns(mask: BoolImage, *, min_pixels: int = 50, good_gap: in
     by_column = np.sort(x[kept] * n_rows + y[kept])
     steps = np.diff(by_column)
     same_column = by_column[1:] // n_rows == by_column[:-1] // n_rows if by_column.size else steps == 0
-    for i in np.flatnonzero(same_column & (steps > 1) & (steps < good_gap)):
-        column, row = divmod(int(by_column[i]), n_rows)
-        mask[row : row + int(steps[i]), column] = True
+    gaps = np.flatnonzero(same_column & (steps > 1) & (steps < good_gap))
+    lengths = steps[gaps] - 1
+    ends = np.cumsum(lengths)
+    between = np.arange(int(lengths.sum())) + np.repeat(by_column[gaps] + 1 - (ends - lengths), lengths)
+    columns, rows = np.divmod(between, n_rows)
+    mask[rows, columns] = True
     return int(is_busy.sum())
 
 

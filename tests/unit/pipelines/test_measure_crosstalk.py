@@ -14,9 +14,10 @@ from calibstore.errors import ConflictError, ExecutionError, StoreError, UserInp
 from calibstore.model.camera import Amplifier, Box, Detector
 from calibstore.pipelines.crosstalk_dataset import read_crosstalk, to_tables
 from calibstore.pipelines.filter_crosstalk import filter_crosstalk
+from calibstore.pipelines.isr_tables import IsrTables, load_table
 from calibstore.pipelines.measure_crosstalk import measure_crosstalk
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum, RawInput
-from kernels.crosstalk import add_crosstalk
+from kernels.crosstalk import add_crosstalk, convert_ratios
 from kernels.crosstalk_measure import CrosstalkMatrix
 
 N, HEIGHT, WIDTH, OVERSCAN = 4, 256, 160, 32
@@ -255,3 +256,13 @@ def test_curated_crosstalk_is_read() -> None:
     assert latiss.unit == "adu"
     assert latiss.coefficients.max() > 1e-3
     assert not np.diag(latiss.coefficients).any()
+
+
+def test_ratios_in_adu_without_gains_take_those_of_the_camera(tmp_path: Path) -> None:
+    in_adu = convert_ratios(truth(), GAINS, to="adu")
+    one = replace(matrix(0), coefficients=in_adu, is_valid=np.ones((N, N), bool), fit_gains=np.zeros(N), unit="adu")
+    write_calib_tables(tmp_path / "ct.ecsv", to_tables(one, {"DETECTOR": 3}))
+    tables = IsrTables()
+    load_table("crosstalk", tmp_path / "ct.ecsv", build_detector(), tables)
+    assert tables.crosstalk is not None
+    np.testing.assert_allclose(tables.crosstalk.ratios, truth())
