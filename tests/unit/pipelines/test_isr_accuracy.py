@@ -136,7 +136,7 @@ class Scene:
         return IsrTables(
             ptc=PtcNumbers(
                 gain=self.truth.gain_e_per_adu.copy(),
-                noise_e=self.truth.read_noise_e.copy(),
+                noise_e=np.array([one.read_noise_e for one in self.detector.amplifiers]),
                 turnoff_adu=np.full(n, 90_000.0),
                 overscan_adu=np.full(n, np.nan),
                 overscan_sigma_adu=np.full(n, np.nan),
