@@ -112,17 +112,17 @@ def _lag_sums(
     """Return sum(first(y, x) * second(y + j, x + i)), shape (n_lags, 2 n_lags - 1): [i, j + n_lags - 1]."""
     margin = n_lags - 1
     span = _TILE_ROWS + 2 * margin
-    total = np.zeros((n_lags, _TILE_ROWS, span))
-    products = np.empty((n_lags, _TILE_ROWS, span), np.float32)
+    total = np.zeros((n_lags, span, _TILE_ROWS))
+    products = np.empty((n_lags, span, _TILE_ROWS), np.float32)
     row, column = second.strides
     second = second[:, margin:]
     for y0 in range(0, -(-ny // _TILE_ROWS) * _TILE_ROWS, _TILE_ROWS):
         here = first[y0 + margin : y0 + margin + _TILE_ROWS, margin : margin + nx]
-        there = np.lib.stride_tricks.as_strided(second[y0:], (n_lags, nx, span), (column, column, row), writeable=False)
-        np.matmul(here, there, out=products)
+        there = np.lib.stride_tricks.as_strided(second[y0:], (n_lags, span, nx), (column, row, column), writeable=False)
+        np.matmul(there, here.T, out=products)
         total += products
     # row a of a tile meets row a + j at place a + j + margin
-    return np.stack([np.trace(total, offset=j + margin, axis1=1, axis2=2) for j in range(-margin, margin + 1)], axis=1)
+    return np.stack([np.trace(total, offset=-j - margin, axis1=1, axis2=2) for j in range(-margin, margin + 1)], axis=1)
 
 
 def _sparse_counts(
