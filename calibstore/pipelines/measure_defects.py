@@ -14,6 +14,7 @@ from calibstore.model.camera import Detector
 from calibstore.pipelines.calib_identity import identity_metadata
 from calibstore.pipelines.defect_parameters import DefectParameters, defect_parameters
 from calibstore.pipelines.defects_dataset import OBSTYPE, read_defects, to_tables
+from calibstore.pipelines.kept_outputs import kept_file, recorded_sums
 from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum
 from kernels.arrays import BoolImage, Image, plane_bit
 from kernels.defect_boxes import boxes_to_mask, mask_to_boxes
@@ -55,7 +56,7 @@ def measure_defects(quantum: Quantum) -> Outcome:
     ----------
     quantum : Quantum
         `detector` set; calibs: any of biasBootstrap, darkBootstrap, flatBootstrap (at least one) and manual_defects.
-        One output, ``.ecsv`` or ``.fits``. Parameters: the fields of `DefectParameters`.
+        One output, ``.ecsv`` or ``.fits``. Parameters: the fields of `DefectParameters`, ``existing``.
 
     Returns
     -------
@@ -81,6 +82,9 @@ def measure_defects(quantum: Quantum) -> Outcome:
             code="E-EMPTY",
         )
     parameters = defect_parameters(quantum.instrument, quantum.parameters)
+    output = quantum.outputs[0]
+    if (file := kept_file(output, recorded_sums(quantum.parameters))) is not None:
+        return Outcome(label=quantum.label, is_done=True, files=(file,), details={"kept": [output.dataset_type]})
     mask = np.zeros((detector.height, detector.width), np.bool_)
     tallies = [_Tally() for _ in detector.amplifiers]
     facts: list[dict[str, object]] = []
@@ -98,7 +102,6 @@ def measure_defects(quantum: Quantum) -> Outcome:
     if parameters.edges_as_defects:
         mask_border(mask, rows=parameters.edge_rows_px, columns=parameters.edge_columns_px)
     boxes = mask_to_boxes(mask)
-    output = quantum.outputs[0]
     path = Path(output.path)
     metadata = identity_metadata(quantum, output, OBSTYPE)
     sums = write_calib_tables(path, to_tables(boxes, metadata, path=path))

@@ -239,6 +239,14 @@ def test_two_makings_are_the_same_content_in_either_form(tmp_path: Path) -> None
     np.testing.assert_array_equal(read_defects(tmp_path / "1.ecsv"), read_defects(tmp_path / "3.fits"))
 
 
+def test_finished_defects_are_kept(tmp_path: Path) -> None:
+    calib = write_frame(tmp_path / "b.fits", "biasBootstrap", np.zeros(SHAPE))
+    first = measure_defects(build_quantum([calib], tmp_path / "d.ecsv")).files[0]
+    again = measure_defects(build_quantum([calib], tmp_path / "d.ecsv", existing={"defects": first.sha256}))
+    assert again.details == {"kept": ["defects"]}
+    assert again.files == (first,)
+
+
 def test_file_forms_are_those_of_the_field(tmp_path: Path) -> None:
     boxes = np.array([[0, 0, 1, 1], [3562, 0, 509, 2000], [10, 20, 2, 3]], np.int32)
     for name in ("d.ecsv", "d.fits"):
