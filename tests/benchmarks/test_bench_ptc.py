@@ -86,8 +86,8 @@ def test_covariances_are_faster_than_fft_and_direct_sums() -> None:
     peak = 2 * 1024**3 / gemm
     limit = (2 * N_LAGS - 1) * N_LAGS * 2 * NY * NX / peak
     print(
-        f"\ncovariances {N_LAGS} x {N_LAGS}, both diagonals, {NY} x {NX}: own {own * 1e3:.1f} ms; FFT {fft * 1e3:.1f} ms"
-        f" (as published, next power of two), ratio {fft / own:.1f} (goal 2); FFT of the best length"
+        f"\ncovariances {N_LAGS} x {N_LAGS}, both diagonals, {NY} x {NX}: own {own * 1e3:.1f} ms;"
+        f" FFT (as published, next power of two) {fft * 1e3:.1f} ms, ratio {fft / own:.1f} (goal 2); of the best length"
         f" {best_fft * 1e3:.1f} ms, ratio {best_fft / own:.1f}; direct {sums * 1e3:.0f} ms, ratio {sums / own:.1f}"
         f" (goal 7); flops at {peak / 1e9:.0f} GFLOP/s {limit * 1e3:.1f} ms: {own / limit:.1f} x the limit (half of"
         f" each matrix product is off the wanted diagonals; narrow products; padding, masked pixels)"
