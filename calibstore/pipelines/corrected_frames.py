@@ -218,6 +218,7 @@ class CorrectedFrame:
         image, mask = self._assemble(variance)
         if self.flags.interpolate:
             repair_rows(image, mask)
+            self._empty_bad_amplifiers(image, mask)
         self._measured = measured_cards(self._detector, self.flags, image, mask)
         return image, mask, variance
 
@@ -229,6 +230,13 @@ class CorrectedFrame:
         """Return the provenance and state cards of generation.md 2.3; statistics after `read_assembled` only."""
         cards = isr_cards(self.raw, self.flags, self.gain_source, self.amplifiers, self.calibs)
         return cards | self._measured
+
+    def _empty_bad_amplifiers(self, image: Image, mask: Mask) -> None:
+        """Take back what a narrow amplifier was filled with: its neighbours say nothing of it."""
+        for amplifier, state in zip(self._detector.amplifiers, self.amplifiers, strict=True):
+            if state.is_bad:
+                image[amplifier.place.slices] = np.nan
+                mask[amplifier.place.slices] &= np.int32(~plane_bit("INTRP"))
 
     def _assemble(self, variance: Image | None) -> tuple[Image, Mask]:
         shape = (self._detector.height, self._detector.width)

@@ -176,7 +176,8 @@ class Scene:
         for hit, place in zip(self.frame.is_cosmic_ray, placements_of(self.detector), strict=True):
             place_amplifier(hit, place, out=rays)
         used = (mask == 0) & ~rays
-        return np.array([image[one.place.slices][used[one.place.slices]].mean() for one in self.detector.amplifiers])
+        pixels = [image[one.place.slices][used[one.place.slices]] for one in self.detector.amplifiers]
+        return np.array([one.mean() if one.size else np.nan for one in pixels])
 
 
 PLAIN = flags_for("process", "LSSTComCam")
