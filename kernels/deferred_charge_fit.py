@@ -44,6 +44,8 @@ class TrailStatistics:
 class DeferredChargeRule:
     """How deferred charge is measured; the defaults are those of the field."""
 
+    min_signal_e: float = 100.0
+    """Least mean of a flat that has a signal [electron]."""
     drift_max_e: float = 150_000.0
     """Signals the memory of the amplifier is fitted to [electron]."""
     drift_columns: tuple[int, int] = (3, 13)
@@ -157,11 +159,7 @@ def measure_cti(
     """
     rule = rule or DeferredChargeRule()
     good = sorted(
-        (
-            one
-            for one in exposures
-            if np.isfinite(one.image_mean) and one.image_mean > 0 and np.isfinite(one.serial).all()
-        ),
+        (one for one in exposures if one.image_mean >= rule.min_signal_e and np.isfinite(one.serial).all()),
         key=lambda one: one.image_mean,
     )
     if len(good) < 2:

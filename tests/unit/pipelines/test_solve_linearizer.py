@@ -144,8 +144,11 @@ def as_input(quantum: Quantum, dataset_type: str = "") -> CalibInput:
 
 
 def departure(path: Path, amp: int) -> float:
-    true_adu = np.geomspace(1000, 75_000, 300)
-    table = read_linearizer(path).table_of(NAMES[amp])
+    """Largest departure from a straight line, from 1000 adu to the end of linearity."""
+    found = read_linearizer(path)
+    true_adu = np.geomspace(1000, 80_000, 300)
+    true_adu = true_adu[bent(true_adu, amp) < found.amplifiers[amp].linearity_turnoff]
+    table = found.table_of(NAMES[amp])
     corrected = apply_linearity(bent(true_adu, amp).astype(np.float32), table).astype(np.float64) / true_adu
     return float(np.abs(corrected / np.median(corrected) - 1).max())
 
