@@ -111,21 +111,21 @@ class CorrectedStack:
         ndarray of shape (n_amp * n_rows, width), float32
         """
         n_amps = len(self.placements)
-        total = np.zeros(stack.shape[1:], np.float32)
-        n_kept = np.zeros(stack.shape[1:], np.float32)
+        n_rows = stack.shape[1] // n_amps
+        light, noise, n_kept = (np.zeros(stack.shape[1:], np.float32) for _ in range(3))
         for frame, pixels, scale in zip(self.frames, stack, self.scales, strict=True):
             is_electron = frame.flags.units == ELECTRON
             gains = [1.0 if is_electron else state.gain_e_per_adu for state in frame.amplifiers]
-            noise = [state.read_noise_e / gain for state, gain in zip(frame.amplifiers, gains, strict=True)]
-            n_rows = stack.shape[1] // n_amps
-            gain, read_noise = (np.repeat(np.asarray(one, np.float32), n_rows)[:, None] for one in (gains, noise))
-            variance = np.maximum(pixels, np.float32(0.0)) / (gain * np.float32(scale))
-            variance += (read_noise / np.float32(scale)) ** 2
-            is_kept = np.isfinite(variance)
-            total += np.where(is_kept, variance, np.float32(0.0))
+            reads = [state.read_noise_e / gain for state, gain in zip(frame.amplifiers, gains, strict=True)]
+            gain, read_noise = (np.repeat(np.asarray(one, np.float32), n_rows)[:, None] for one in (gains, reads))
+            is_kept = np.isfinite(pixels)
+            light += np.where(is_kept, pixels / (gain * np.float32(scale)), np.float32(0.0))
+            noise += np.where(is_kept, (read_noise / np.float32(scale)) ** 2, np.float32(0.0))
             n_kept += is_kept
-        with np.errstate(invalid="ignore"):
-            return total / n_kept
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # the light of all frames first: that of one is half noise, and its positive half alone is too much
+            variance: Image = (np.maximum(light, np.float32(0.0)) + noise) / n_kept
+        return variance
 
     @property
     def adu_per_unit(self) -> float:

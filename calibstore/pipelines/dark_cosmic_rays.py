@@ -1,11 +1,12 @@
 """Cosmic rays of the exposures of a dark, found before they are combined: one pass over each frame in row bands.
 
-Only the numbers of the pixels found are kept, a few thousand per frame. A pixel found in many frames is no ray but a
-hot pixel: it stays in the dark.
+Only the numbers of the pixels found are kept, a few thousand per frame, and a count for each pixel of the detector. A
+pixel that is high in many frames is no ray but a hot pixel: it stays in the dark. It need not be as high as a ray in
+all of them, else those frames that make it so would be left out, and the dark be too low.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -33,8 +34,8 @@ class RayFinding:
     rule: CosmicRayRule = DARK_RULE
     most_pixels: int = 10_000
     """A frame with more is taken as it is: that many are no cosmic rays."""
-    recurrence: float = 0.2
-    """Share of the frames, and at least two, in which a pixel found again is a hot pixel [1]."""
+    recurrence: float = 0.5
+    """A pixel at half the height of a ray in this share of the frames, and in at least two, is a hot pixel [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +98,29 @@ def find_rays(frames: Sequence[CorrectedFrame], finding: RayFinding) -> list[Fra
     StoreError
         If a frame cannot be read in full.
     """
-    found = [_frame_pixels(frame, finding.rule) for frame in frames]
-    pixels, n_frames = np.unique(np.concatenate(found), return_counts=True)
-    hot = pixels[n_frames >= max(2, finding.recurrence * len(frames))]
+    first = frames[0]
+    shape = (first.band_height, len(first.amplifiers), first.band_width)
+    n_high = np.zeros(shape, np.uint8 if len(frames) < 256 else np.uint16)
+    found = [_frame_pixels(frame, finding.rule, n_high) for frame in frames]
+    least = max(2.0, finding.recurrence * len(frames))
     rays = []
-    for frame, part in zip(frames, found, strict=True):
-        own = part[~np.isin(part, hot, assume_unique=True)]
+    is_hot = n_high.reshape(-1) >= least
+    for frame, (peaks, beside) in zip(frames, found, strict=True):
+        own = _connected(peaks[~is_hot[peaks]], beside[~is_hot[beside]], shape, finding.rule.growing_steps)
         is_given_up = own.size > finding.most_pixels
         kept = own[:0] if is_given_up else own
         rays.append(FrameRays(exposure=frame.raw.exposure, pixels=kept, n_found=int(own.size), is_given_up=is_given_up))
     return rays
 
 
-def _frame_pixels(frame: CorrectedFrame, rule: CosmicRayRule) -> NDArray[np.int64]:
+def _frame_pixels(
+    frame: CorrectedFrame, rule: CosmicRayRule, n_high: NDArray[np.unsignedinteger]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the peaks of rays of one frame, and all their pixels; add one to `n_high` where half as high as a ray."""
     height = frame.band_height
     n_amps = len(frame.amplifiers)
-    found: list[NDArray[np.int64]] = []
+    none = np.zeros(0, np.int64)
+    found = [(none, none)]
     for y0 in range(0, height, _BAND_ROWS):
         y1 = min(y0 + _BAND_ROWS, height)
         low, high = max(y0 - _MARGIN_ROWS, 0), min(y1 + _MARGIN_ROWS, height)
@@ -126,22 +134,46 @@ def _frame_pixels(frame: CorrectedFrame, rule: CosmicRayRule) -> NDArray[np.int6
             sky_e, noise_e = _sky(image, bad, state.read_noise_e)
             if not np.isfinite(sky_e):
                 continue
-            index = cosmic_ray_pixels(image, sky_e=sky_e, noise_e=noise_e, rule=rule, bad=bad if bad.any() else None)
-            row, column = np.divmod(index, image.shape[1])
-            row += low
-            inside = (row >= y0) & (row < y1)
-            found.append((row[inside] * n_amps + state.index) * image.shape[1] + column[inside])
-    return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+            half = np.float32(sky_e + max(rule.n_sigma * noise_e, rule.minimum_e) / 2)
+            n_high[y0:y1, state.index] += image[y0 - low : y1 - low] > half
+            hidden = bad if bad.any() else None
+            parts = []
+            for looked_for in (replace(rule, growing_steps=0), rule):
+                index = cosmic_ray_pixels(image, sky_e=sky_e, noise_e=noise_e, rule=looked_for, bad=hidden)
+                row, column = np.divmod(index, image.shape[1])
+                row += low
+                inside = (row >= y0) & (row < y1)
+                parts.append((row[inside] * n_amps + state.index) * image.shape[1] + column[inside])
+            found.append((parts[0], parts[1]))
+    peaks, beside = (np.sort(np.concatenate(part)) for part in zip(*found, strict=True))
+    return peaks, beside
+
+
+def _connected(
+    peaks: NDArray[np.int64], beside: NDArray[np.int64], shape: tuple[int, int, int], n_steps: int
+) -> NDArray[np.int64]:
+    """Return peaks and what hangs together with them: what hangs on a hot pixel alone is of no ray."""
+    _, n_amps, width = shape
+    found = edge = peaks
+    for _ in range(n_steps):
+        near = [edge + dy * n_amps * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
+        reached = np.intersect1d(np.concatenate(near), beside)
+        edge = np.setdiff1d(reached, found, assume_unique=True)
+        found = np.union1d(found, edge)
+    return found
 
 
 def _sky(image: Image, bad: BoolImage, read_noise_e: float) -> tuple[float, float]:
-    """Return the median of a band and the noise of a pixel at that level [electron]."""
+    """Return the median of a band and the scatter of its pixels [electron].
+
+    At least the noise of a pixel at that level; more where pixels differ in dark current, for a peak has to stand out
+    among its neighbours.
+    """
     step = max(1, image.size // _SKY_SAMPLES)
     values = image.reshape(-1)[::step][~bad.reshape(-1)[::step]]
     values = values[np.isfinite(values)]
     if values.size == 0:
         return float("nan"), float("nan")
     lower, sky, upper = (float(value) for value in np.percentile(values, (25, 50, 75)))
-    if np.isfinite(read_noise_e) and read_noise_e > 0:
-        return sky, float(np.sqrt(read_noise_e**2 + max(sky, 0.0)))
-    return sky, IQR_TO_SIGMA * (upper - lower)
+    noise_e = float(np.sqrt(read_noise_e**2 + max(sky, 0.0))) if np.isfinite(read_noise_e) else 0.0
+    return sky, max(noise_e, IQR_TO_SIGMA * (upper - lower))
