@@ -1,7 +1,9 @@
 """What a calibration table file holds, whatever its form: tables, metadata, and a checksum of what they say."""
 
 import hashlib
+import importlib
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -83,6 +85,14 @@ def content_sha256(content: CalibTables) -> str:
             digest.update(plain.tobytes())
     take(_content_cards({**content.metadata, **first}))
     return digest.hexdigest()
+
+
+def load_astropy() -> None:
+    """Import astropy without its remarks on the user's folders, which are nothing to those who ask for a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("astropy.io.fits")
+        importlib.import_module("astropy.table")
 
 
 def find_card(cards: Mapping[str, CardValue], key: str) -> CardValue:

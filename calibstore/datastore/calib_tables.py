@@ -24,6 +24,7 @@ from calibstore.datastore.calib_content import (
     content_sha256,
     file_cards,
     find_card,
+    load_astropy,
     native,
     no_table,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ecsv_text",
     "encode_calib_tables",
     "find_card",
+    "load_astropy",
     "parse_ecsv",
     "read_calib_tables",
     "table_checksums",
@@ -103,6 +105,7 @@ def encode_calib_tables(content: CalibTables, *, is_text: bool) -> tuple[bytes, 
     """
     for table in content.tables:
         _check(table)
+    load_astropy()
     if is_text and len(content.tables) != 1:
         raise ValueError(f"{content.obstype}: ECSV keeps one table, not {len(content.tables)}")
     body = ecsv_text(content).encode() if is_text else _fits_bytes(content)
@@ -124,6 +127,7 @@ def read_calib_tables(path: Path) -> CalibTables:
     StoreError
         If it is missing, unreadable, or neither a FITS file with tables nor an ECSV.
     """
+    load_astropy()
     try:
         with path.open("rb") as file:
             start = file.read(len(_ECSV_MAGIC))

@@ -10,6 +10,7 @@ from calibstore.datastore.calib_tables import (
     CalibTables,
     content_sha256,
     find_card,
+    load_astropy,
     read_calib_tables,
 )
 from calibstore.datastore.checksums import Checksums, sha256_of_file, unreadable
@@ -61,6 +62,7 @@ def read_foreign(path: Path, *, is_table: bool) -> ForeignProduct:
         If it cannot be read as that.
     """
     if not is_table and path.suffix != ECSV_SUFFIX:
+        load_astropy()
         header = read_header(path)
         with PixelReader(path) as reader:
             if not reader.planes:
