@@ -256,7 +256,8 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
     lines = []
     for quantum in quanta:
         details = quantum.details
-        if "n_inputs" not in details:
+        if not {"n_inputs", "units", "n_bad_pixels"} <= set(details):
+            lines += _table_lines(quantum)
             continue
         peak = f", {quantum.peak_rss_bytes / 1e6:.0f} MB" if quantum.peak_rss_bytes else ""
         lines.append(
@@ -265,6 +266,25 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
         )
         lines += [f"{quantum.label:<12}look at {text}" for text in apart_lines(details)]
     return tuple(lines)
+
+
+_MOST_TOLD: Final = 5
+_NOT_TOLD: Final = ("n_detectors", "shapes", "kept")
+
+
+def _table_lines(quantum: QuantumRecord) -> list[str]:
+    """Return what was measured where a product is no image; nothing of steps on the way and of mosaics."""
+    if "." in quantum.label or quantum.label.endswith(":mosaic") or quantum.status != "done":
+        return []
+    numbers = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in quantum.details.items()
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and name not in _NOT_TOLD
+    ]
+    told = f"{quantum.label:<12}{', '.join(numbers[:_MOST_TOLD])} ({quantum.wall_s or 0.0:.1f} s)"
+    bad = quantum.details.get("bad_amplifiers") or quantum.details.get("defective_amplifiers")
+    listed = bad.items() if isinstance(bad, dict) else ((one, "") for one in (bad if isinstance(bad, list) else []))
+    return [told, *(f"{quantum.label:<12}look at {name}{reason and f': {reason}'}" for name, reason in listed)]
 
 
 def apart_lines(details: dict[str, object]) -> list[str]:
@@ -292,7 +312,8 @@ def off_zero(quanta: tuple[QuantumRecord, ...], calib_type: str) -> tuple[str, .
     calib_type : str
         What was built; a bootstrap in adu is let pass.
     """
-    if not find_calib_type(calib_type).is_certifiable:
+    made = find_calib_type(calib_type)
+    if not made.is_certifiable or made.observation_type != "bias":
         return ()
     medians = {
         one.label: float(str(one.details["median_of_amplifiers"])) for one in quanta if one.details.get("has_overscan")

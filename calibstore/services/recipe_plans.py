@@ -257,6 +257,11 @@ def _calibs(build: Build, step: Step, piece: _Piece, stock: _Stock) -> tuple[Cal
     return tuple(found.values())
 
 
+def _is_of_detectors(build: Build, step: Step) -> bool:
+    kinds = {one.name: one for one in build.made.all_dataset_types}
+    return any("detector" in kinds[name].dimensions for name in step.outputs)
+
+
 def _parameters(build: Build, step: Step, piece: _Piece) -> dict[str, object]:
     renamed = dict(step.renamed)
     found: dict[str, object] = {
@@ -270,7 +275,8 @@ def _parameters(build: Build, step: Step, piece: _Piece) -> dict[str, object]:
         found |= {"physical_filter": build.physical_filter, "band": build.band}
     if step.geometry:
         found["detectors"] = [to_plain(detector) for detector in build.detectors]
-    elif step.per is Granularity.INSTRUMENT:
+    elif step.per is Granularity.INSTRUMENT and _is_of_detectors(build, step):
+        # Which detector each output is of, in their order.
         found["detectors"] = [detector.id for detector in build.detectors]
         found["vendors"] = {str(detector.id): detector.kind for detector in build.detectors if detector.kind}
     if step.per is Granularity.INSTRUMENT or build.made.dataset_type.storage_class == "ExposureF":

@@ -13,8 +13,7 @@ from calibstore.pipelines.run_quantum import TASKS
 
 INSTRUMENTS = ("", "LATISS", "LSSTComCam", "LSSTCam", "SBIG")
 NOT_HERE_YET = {
-    "solve_linearizer", "normalize_linearizer", "measure_cti", "solve_bfk", "measure_gain_correction",
-    "measure_pd_correction", "combine_fringe", "combine_sky", "fit_flat_gradient", "combine_anaglyph", "adjust_gains",
+    "measure_gain_correction", "combine_fringe", "combine_sky", "fit_flat_gradient", "combine_anaglyph",
 }  # fmt: skip
 """Tasks of shipped recipes that other work brings; each leaves this list when it is in `TASKS`."""
 
