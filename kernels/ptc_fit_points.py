@@ -27,10 +27,9 @@ class CurvePoints:
         means, variances = measured.means_adu, measured.variances_adu2
         n_pixels = measured.n_pixels[:, :, 0, 0]
         with np.errstate(invalid="ignore", divide="ignore"):
-            of_mean = np.sqrt(variances / n_pixels)
             valid = np.isfinite(means) & np.isfinite(variances) & (variances > 0) & (n_pixels > 1)
-            # a pair without light has a mean of zero give or take its error
-            valid &= (means >= rule.min_mean_adu - 5 * of_mean) & (means <= rule.max_mean_adu)
+            # a pair without light has a mean of zero give or take the error of the overscan's level
+            valid &= (means >= rule.min_mean_adu - 0.5 * np.sqrt(variances)) & (means <= rule.max_mean_adu)
             valid &= ~(measured.ks_pvalues < rule.min_ks_pvalue)
         self.valid = valid
         self.x = np.where(valid, means, 0.0)

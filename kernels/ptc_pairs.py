@@ -243,8 +243,8 @@ def _normality(values: NDArray[np.float32], center: float, sigma: float) -> tupl
     """
     sample = values[:: max(values.size // _SAMPLE_PIXELS, 1)].astype(np.float64)
     n = sample.size
-    rng = np.random.default_rng(n)
-    sample += rng.uniform(-0.5, 0.5, n) + rng.uniform(-0.5, 0.5, n)
+    place = np.arange(n)  # multiples of irrational numbers fill the step evenly, in an order that knows nothing of it
+    sample += (place * (math.sqrt(5) / 2) % 1.0) + (place * math.sqrt(2) % 1.0) - 1.0
     sigma = math.sqrt(sigma**2 + 1 / 6)
     sample.sort()
     scaled = (sample - center) / sigma

@@ -277,3 +277,13 @@ def test_unknown_fits_are_refused() -> None:
         fit_ptc(measured, rule=PtcFitRule(fit_type="LINEAR"))
     with pytest.raises(KernelError):
         fit_ptc(measured.taken(np.arange(0)))
+
+
+def test_a_pair_without_light_counts_though_its_mean_is_a_little_below_zero() -> None:
+    pairs = lawful_pairs(np.random.default_rng(14), DENSE_E)
+    pairs[0] = replace(pairs[0], mean_adu=-0.4)
+    below = replace(pairs[1], mean_adu=-30.0)
+    fitted = fit_ptc(gathered([[*pairs, below]]))
+    assert fitted.is_used[0].tolist() == [False] + [True] * len(pairs)
+    # a level wrong by 0.4 adu is 0.6 of 29 electron^2 of noise: 1 %
+    assert fitted.noise_e[0] == pytest.approx(NOISE_E, rel=2e-2)
