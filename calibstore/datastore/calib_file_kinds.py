@@ -132,6 +132,13 @@ FILE_KINDS: Final[Mapping[str, FileKind]] = {
             classes=("FlatGradient",),
             obstypes=("flatgradient",),
         ),
+        FileKind(
+            dataset_type="pdCorrection",
+            dimensions=_I,
+            storage_class="IsrCalib",
+            classes=("PhotodiodeCorrection",),
+            obstypes=("photodiode_correction",),
+        ),
         FileKind(dataset_type="illuminationCorrection", dimensions=_IDP, storage_class="ExposureF"),
     )
 }

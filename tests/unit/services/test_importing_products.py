@@ -132,6 +132,14 @@ def test_images_per_filter(strict_repo: Any, tmp_path: Path) -> None:
     assert refusal(strict_repo, ingest(path, dataset_type="illuminationCorrection", run=f"{RUN}2")).code
 
 
+def test_a_product_of_the_whole_instrument(strict_repo: Any, tmp_path: Path) -> None:
+    path = matrix_file(tmp_path / "pd.fits", obstype="PHOTODIODE_CORRECTION", cls="lsst.ip.isr.PhotodiodeCorrection")
+    effect = strict_repo.do(ingest(path, dataset_type="pdCorrection"))
+    assert effect.data["datasets"][0]["data_id"] == "instrument=LATISS"
+    problem = refusal(strict_repo, ingest(path, dataset_type="pdCorrection", detector=0))
+    assert "has no detector" in problem.message
+
+
 def test_a_type_of_the_sites_own(loose_repo: Any, tmp_path: Path) -> None:
     loose_repo.do(
         RegisterDatasetType(
