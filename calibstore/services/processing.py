@@ -234,9 +234,9 @@ def _plan(command: Process, context: Context, _uow: "UnitOfWork", done: _Process
         "products": [_facts(piece, done) for piece in done.pieces],
     }
     facts |= {key: value for key, value in _facts(first, done).items() if key in _OF_THE_FIRST}
-    lines = [f"exposure    {command.exposure}, {done.when}", f"found in    {done.collection}"]
+    lines = [f"exposure    {command.exposure}, {done.when}"]
     for piece in done.pieces:
-        lines += _lines(piece, with_name=len(done.pieces) > 1)
+        lines += _lines(piece, done)
     applied = [one for one in done.types if any(calib.dataset_type == one for calib in first.quantum.calibs)]
     which = f"detector {first.detector.id}" if len(done.pieces) == 1 else f"{len(done.pieces)} detectors"
     effect = Effect(
@@ -271,11 +271,11 @@ def _facts(piece: _Piece, done: _Processed) -> dict[str, object]:
     return facts
 
 
-def _lines(piece: _Piece, *, with_name: bool) -> list[str]:
-    lines = [f"detector    {piece.detector.id} ({piece.detector.full_name})"] if with_name else []
+def _lines(piece: _Piece, done: _Processed) -> list[str]:
+    lines = [f"detector    {piece.detector.id} ({piece.detector.full_name})"] if len(done.pieces) > 1 else []
     for calib in piece.quantum.calibs:
         lines += [f"{calib.dataset_type:<11} {calib.dataset_id}", f"of          {calib.run}"]
-    lines.append(f"image       {piece.path}")
+    lines += [f"found in    {done.collection}", f"image       {piece.path}"]
     if piece.outcome is not None:
         lines.append(f"median      {piece.outcome.details['median']:.3f} electron")
         bad: Any = piece.outcome.details["bad_amplifiers"]

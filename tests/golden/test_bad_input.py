@@ -38,7 +38,7 @@ MISSING = _rows(
     ("recertify", "COLLECTION"), ("remove-collections", "GLOB"), ("remove-runs", "GLOB"),
     ("collection-chain LATISS/calib", "CHILDREN"), ("hail DM-1", "KEY"), ("decide DM-1", "OUTCOME", "--people"),
     ("decide DM-1 adopt", "--people"), ("deploy home", "TICKET"), ("export-calibs", "DIRECTORY", "COLLECTION"),
-    ("import", "DIRECTORY"), ("prove home", "TICKET", "FILE"), ("process", "EXPOSURE", "DETECTOR"),
+    ("import", "DIRECTORY"), ("prove home", "TICKET", "FILE"), ("process", "EXPOSURE"),
     ("explain", "EXPOSURE", "DETECTOR"), ("associate", "COLLECTION", "--collections", "--dataset-type"),
     ("disassociate a", "--dataset-type"), ("register-collection", "NAME", "TYPE"),
     ("register-dataset-type flat", "STORAGE_CLASS", "DIMENSIONS"),
