@@ -212,11 +212,11 @@ def _applying(
                 if found and (physical_filter, detector) not in chosen:
                     chosen[physical_filter, detector] = found
     rows = uow.datasets.by_ids(set(chosen.values()))
-    found = {key: rows[one] for key, one in chosen.items()}
+    applying = {key: rows[one] for key, one in chosen.items()}
     if name == made.name:
-        return found
+        return applying
     # Two ways lead to one product: only what was made this way is of this type.
-    return {key: row for key, row in found.items() if (run := find_name(row.run)) and run.calib_type == made.name}
+    return {key: row for key, row in applying.items() if (run := find_name(row.run)) and run.calib_type == made.name}
 
 
 def _trace(uow: "UnitOfWork", reading: _Reading) -> None:

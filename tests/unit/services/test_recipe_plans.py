@@ -156,3 +156,19 @@ def test_a_declared_type_is_built_like_any_other(bias_repo: Callable[..., Any]) 
     assert {"coldBias", "coldBiasBin8", "coldBiasMosaic64"} <= set(made)
     assert made["coldBias"].unit == "electron"
     assert read_header(repo.root / made["coldBias"].path)["CAB DATASET ID"] == made["coldBias"].id
+
+
+def test_a_faulty_declaration_is_told_by_every_verb(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    path = repo.root / "cabstand.toml"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    for text, told in (
+        ('[types.coldBias]\nlike = "bais"\n', "'bais'"),
+        ('scheme = "old"\n', "'old'"),
+        ("types = 3\n", "types must be a table"),
+    ):
+        path.write_text(f"{text}\n{before}" if text.startswith(("s", "t")) else f"{before}\n{text}", encoding="utf-8")
+        with pytest.raises(UserInputError) as caught:
+            repo.do(Generate(graph=True))
+        assert told in caught.value.message
+        assert caught.value.hint
