@@ -287,3 +287,16 @@ def test_a_pair_without_light_counts_though_its_mean_is_a_little_below_zero() ->
     assert fitted.is_used[0].tolist() == [False] + [True] * len(pairs)
     # a level wrong by 0.4 adu is 0.6 of 29 electron^2 of noise: 1 %
     assert fitted.noise_e[0] == pytest.approx(NOISE_E, rel=2e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_turnoff_of_a_drawn_ramp_lies_within_one_sampling_step(seed: int) -> None:
+    levels = (0.0, 100.0, 400.0, 1000.0, *np.linspace(5e3, 1e5, 20))
+    full_well_e, step_e = 7.2e4, 5e3
+    fitted = fit_ptc(gathered([drawn_ramp(seed, (250, 200), levels_e=levels, full_well_e=full_well_e)]))
+    assert fitted.reasons == ("",)
+    assert abs(fitted.turnoff_adu[0] * GAIN - full_well_e) < step_e
+    assert fitted.turnoff_sampling_error_adu[0] * GAIN < step_e
+    # 50 000 pixels a pair: 0.3 % on the gain; four sigma
+    assert fitted.gain_e_per_adu[0] == pytest.approx(GAIN, rel=0.012)
