@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from calibstore.datastore.calib_tables import write_calib_tables
 from calibstore.datastore.camera_file import load_camera
 from calibstore.errors import ConflictError, StoreError, UserInputError
 from calibstore.model.camera import Camera
@@ -19,9 +20,11 @@ from calibstore.model.profiles import load_profile
 from calibstore.model.times import day_obs_timespan
 from calibstore.model.verdicts import Expected, Judgement, Measured, Overall
 from calibstore.pipelines.combine import combine
+from calibstore.pipelines.crosstalk_dataset import to_tables as crosstalk_tables
 from calibstore.pipelines.quantum import CalibInput, Outcome, OutputFile, Quantum, RawInput
 from calibstore.pipelines.simulate_raws import SimulatedExposure, SimulationPlan, simulate_raws
 from calibstore.pipelines.verify_bias import noise_model, verify_bias
+from kernels.crosstalk_measure import CrosstalkMatrix
 from kernels.simulate import BadExposure, FailingAmplifier
 
 NIGHT = 20250408
@@ -74,7 +77,13 @@ def raws(latiss: Camera, tmp_path_factory: pytest.TempPathFactory) -> tuple[RawI
     )
 
 
-def build(latiss: Camera, raws: tuple[RawInput, ...], directory: Path, product: str = "bias") -> CalibInput:
+def build(
+    latiss: Camera,
+    raws: tuple[RawInput, ...],
+    directory: Path,
+    product: str = "bias",
+    calibs: tuple[CalibInput, ...] = (),
+) -> CalibInput:
     path = directory / f"{product}.fits"
     combine(
         Quantum(
@@ -83,6 +92,7 @@ def build(latiss: Camera, raws: tuple[RawInput, ...], directory: Path, product: 
             instrument="LATISS",
             detector=latiss.detectors[0],
             raws=tuple(raw for raw in raws if raw.in_build),
+            calibs=calibs,
             outputs=(OutputFile(dataset_type=product, dataset_id=UUID, run="r", path=str(path)),),
             parameters={"product": product},
         )
@@ -211,6 +221,45 @@ def test_another_bias_under_the_name_of_the_candidate_is_unknown(
     nameless = verify_bias(quantum(latiss, raws[:1], dataclasses.replace(candidate, path=str(other))))
     assert {row.applied_id for row in nameless.metrics} == {""}
     assert judge(latiss, nameless.metrics).verdict is Overall.UNKNOWN
+
+
+def crosstalk_of(latiss: Camera, path: Path, ratio: float, *, dataset_id: str) -> CalibInput:
+    n = len(latiss.detectors[0].amplifiers)
+    ratios = np.where(np.eye(n, k=1) > 0, ratio, 0.0)
+    matrix = CrosstalkMatrix(
+        coefficients=ratios,
+        errors=np.zeros((n, n)),
+        counts=np.ones((n, n), np.int64),
+        is_valid=np.ones((n, n), np.bool_),
+        quadratic=np.zeros((n, n)),
+        quadratic_errors=np.zeros((n, n)),
+        gain_ratios=np.ones((n, n)),
+        fit_gains=np.ones(n),
+    )
+    write_calib_tables(path, crosstalk_tables(matrix, {"INSTRUME": "LATISS", "CAB DATASET ID": dataset_id}))
+    return CalibInput(dataset_type="crosstalk", dataset_id=dataset_id, run="r/crosstalk", path=str(path))
+
+
+def test_a_bias_is_judged_on_frames_corrected_as_those_it_was_made_of(
+    latiss: Camera, raws: tuple[RawInput, ...], outcome: Outcome, tmp_path: Path
+) -> None:
+    own = crosstalk_of(latiss, tmp_path / "crosstalk.fits", 0.01, dataset_id=UUID[:-2] + "c1")
+    candidate = build(latiss, raws, tmp_path, calibs=(own,))
+    found = verify_bias(quantum(latiss, raws, candidate, calibs=(candidate, own)))
+    assert found.details["applied_before"] == {"crosstalk": own.dataset_id}
+    assert found.details["not_its_parents"] == {}
+    assert "CROSSTALK" not in found.details["steps_not_applied"]
+    assert {row.applied_id for row in found.metrics} == {UUID}
+    # A bias has next to nothing to cross over: corrected alike, the noise is what it was without the step.
+    for amplifier in latiss.detectors[0].amplifiers[:4]:
+        before, after = (values(one, "NOISE", amplifier.name) for one in (outcome, found))
+        for exposure, noise in before.items():
+            assert after[exposure] == pytest.approx(noise, rel=0.02)
+    with pytest.raises(UserInputError, match="no crosstalk to apply"):
+        verify_bias(quantum(latiss, raws, candidate))
+    other = crosstalk_of(latiss, tmp_path / "other.fits", 0.02, dataset_id=UUID[:-2] + "c2")
+    told = verify_bias(quantum(latiss, raws[:1], candidate, calibs=(candidate, other))).details["not_its_parents"]
+    assert told == {"crosstalk": other.dataset_id}
 
 
 def test_a_missing_detector_is_named_and_unknown(latiss: Camera, outcome: Outcome) -> None:
