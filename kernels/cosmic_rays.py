@@ -176,6 +176,8 @@ def cosmic_ray_pixels(
     peaks = np.flatnonzero(flat > np.float32(sky_e + height))
     if hidden is not None:
         peaks = peaks[~hidden[peaks]]
+    if peaks.size == 0:  # as in most bands of most frames
+        return peaks
 
     def above_sky(rows: Indices, columns: Indices) -> Vector:
         is_inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)

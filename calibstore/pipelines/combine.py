@@ -57,11 +57,11 @@ def combine(quantum: Quantum) -> Outcome:
         `detector` and `raws` set; `calibs`: those to apply, and for a flat of a focal plane the table of `flat_scales`
         (a dataset type that ends in ``Scales``). Outputs by dataset type: the product, ``<product>Bin8``,
         ``<product>Bin64``, ``<product>Thumbnail``; only those present are written. Parameters: ``product`` (a key of
-        `KINDS`, or any name with ``like``, such a key), ``n_sigma`` (3; None: plain mean), ``max_iter`` (3), ``band_rows``, ``verify_checksums``,
-        ``existing`` (dataset type to recorded SHA-256: such an output is kept), ``calib_creation_datetime``, ``_date``
-        and ``_time`` (header only). Of a dark: ``mask_cosmic_rays`` (true), ``cr_n_sigma`` (6), ``cr_minimum_e`` (150),
-        ``cr_most_pixels`` (10000). Of a flat: ``vignetted_mm`` (two radii or null; LSSTCam 350 and 317),
-        ``pixel_size_mm`` (0.01).
+        `KINDS`, or any name with ``like``, such a key), ``n_sigma`` (3; None: plain mean), ``max_iter`` (3),
+        ``band_rows``, ``verify_checksums``, ``existing`` (dataset type to recorded SHA-256: such an output is kept),
+        ``calib_creation_datetime``, ``_date`` and ``_time`` (header only). Of a dark: ``mask_cosmic_rays`` (true),
+        ``cr_n_sigma`` (6), ``cr_minimum_e`` (150), ``cr_most_pixels`` (10000). Of a flat: ``vignetted_mm`` (two radii
+        or null; LSSTCam 350 and 317), ``pixel_size_mm`` (0.01).
 
     Returns
     -------
@@ -229,7 +229,7 @@ def _work(
     excluded = sum(plane_bit(name) for name in kind.excluded)
     samples = CorrectedStack(detector, frames, scales=scales, excluded=excluded, rays=rays)
     bands = corrected_bands(
-        samples, n_sigma=parameters.n_sigma, max_iter=parameters.max_iter, band_rows=parameters.band_rows or 20
+        samples, n_sigma=parameters.n_sigma, max_iter=parameters.max_iter, band_rows=parameters.band_rows or 16
     )
     state = merged_state([frame.cards() for frame in frames])
     return _Work(frames=frames, bands=bands, state=state, scales=scales, stack=samples, rays=rays)

@@ -17,14 +17,15 @@ from calibstore.pipelines.detector_frames import ADU
 from kernels.arrays import BoolImage, Image
 from kernels.clip_bounds import IQR_TO_SIGMA
 from kernels.cosmic_rays import DARK_RULE, CosmicRayRule, cosmic_ray_pixels, grown_mask
+from kernels.statistics import percentiles
 
 GROWTH_PX: Final = 2
 """Pixels around a ray that are left out too."""
 
-_BAND_ROWS: Final = 100
+_BAND_ROWS: Final = 40
 _MARGIN_ROWS: Final = 5
 """Rows of the next band looked at: one for sharpness, three for following a track."""
-_SKY_SAMPLES: Final = 20_000
+_SKY_SAMPLES: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +105,10 @@ def find_rays(frames: Sequence[CorrectedFrame], finding: RayFinding) -> list[Fra
     found = [_frame_pixels(frame, finding.rule, n_high) for frame in frames]
     least = max(2.0, finding.recurrence * len(frames))
     rays = []
-    is_hot = n_high.reshape(-1) >= least
-    for frame, (peaks, beside) in zip(frames, found, strict=True):
-        own = _connected(peaks[~is_hot[peaks]], beside[~is_hot[beside]], shape, finding.rule.growing_steps)
+    times = n_high.reshape(-1)
+    for frame, parts in zip(frames, found, strict=True):
+        peaks, beside = (part[times[part] < least] for part in parts)
+        own = _connected(peaks, beside, shape, finding.rule.growing_steps)
         is_given_up = own.size > finding.most_pixels
         kept = own[:0] if is_given_up else own
         rays.append(FrameRays(exposure=frame.raw.exposure, pixels=kept, n_found=int(own.size), is_given_up=is_given_up))
@@ -174,6 +176,6 @@ def _sky(image: Image, bad: BoolImage, read_noise_e: float) -> tuple[float, floa
     values = values[np.isfinite(values)]
     if values.size == 0:
         return float("nan"), float("nan")
-    lower, sky, upper = (float(value) for value in np.percentile(values, (25, 50, 75)))
+    lower, sky, upper = (float(value) for value in percentiles(values, (25, 50, 75)))
     noise_e = float(np.sqrt(read_noise_e**2 + max(sky, 0.0))) if np.isfinite(read_noise_e) else 0.0
     return sky, max(noise_e, IQR_TO_SIGMA * (upper - lower))

@@ -6,6 +6,7 @@ overscan, trim, Combiner with three clips; it writes nothing.
 
 import gc
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from calibstore.model.codec import to_plain
 from calibstore.pipelines.combine import combine
 from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.detector_frames import open_frames
-from calibstore.pipelines.quantum import OutputFile, Quantum, RawInput
+from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum, RawInput
 
 pytestmark = pytest.mark.bench
 
@@ -219,3 +220,29 @@ def test_peak_memory_of_a_worker(raws: tuple[RawInput, ...], tmp_path: Path) -> 
     print(f"\npeak RSS of a worker that makes a full-size bias of 20 frames: {peak:.0f} MB (limit 100)")
     (tmp_path / "bias.fits").unlink()
     assert peak <= 100
+
+
+def test_a_dark_of_corrected_frames(raws: tuple[RawInput, ...], tmp_path: Path) -> None:
+    """Bias subtracted, cosmic rays searched, a header of every step: what the steps add, and memory."""
+    bias = build_quantum(raws, tmp_path)
+    assert combine(bias).is_done
+    calib = CalibInput(dataset_type="bias", dataset_id="id", run="r", path=bias.outputs[0].path)
+    output = OutputFile(dataset_type="dark", dataset_id="d", run="r", path=str(tmp_path / "dark.fits"))
+    timed = tuple(replace(raw, exposure_time_s=30.0, dark_time_s=30.0) for raw in raws)
+    dark = replace(bias, label="dark:0", raws=timed, calibs=(calib,), outputs=(output,), parameters={"product": "dark"})
+    (tmp_path / "quantum.json").write_text(json.dumps(to_plain(dark)))
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, str(tmp_path / "quantum.json")], capture_output=True, text=True, check=True
+    )
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own_s = end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
+    bias_s = cpu_seconds(lambda: combine(replace(bias, outputs=(replace(bias.outputs[0], path=str(tmp_path / "b")),))))
+    peak = int(done.stdout) / (1e6 if sys.platform == "darwin" else 1024)
+    print(
+        f"\n20 raws -> dark, corrected: {own_s:.1f} s, {own_s / bias_s:.1f} times an uncorrected bias; "
+        f"peak RSS {peak:.0f} MB (limit 120); each frame is read and corrected twice, for rays and to combine"
+    )
+    for name in ("bias.fits", "dark.fits", "b"):
+        (tmp_path / name).unlink()
+    assert peak <= 120

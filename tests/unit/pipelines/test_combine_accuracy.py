@@ -13,7 +13,7 @@ from calibstore.pipelines.flat_levels import flat_levels
 from calibstore.pipelines.flat_scales import flat_scales, read_flat_scales
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum, RawInput
 from kernels.simulate import bias_frame, dark_frame, flat_frame
-from tests.support.simulated_detector import HEIGHT, WIDTH, SimulatedDetector, build_simulated
+from tests.support.raw_detector import HEIGHT, WIDTH, SimulatedDetector, build_simulated
 
 N = 20
 RAYS_PER_PX_S = 3e-5

@@ -13,7 +13,7 @@ from calibstore.pipelines.dark_cosmic_rays import FrameRays
 from calibstore.pipelines.quantum import CalibInput, RawInput
 from kernels.arrays import plane_bit
 from kernels.simulate import bias_frame, dark_frame, flat_frame
-from tests.support.simulated_detector import HEIGHT, SimulatedDetector, build_simulated
+from tests.support.raw_detector import HEIGHT, SimulatedDetector, build_simulated
 
 
 @pytest.fixture(scope="module")

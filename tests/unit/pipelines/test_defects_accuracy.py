@@ -11,7 +11,7 @@ from calibstore.pipelines.measure_defects import measure_defects
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum, RawInput
 from kernels.defect_boxes import boxes_to_mask
 from kernels.simulate import bias_frame, dark_frame
-from tests.support.simulated_detector import SimulatedDetector, build_simulated
+from tests.support.raw_detector import SimulatedDetector, build_simulated
 
 N, DARK_S, THRESHOLD_E_PER_S = 12, 30.0, 3.0
 
