@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from calibstore.commands.checks import filled_in
 from calibstore.commands.fields import Command, argument, command, option
-from calibstore.model.calib_types import GENERATED
+from calibstore.model.calib_kinds import GENERATED
 
 OUTCOMES = ("adopt", "adopt_with_waivers", "request_processing", "reject_rebuild", "withdraw", "defer")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from calibstore.commands.checks import at_least, filled_in, finite
 from calibstore.commands.fields import Command, argument, command, option
-from calibstore.model.calib_types import GENERATED
+from calibstore.model.calib_kinds import GENERATED
 
 
 @command("generate", writes=True)
