@@ -40,11 +40,11 @@ class CampaignInputs(Command):
     where: str = option(
         "selection, e.g. \"instrument='LATISS' and exposure.observation_type='bias' and exposure.day_obs=20250408\""
     )
-    band: str = option("band of what is made for each, e.g. g", default="", metavar="BAND")
     purpose: str = option("exposures to build from, or to verify on", default="build", choices=("build", "verify"))
     exclude: tuple[str, ...] = option(
         "leave out an exposure, e.g. 2025040800006='light leak'; repeat for more", default=(), metavar="ID=REASON"
     )
+    band: str = option("band of what is made for each, e.g. g", default="", metavar="BAND")
 
 
 @command("campaign ticket", writes=True)

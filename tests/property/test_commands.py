@@ -89,11 +89,11 @@ def test_every_field_has_help_and_the_command_a_summary(verb: str) -> None:
 
 
 def test_every_bad_field_is_reported_at_once() -> None:
-    from calibstore.commands.generation import Generate
+    from calibstore.commands.verification import Verify
     from calibstore.errors import UserInputError
 
     with pytest.raises(UserInputError) as caught:
-        build(Generate, {"calib_type": "bais", "n_sigma": "three"})
-    assert "'bais' is not one of biasBootstrap, bias" in caught.value.message
+        build(Verify, {"calib_type": "bais", "processes": "three"})
+    assert "'bais' is not one of bias" in caught.value.message
     assert "TICKET is missing" in caught.value.message
-    assert "--n-sigma: 'three' is not a number" in caught.value.message
+    assert "--processes: 'three' is not a whole number" in caught.value.message

@@ -256,17 +256,17 @@ async def test_a_question_is_answered_in_the_form(app_of: Any, strict_repo: Any)
 
 async def test_every_field_that_is_wrong_says_so_at_once(app_of: Any, strict_repo: Any) -> None:
     app = app_of(strict_repo.root, is_writable=True)
-    app.place = place_of("do generate bais --n-sigma three --processes -- ")
+    app.place = place_of("do verify bais --processes three")
     async with app.run_test(size=(120, 40)) as pilot:
         screen = Screen(pilot)
         await screen.ready("EFFECT: not yet")
         assert "Still needed: ticket" in screen.effect
         assert "did you mean bias?" in screen.effect
-        assert "n-sigma: 'three' is not a number" in screen.effect
+        assert "processes: 'three' is not a whole number" in screen.effect
         await pilot.press("ctrl+r")  # goes to the first of them
         assert screen.fields.here is not None
         assert screen.fields.here.name == "calib_type"
-        assert "One of: biasBootstrap, bias" in screen.form.help_text
+        assert "One of: bias" in screen.form.help_text
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (20, 4)])
