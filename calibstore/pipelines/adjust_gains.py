@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, write_calib_tables
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
+from calibstore.pipelines.binned_flats import binned_flat
 from calibstore.pipelines.calib_identity import identity_metadata
 from calibstore.pipelines.corrected_frames import CorrectedFrame, open_corrected
-from calibstore.pipelines.flat_pairs import amplifier_reader, applied_calibs, pair_flags
+from calibstore.pipelines.flat_pairs import applied_calibs, pair_flags
 from calibstore.pipelines.kept_outputs import kept_file, recorded_sums
 from calibstore.pipelines.ptc_dataset import OBSTYPE, read_ptc, to_tables
 from calibstore.pipelines.ptc_parameters import rule_of
 from calibstore.pipelines.quantum import CalibInput, Outcome, OutputFile, Quantum, RawInput, WrittenFile
 from calibstore.pipelines.solve_ptc import curve_details
 from kernels.arrays import Vector
-from kernels.binning import bin_mean
 from kernels.errors import KernelError
 from kernels.gain_ratio import BinnedFlat, GainRatioRule, adjusted_gains, amplifier_ratios, reference_amplifier
 from kernels.ptc_records import PhotonTransfer
@@ -171,46 +171,21 @@ def _ratios(  # noqa: PLR0917 - what the ratios of flats depend on
 def _binned(
     detector: Detector, frame: CorrectedFrame, curve: PhotonTransfer, rules: tuple[AdjustParameters, GainRatioRule]
 ) -> BinnedFlat:
+    """Return a flat in electrons, its amplifiers numbered as in the curve."""
     given, rule = rules
     names = {name: amp for amp, name in enumerate(curve.measured.amplifiers)}
-    values, owners, xs, ys = [], [], [], []
-    with amplifier_reader(frame) as reader:
-        for index, (amplifier, state) in enumerate(zip(detector.amplifiers, frame.amplifiers, strict=True)):
-            number = names.get(amplifier.name, -1)
-            if number < 0 or curve.is_bad[number] or state.is_bad:
-                continue
-            image, is_used = reader.read(index)
-            edge = given.edge_px
-            height, width = image.shape
-            image = np.where(is_used, image, np.float32(np.nan))[edge : height - edge, edge : width - edge]
-            binned = bin_mean(image, given.bin_px).astype(np.float64)
-            rows, columns = (edge + (np.arange(n) + 0.5) * given.bin_px for n in binned.shape)
-            x = amplifier.detector_x0 + (width - columns if amplifier.flip_x else columns)
-            y = amplifier.detector_y0 + (height - rows if amplifier.flip_y else rows)
-            values.append((binned * curve.gain_unadjusted[number]).ravel())
-            owners.append(np.full(binned.size, number, np.int64))
-            xs.append(np.broadcast_to(x[None, :], binned.shape).ravel())
-            ys.append(np.broadcast_to(y[:, None], binned.shape).ravel())
-    if not values:
-        nothing = np.empty(0)
-        return BinnedFlat(values=nothing, amplifier=np.empty(0, np.int64), x_px=nothing, y_px=nothing)
-    x_px, y_px = np.concatenate(xs), np.concatenate(ys)
-    return BinnedFlat(
-        values=np.concatenate(values),
-        amplifier=np.concatenate(owners),
-        x_px=x_px,
-        y_px=y_px,
-        radius=_radius_mm(detector, x_px, y_px, given.pixel_size_mm) if rule.n_radial else None,
+    number = np.array([names.get(amplifier.name, -1) for amplifier in detector.amplifiers])
+    is_used = (number >= 0) & ~curve.is_bad[number]
+    flat = binned_flat(
+        detector,
+        frame,
+        np.where(is_used, curve.gain_unadjusted[number], np.nan),
+        bin_px=given.bin_px,
+        edge_px=given.edge_px,
+        pixel_size_mm=given.pixel_size_mm,
+        has_radius=bool(rule.n_radial),
     )
-
-
-def _radius_mm(detector: Detector, x_px: Vector, y_px: Vector, pixel_size_mm: float) -> Vector:
-    """Return the distance from the middle of the focal plane; quarter turns are counter-clockwise."""
-    x, y = (x_px - detector.width / 2) * pixel_size_mm, (y_px - detector.height / 2) * pixel_size_mm
-    for _ in range(detector.quarter_turns % 4):
-        x, y = -y, x
-    radius: Vector = np.hypot(x + detector.center_x_mm, y + detector.center_y_mm)
-    return radius
+    return replace(flat, amplifier=number[flat.amplifier].astype(np.int64))
 
 
 def _adjusted(curve: PhotonTransfer, ratios: NDArray[np.float64]) -> tuple[PhotonTransfer, Vector]:

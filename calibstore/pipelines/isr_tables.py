@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from calibstore.datastore.calib_tables import read_calib_tables
-from calibstore.errors import ConflictError, StoreError
+from calibstore.errors import ConflictError
 from calibstore.model.camera import Amplifier, Detector
 from calibstore.pipelines.detector_frames import ELECTRON, placements_of
 from calibstore.pipelines.isr_flags import GAIN_STEP
@@ -170,17 +169,9 @@ def _load_kernel(path: Path, _detector: Detector, tables: IsrTables) -> None:
 
 
 def _load_gain_correction(path: Path, detector: Detector, tables: IsrTables) -> None:
-    """Read the ratios from the table itself: two columns, as the field's readers have them."""
-    columns = read_calib_tables(path).tables[0].columns
-    if "AMP_NAME" not in columns or "GAIN_ADJUSTMENT" not in columns:
-        raise StoreError(
-            f"{path}: no gain correction: it has no columns AMP_NAME and GAIN_ADJUSTMENT",
-            hint="check that the file is of this type",
-            code="E-FORMAT",
-        )
-    named = {
-        str(name).strip(): float(one) for name, one in zip(columns["AMP_NAME"], columns["GAIN_ADJUSTMENT"], strict=True)
-    }
+    from calibstore.pipelines.gain_correction_dataset import read_gain_correction
+
+    named = read_gain_correction(path)
     tables.gain_ratio = np.array(
         [named[one.name] if one.name in named else _lacking(one, path) for one in detector.amplifiers]
     )

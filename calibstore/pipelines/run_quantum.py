@@ -31,6 +31,7 @@ TASKS: Final = MappingProxyType(
         "normalize_linearizer": "calibstore.pipelines.normalize_linearizer:normalize_linearizer",
         "measure_cti": "calibstore.pipelines.measure_cti:measure_cti",
         "measure_pd_correction": "calibstore.pipelines.measure_pd_correction:measure_pd_correction",
+        "measure_gain_correction": "calibstore.pipelines.measure_gain_correction:measure_gain_correction",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",
