@@ -80,7 +80,8 @@ WRONG_KIND = _rows(
 UNKNOWN = _rows(
     "certified", 3,
     *[(line, "'DM-7'", "did you mean DM-1?") for line in (
-        "campaign show DM-7", "generate bias DM-7", "generate --graph --ticket DM-7", "spot bias DM-7", "verify bias DM-7", "report DM-7",
+        "campaign show DM-7", "generate bias DM-7",
+        "generate --graph --ticket DM-7", "spot bias DM-7", "verify bias DM-7", "report DM-7",
         "hail DM-7 TAXICAB-1", "decide DM-7 adopt --people J", "journal DM-7",
         f'campaign inputs DM-7 bias --where "{WHERE}"', "campaign ticket DM-7 deployment DM-8",
     )],
@@ -199,7 +200,8 @@ NAMES = [
         ("campaign new LATISS -- -1 x", "'-1'"),
         *[(f"campaign new LATISS DM-9 '{tag}'", f"'{tag}'", "slash") for tag in ("a/b", "a,b", "a b", "")],
         ("campaign new LATISS DM-9 x --why because", "because"), ("campaign new LATISS DM-9 x --type bais", "bais"),
-        ("campaign new LATISS DM-9 x --type drak", "drak", "dark"), ("campaign new LATISS DM-9 x --user-prefix a,b/", "a,b"),
+        ("campaign new LATISS DM-9 x --type drak", "drak", "dark"),
+        ("campaign new LATISS DM-9 x --user-prefix a,b/", "a,b"),
         ("campaign ticket DM-1 hailing taxicab", "'taxicab'"), ("campaign ticket DM-1 deployment DM-1", "DM-1"),
         ("campaign ticket DM-1 deployment DM-NUMBER", "'DM-NUMBER'"), ("hail DM-1 hello", "'hello'"),
         (f"certify-calibrations {RUN} mine,yours bias --begin-date 20250408", "'mine,yours'", "','"),
