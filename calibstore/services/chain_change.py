@@ -221,7 +221,7 @@ def _given(
     if not command.flatten:
         return unique, tuple(notes)
     leaves = tuple(member.name for member in uow.associations.tree().walk(unique))
-    if not leaves:
+    if unique and not leaves:
         raise UserInputError(
             f"{', '.join(unique)} leads to nothing", hint="leave out --flatten, or name others", code="E-CHILDREN"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from calibstore.commands.lines import read_line
@@ -65,6 +65,7 @@ def steps(draw: st.DrawFn) -> tuple[str, list[str], list[str], bool]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions=st.lists(steps(), min_size=1, max_size=9))
+@example(actions=[("prepend", ["a"], [], False), ("prepend", [], ["a"], True)])  # nothing to flatten, something to drop
 def test_every_sequence_of_modes_gives_the_list_of_the_model_and_can_be_taken_back(
     actions: list[tuple[str, list[str], list[str], bool]], make_repo: Callable[..., Any], tmp_path: Path
 ) -> None:
