@@ -47,6 +47,9 @@ class Rehearse(Command):
     camera: str = option("simulated camera", default="LATISS", choices=("LATISS", "LSSTComCam"))
     full: bool = option("full-size frames instead of small ones (4 GB of disk)", default=False)
     prepare_only: bool = option("make the repository and its raws, then let me walk by hand", default=False)
+    all_products: bool = option(
+        "nights for every calibration product, from bootstraps to flats, to walk by hand", default=False
+    )
 
 
 @command("journal", writes=False)

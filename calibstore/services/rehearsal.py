@@ -11,7 +11,7 @@ from calibstore.commands.repository import Rehearse
 from calibstore.datastore.atomic_files import write_atomically
 from calibstore.errors import ConflictError, StoreError
 from calibstore.services.context import Context, forget_engines
-from calibstore.services.rehearsal_steps import OPENING, STORY, prepare
+from calibstore.services.rehearsal_steps import EVERY_PRODUCT, OPENING, STORY, prepare
 from calibstore.services.rehearsal_walk import HOME, Walk
 
 _MARK: Final = "THIS-IS-A-REHEARSAL.txt"
@@ -55,20 +55,20 @@ def rehearse(command: Rehearse, context: Context, *, dry_run: bool, emit: Callab
             hint=f"practise on it with -R {root / HOME}, or begin anew with --reset",
             code="E-EXISTS",
         )
+    story = () if command.prepare_only or command.all_products else STORY
     if dry_run:
-        emit(f"Would make a rehearsal at {root} and walk {len(STORY)} steps. Nothing was written.")
+        emit(f"Would make a rehearsal at {root} and walk {len(story)} steps. Nothing was written.")
         return 0
     if is_earlier:
         forget_engines()
         shutil.rmtree(root)
     write_atomically(root / _MARK, _MARK_TEXT)
-    walk = Walk(root=root, context=context, emit=emit, n_steps=len(STORY) + 1)
-    for line in OPENING:
+    walk = Walk(root=root, context=context, emit=emit, n_steps=len(story) + 1)
+    for line in EVERY_PRODUCT if command.all_products else OPENING:
         emit(line)
-    prepare(walk, camera=command.camera, is_full=command.full, seed=_SEED)
-    if not command.prepare_only:
-        for tell in STORY:
-            tell(walk)
+    prepare(walk, camera=command.camera, is_full=command.full, seed=_SEED, for_all_products=command.all_products)
+    for tell in story:
+        tell(walk)
     _close(walk, command)
     return 0
 
@@ -83,13 +83,16 @@ def _close(walk: Walk, command: Rehearse) -> None:
     anew = replace(command, path=str(walk.root), reset=True, prepare_only=True)
     size = sum(path.stat().st_size for path in walk.root.rglob("*") if path.is_file())
     walk.emit("")
-    walk.emit("The rehearsal is ready." if command.prepare_only else "That was the whole way.")
+    is_by_hand = command.prepare_only or command.all_products
+    walk.emit("The rehearsal is ready." if is_by_hand else "That was the whole way.")
     walk.emit(f"  It stays at {walk.root} ({size / 1e6:.0f} MB). Practise on it:")
     walk.emit("")
     walk.emit(f"    export CABSTAND_REPO={home}")
     instrument = walk.facts["instrument"]
     tries: tuple[tuple[str, str], ...]
-    if command.prepare_only:
+    if command.all_products:
+        tries = _every_product(instrument)
+    elif command.prepare_only:
         tries = (
             ("cabstand exposures --events", "when did the camera change?"),
             (f"cabstand campaign new {instrument} DM-99001 practice --why camera_change", "open a campaign"),
@@ -110,3 +113,17 @@ def _close(walk: Walk, command: Rehearse) -> None:
     for line, what in tries:
         walk.emit(f"    # {what}")
         walk.emit(f"    {line}")
+
+
+def _every_product(instrument: str) -> tuple[tuple[str, str], ...]:
+    """Return the first lines of the way from bootstraps to flats."""
+    types = "biasBootstrap darkBootstrap flatBootstrap defects linearizer ptc bias dark flat".split()
+    new = f"cabstand campaign new {instrument} DM-99001 practice " + " ".join(f"--type {one}" for one in types)
+    return (
+        ("cabstand generate --graph", "what is made of what, what is missing, what is stale"),
+        (new, "open a campaign; its last lines say which exposures each type is built from"),
+        (
+            "cabstand campaign show DM-99001 --explain",
+            "the checklist; generate, look, certify, type after type",
+        ),
+    )

@@ -13,6 +13,7 @@ from calibstore.commands.verification import Report, Verify
 from calibstore.datastore.camera_file import load_camera
 from calibstore.model.names import Names, parse_name, top_chain_of
 from calibstore.model.times import ns_to_iso
+from calibstore.pipelines.calibration_night import calibration_night_plan
 from calibstore.pipelines.rehearsal_plan import (
     BAD_BIAS_SEQ_NUM,
     BUILD_NIGHT,
@@ -32,12 +33,16 @@ OPENING: Final = (
     "A new sequencer was loaded into the camera: the old bias no longer fits, a new one is needed.",
     "Two things are planted: one bad exposure, and one amplifier that fails its test.",
 )
+EVERY_PRODUCT: Final = (
+    "Nights for every calibration product, on a simulated camera. Nothing here touches a real repository.",
+    "Every effect that a product corrects is in the frames, and what is true of each is kept beside them.",
+)
 _TICKET, _TAG = "DM-99001", "sequencer26"
 _HAILING, _DEPLOYMENT = "TAXICAB-99", "DM-99002"
 _AT_SUMMIT = "summit-rehearsal"
 
 
-def prepare(walk: Walk, *, camera: str, is_full: bool, seed: int) -> None:
+def prepare(walk: Walk, *, camera: str, is_full: bool, seed: int, for_all_products: bool = False) -> None:
     """Make the two repositories and take in the simulated frames."""
     walk.step(
         "Prepare: two repositories and simulated raw frames",
@@ -58,7 +63,8 @@ def prepare(walk: Walk, *, camera: str, is_full: bool, seed: int) -> None:
             repository=repository,
         )
     raws = walk.root / RAWS
-    simulate_raws(rehearsal_plan(load_camera(name), seed, raws))
+    plan = calibration_night_plan if for_all_products else rehearsal_plan
+    simulate_raws(plan(load_camera(name), seed, raws))
     for repository in (HOME, SUMMIT):
         walk.run(Ingest(paths=(str(raws),)), repository=repository)
 

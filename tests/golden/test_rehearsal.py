@@ -35,3 +35,16 @@ def test_a_folder_that_is_no_rehearsal_is_never_thrown_away(terminal: Any, tmp_p
 def test_a_dry_run_makes_nothing(terminal: Any, tmp_path: Path) -> None:
     terminal(f"cabstand rehearse {tmp_path}/later --dry-run")
     assert not (tmp_path / "later").exists()
+
+
+@pytest.mark.slow
+def test_a_rehearsal_of_every_product_leaves_nights_to_walk_by_hand(terminal: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "products"
+    said = terminal(f"cabstand rehearse {folder} --all-products")
+    offered = [line.strip() for line in said.splitlines() if line.startswith("    cabstand ")]
+    assert len(offered) == 3
+    for line in offered:
+        terminal(line.replace("cabstand", f"cabstand -R {folder}/home", 1))
+    for reason in ("daily_ptc", "crosstalk_spots", "fringe", "gain_flat"):
+        where = f"instrument='LATISS' and exposure.observation_reason='{reason}'"
+        assert reason in terminal(f'cabstand -R {folder}/home exposures --where "{where}"')
