@@ -45,6 +45,6 @@ def test_a_rehearsal_of_every_product_leaves_nights_to_walk_by_hand(terminal: An
     assert len(offered) == 3
     for line in offered:
         terminal(line.replace("cabstand", f"cabstand -R {folder}/home", 1))
-    for reason in ("daily_ptc", "crosstalk_spots", "fringe", "gain_flat"):
+    for reason in ("daily_ptc", "crosstalk_spots", "gain_flat"):
         where = f"instrument='LATISS' and exposure.observation_reason='{reason}'"
         assert reason in terminal(f'cabstand -R {folder}/home exposures --where "{where}"')
