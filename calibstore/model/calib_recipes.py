@@ -37,6 +37,8 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    is_usual: bool = False
+    """Whether people choose it now and then; the others are for who knows why."""
 
     def read(self, text: str) -> Setting:
         """Return the value a text means.

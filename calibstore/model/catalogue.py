@@ -360,6 +360,7 @@ def _parameter(name: str, table: Mapping[str, Any]) -> Parameter:
         minimum=table.get("minimum"),
         maximum=table.get("maximum"),
         choices=tuple(table.get("choices", ())),
+        is_usual=bool(table.get("usual")),
     )
 
 

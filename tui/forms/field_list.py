@@ -1,6 +1,7 @@
 """The fields of a form as one widget: a row a value, edited in place; only rows that change are drawn again."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from textual import events
 from textual.message import Message
@@ -8,12 +9,17 @@ from textual.message import Message
 from calibstore.errors import CabstandError
 from tui.forms.edit import LineEdit
 from tui.forms.model import FormField, FormModel, Kind
-from tui.forms.paint import edited_value, field_row, label_width, row_head, shown_value, value_width
+from tui.forms.paint import edited_value, field_row, fold_row, label_width, row_head, shown_value, value_width
 from tui.forms.suggest import Known, completed
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span
 from tui.widgets.line_pane import LinePane
 
+FEW_CHOICES: Final = 6
+"""Up to this many are turned through; more are chosen from a list."""
+FOLD: Final = FormField(name="fold", label="", kind=Kind.FOLD, help="Rarely changed: space or ^t shows them all")
+"""Row that stands for the fields folded away."""
+_NO_TEXT: Final = (Kind.CHOICE, Kind.FLAG, Kind.FOLD)
 EDITING = (
     Entry(id="form.up", keys="up", action="by_rows(-1)", title="Up", help="One row up."),
     Entry(id="form.down", keys="down", action="by_rows(1)", title="Down", help="One row down."),
@@ -38,6 +44,10 @@ EDITING = (
           help="Take the word before the caret out."),
     Entry(id="form.kill_begin", keys="ctrl+u", action="edit('without_begin')", title="Rub out line",
           help="Take everything before the caret out."),
+    Entry(id="form.choose", keys="ctrl+o", action="choose", title="Choose from a list", footer="choose",
+          help="List what may stand in this field, and take one by typing a part of its name."),
+    Entry(id="form.fold", keys="ctrl+t", action="fold", title="Rare fields",
+          help="Show the fields that are rarely changed, or fold them away again."),
     Entry(id="form.kill_end", keys="ctrl+k", action="edit('without_end')", title="Rub out rest",
           help="Take everything behind the caret out."),
 )  # fmt: skip
@@ -57,6 +67,9 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
     class Moved(Message):
         """The cursor is in another row."""
 
+    class ChoiceAsked(Message):
+        """The user wants to see what may stand in the field of the cursor."""
+
     class Finished(Message):
         """Enter on the last row."""
 
@@ -70,11 +83,14 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._problems: Mapping[str, CabstandError] = {}
         self._known: Known = {}
         self._actions: dict[str, str] = {}
+        self._is_unfolded = False
 
     # What is shown.
 
     def show(self, model: FormModel, *, field: str = "") -> None:
         """Show a form, the cursor in a field or in the first one that is needed and empty."""
+        if model is not self._model:
+            self._is_unfolded = False
         self._model = model
         self._problems = model.problems()
         self._lay_out()
@@ -84,6 +100,33 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._begin_edit()
         self._into_view()
         self.refresh()
+
+    def relay(self) -> None:
+        """Show the fields anew: there may be others; the cursor stays in its field."""
+        if self._model is None:
+            return
+        here = (self.here.name, self._rows[self._at][1]) if self.here is not None else ("", 0)
+        top = self._top_row
+        is_editing, edit, was_typed = self._is_text(), self._edit, self._was_typed
+        self._lay_out(keep=here[1])
+        found = next((index for index, (one, row) in enumerate(self._rows) if (one.name, row) == here), None)
+        self._at = found if found is not None else min(self._at, max(0, len(self._rows) - 1))
+        self._begin_edit()
+        if found is not None and is_editing and self._is_text() and edit.text == self._edit.text:
+            self._edit, self._was_typed = edit, was_typed
+        self._top_row = max(0, min(top, len(self._rows) - self.page_rows))
+        self._into_view()
+        self.refresh()
+
+    def take(self, text: str) -> None:
+        """Put a text that was chosen into the field of the cursor."""
+        if self._model is None or self.here is None:
+            return
+        if self._is_text():
+            self._take(LineEdit(text, len(text)))
+        else:
+            self._model.values[self.here.name] = text
+            self._changed()
 
     def mark(self, problems: Mapping[str, CabstandError]) -> None:
         """Show what is wrong with which field."""
@@ -110,9 +153,12 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
 
     def go_to(self, name: str) -> None:
         """Put the cursor into a field."""
-        index = next((index for index, (one, _) in enumerate(self._rows) if one.name == name), None)
-        if index is not None:
-            self._go(index)
+        names = [one.name for one, _ in self._rows]
+        if name not in names and not self._is_unfolded:
+            self.action_fold()
+            names = [one.name for one, _ in self._rows]
+        if name in names:
+            self._go(names.index(name))
 
     def row_total(self) -> int:
         """Return how many rows there are."""
@@ -122,6 +168,10 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         """Draw a row; the one under the cursor with its caret."""
         field, number = self._rows[index]
         assert self._model is not None
+        if field.kind is Kind.FOLD:
+            return fold_row(
+                self._folded(), width, is_open=self._is_unfolded, is_here=index == self._at and self.has_focus
+            )
         value = self._model.values[field.name]
         problem = self._problems.get(field.name) if number == 0 else None
         said = field.said(problem) if problem is not None else ""
@@ -175,7 +225,12 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
     def _type(self, character: str) -> None:
         field = self._rows[self._at][0]
         assert self._model is not None
-        if field.kind is Kind.FLAG or (field.kind is Kind.CHOICE and character == " "):
+        if field.kind is Kind.FOLD:
+            if character in " xynXYN":
+                self.action_fold()
+        elif field.kind is Kind.CHOICE and character == " " and len(field.choices) > FEW_CHOICES:
+            self.action_choose()
+        elif field.kind is Kind.FLAG or (field.kind is Kind.CHOICE and character == " "):
             if character in " xynXYN":
                 self._turn(1)
         elif field.kind is Kind.CHOICE:
@@ -197,7 +252,7 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         """Take a text; several lines become several values where there may be several."""
         event.stop()
         field = self.here
-        if field is None or field.kind in (Kind.CHOICE, Kind.FLAG):
+        if field is None or field.kind in _NO_TEXT:
             return
         lines = [one for one in event.text.splitlines() if one.strip()]
         if field.kind is not Kind.MANY:
@@ -212,6 +267,16 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         """Tell the key sheet that letters are typed here."""
         del key
         return character is not None and character.isprintable()
+
+    def action_choose(self) -> None:
+        """Ask for the list of what may stand here."""
+        self.post_message(self.ChoiceAsked())
+
+    def action_fold(self) -> None:
+        """Show what is rarely changed, or fold it away."""
+        if self._model is not None and any(one.is_rare for one in self._model.fields):
+            self._is_unfolded = not self._is_unfolded
+            self.relay()
 
     def action_edit(self, how: str) -> None:
         """Change the text, or move in it."""
@@ -288,12 +353,15 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
     # Inside.
 
     def _is_text(self) -> bool:
-        return bool(self._rows) and self._rows[self._at][0].kind not in (Kind.CHOICE, Kind.FLAG)
+        return self._at < len(self._rows) and self._rows[self._at][0].kind not in _NO_TEXT
 
     def _turn(self, step: int) -> None:
         if not self._rows:  # keys may be faster than the form
             return
         assert self._model is not None
+        if self._rows[self._at][0].kind is Kind.FOLD:
+            self.action_fold()
+            return
         self._model.cycle(self._rows[self._at][0], step)
         self._changed()
 
@@ -320,6 +388,9 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         self._changed()
 
     def _changed(self) -> None:
+        assert self._model is not None
+        if self._model.adapt():
+            self.relay()
         self.refresh_row(self._at)
         self.post_message(self.Changed())
 
@@ -342,11 +413,30 @@ class FieldList(LinePane, can_focus=True, inherit_bindings=False):
         assert self._model is not None
         here = self._rows[self._at][0] if self._at < len(self._rows) else None
         self._rows = []
-        for field in self._model.fields:
+        folded = [] if self._is_unfolded else self._folded(here)
+        rare = [field for field in self._model.fields if field.is_rare and field not in folded]
+        usual = [field for field in self._model.fields if not field.is_rare]
+        fold = [FOLD] if any(field.is_rare for field in self._model.fields) and (folded or self._is_unfolded) else []
+        changed = [] if self._is_unfolded else rare
+        for field in (*usual, *changed, *fold, *(rare if self._is_unfolded else ())):
             count = 1
             if field.kind is Kind.MANY:
-                count = max(len(self._texts(field)) + 1, keep + 1 if field is here else 1)
+                count = max(
+                    len(self._texts(field)) + 1, keep + 1 if here is not None and field.name == here.name else 1
+                )
             self._rows += [(field, number) for number in range(count)]
+
+    def _folded(self, here: FormField | None = None) -> list[FormField]:
+        """Return the rare fields in which nothing was changed."""
+        assert self._model is not None
+        model = self._model
+        return [
+            one
+            for one in model.fields
+            if one.is_rare
+            and one.name != getattr(here, "name", "")
+            and (self._is_unfolded or not (one.name in self._problems or model.is_said(one)))
+        ]
 
     def _go(self, index: int) -> None:
         if index == self._at:

@@ -69,7 +69,7 @@ def keep_draft(drafts: Drafts, form: FormModel, *, field: str, now_tai_ns: int) 
     changes = form.changes()
     if changes:
         at = ns_to_iso(now_tai_ns)[:16].replace("T", " ") + " TAI"
-        proposed = {name: form.base[name] for name in changes}
+        proposed = {name: form.base.get(name, "") for name in changes}
         drafts.save(form.key, {"fields": changes, "at": field, "proposed": proposed}, at=at)
     else:
         drafts.discard(form.key)

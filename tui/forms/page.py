@@ -7,7 +7,7 @@ from calibstore.commands.fields import to_line
 from calibstore.commands.lines import read_line
 from calibstore.errors import CabstandError
 from tui.forms.model import FormModel
-from tui.forms.paint import effect_lines, error_lines, mending_lines, shown_value
+from tui.forms.paint import effect_lines, error_lines, hollow, label_width, mending_lines, shown_value
 from tui.places import Place
 from tui.spans import Line, Role, Span, line, padded, wrapped
 
@@ -39,6 +39,9 @@ def look(context: "Context", place: Place, instrument: str) -> FormPage:
     del instrument
     said = read_line(list(place.words))
     model = FormModel(said.cls, said.given, reason=said.reason)
+    from calibstore.services.looks.recipes import recipes_look
+
+    model.know(recipes_look(context))
     if model.problems() or not said.cls.writes:
         return FormPage(model)
     from calibstore.services.doors import execute
@@ -55,10 +58,11 @@ def page(form: FormPage, width: int) -> tuple[Line, ...]:
     """Return the fields, then what is missing, what is refused, or the effect."""
     model = form.model
     lines: list[Line] = [line(Span(f"cabstand {model.cls.verb}", Role.TITLE))]
-    for field in model.fields:
+    room = max(LABEL, label_width(model.fields) + 2)
+    for field in sorted(model.fields, key=lambda one: one.is_rare):
         value = model.values[field.name]
         shown = "; ".join(value) if isinstance(value, tuple) else shown_value(field, value)
-        lines.append(line(Span(padded(field.label, LABEL), Role.LABEL), shown or "-"))
+        lines.append(line(Span(padded(field.label, room), Role.LABEL), shown or hollow(field)))
         lines += wrapped(field.help, width - 1, role=Role.DIM, first=" " * LABEL, rest=" " * LABEL)
     lines.append(())
     if form.refused is not None:

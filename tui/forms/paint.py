@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 WIDE: Final = 100
 """From this width on the note of every field stands beside it."""
-MOST_LABEL: Final = 16
+MOST_LABEL: Final = 22
+FEW_NAMED: Final = 6
+"""Up to this many choices are named in the note."""
 _COPIED: Final = re.compile(r"--[a-z]|^\s*(?:cabstand|butler|bps|rucio) |[a-z_]+ ?= ?'|https?:|\$ ")
 
 
@@ -33,7 +35,7 @@ def shown_value(field: FormField, value: Value, index: int = 0) -> str:
     if field.kind is Kind.FLAG:
         return "[x]" if value else "[ ]"
     if field.kind is Kind.CHOICE:
-        return f"‹ {value or 'none chosen'} ›"
+        return f"‹ {value or field.default or 'none chosen'} ›"
     if isinstance(value, tuple):
         return value[index] if index < len(value) else ""
     return str(value)
@@ -129,6 +131,15 @@ def row_head(
     )
 
 
+def fold_row(folded: Sequence[FormField], width: int, *, is_open: bool, is_here: bool) -> Line:
+    """Draw the row that stands for the fields folded away."""
+    count = len(folded)
+    names = ", ".join(one.label for one in folded)
+    told = "▾ rarely changed (^t folds them away)" if is_open else f"▸ {count} more, rarely changed (^t): {names}"
+    text = cut(told, max(1, width - 3))
+    return line(Span(">" if is_here else " ", Role.KEY), " ", Span(text, Role.CURSOR if is_here else Role.DIM))
+
+
 def hollow(field: FormField) -> str:
     """Return what an empty field shows."""
     if field.default:
@@ -148,13 +159,17 @@ def note_lines(
         told += wrapped(field.said(problem) + hint, width - 2, role=Role.FAIL, first="! ", rest="  ")
     about = field.help  # its first word may be a value to type
     if field.choices:
-        about += f". One of: {', '.join(field.choices)} (space or arrows)"
+        many = len(field.choices) > FEW_NAMED
+        listed = "space lists them, letters jump" if many else f"One of: {', '.join(field.choices)} (space or arrows)"
+        about += f". {listed}"
     elif field.kind is Kind.FLAG:
         about += " (space turns it)"
     elif field.kind is Kind.MANY:
         about += ". One a line"
+    elif field.default and field.kind is not Kind.FOLD:
+        about += f". Left empty: {field.default}"
     if known and problem is None:
-        about += f". Known: {', '.join(known)}"
+        about += f". Known: {', '.join(known)} (^o lists them)"
     told += wrapped(about, width - 2, role=Role.DIM, first="  ", rest="  ")
     if len(told) > height:
         last = told[height - 1]

@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
+    from calibstore.services.looks.recipes import RecipesLook
 
 Known = Mapping[str, tuple[str, ...]]
 """Field name to values."""
+
+
+def known_things(context: "Context") -> "tuple[Known, RecipesLook]":
+    """Ask the store what may stand in fields, and how each calibration type is made (runs in the store thread)."""
+    from calibstore.services.looks.recipes import recipes_look
+
+    recipes = recipes_look(context)
+    types = tuple(one.name for one in recipes.types())
+    certified = tuple(dict.fromkeys(one.dataset_type.name for one in recipes.types() if one.is_certifiable))
+    return {**known_values(context), "calib_type": types, "dataset_type": certified}, recipes
 
 
 def known_values(context: "Context") -> Known:
@@ -31,7 +42,6 @@ def known_values(context: "Context") -> Known:
         "parent": named("CHAINED"),
         "children": named("CHAINED", "CALIBRATION"),
         "collections": named("CHAINED", "CALIBRATION"),
-        "dataset_type": ("bias",),
     }
 
 

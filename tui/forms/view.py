@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 
 from calibstore.commands.lines import read_line
 from calibstore.errors import CabstandError, UserInputError
+from tui.dialogs.pick import PickDialog
 from tui.forms import paint
 from tui.forms.effect_pane import EffectPane
 from tui.forms.field_help import field_help
@@ -20,7 +21,7 @@ from tui.forms.live_effect import LiveEffect
 from tui.forms.model import FormModel
 from tui.forms.place import place_of_line
 from tui.forms.running import FormRun, question_of
-from tui.forms.suggest import Known, known_values
+from tui.forms.suggest import Known, known_things
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Role, Span
@@ -32,6 +33,7 @@ from tui.widgets.text_pane import TextPane
 
 if TYPE_CHECKING:
     from calibstore.services.actions import Answer, Effect
+    from calibstore.services.looks.recipes import RecipesLook
 
 
 class FormView(View):
@@ -89,10 +91,10 @@ class FormView(View):
         self._show_form()
         form = self._form
         self.read(
-            known_values,
-            lambda known: self._knows(form, known),
+            known_things,
+            lambda known: self._knows(form, *known),
             group="known",
-            failed=lambda problem: self._knows(form, {}, problem),
+            failed=lambda problem: self._knows(form, {}, None, problem),
         )
 
     def refresh_look(self) -> None:
@@ -148,11 +150,17 @@ class FormView(View):
         self._after_change(is_typing=False)
         self.query_one(FieldList).focus()
 
-    def _knows(self, form: FormModel, known: Known, problem: CabstandError | None = None) -> None:
+    def _knows(
+        self, form: FormModel, known: Known, recipes: "RecipesLook | None", problem: CabstandError | None = None
+    ) -> None:
         if form is not self._form:
             return
         fields = self.query_one(FieldList)
         fields.know(known)
+        is_other = recipes is not None and form.know(recipes)
+        if is_other and self.is_open(form):
+            fields.relay()
+            self._after_change(is_typing=False)
         if self._kept is None and not form.changes() and self._take_draft():
             fields.show(form, field=self._kept.field if self._kept else "")
             self._after_change(is_typing=False)
@@ -196,6 +204,27 @@ class FormView(View):
         """Tell what belongs into the field."""
         event.stop()
         self._show_note()
+
+    def on_field_list_choice_asked(self, event: FieldList.ChoiceAsked) -> None:
+        """List what may stand in the field, with what each thing is."""
+        event.stop()
+        fields = self.query_one(FieldList)
+        field = fields.here
+        if self._form is None or field is None:
+            return
+        names = field.choices or fields.known_here
+        if not names:
+            self.say(f"{field.label}: nothing to choose from; what belongs here stands below")
+            return
+        titles = {one.name: one.title for one in self._form.types}
+        width = max(map(len, names))
+        rows = [f"{name:<{width}}  {titles.get(name, '')}".rstrip() for name in names]
+
+        def take(row: str | None) -> None:
+            if row is not None and fields.here is not None and fields.here.name == field.name:
+                fields.take(names[rows.index(row)])
+
+        self.app.push_screen(PickDialog(field.label or field.name, rows), take)
 
     def on_field_list_finished(self, event: FieldList.Finished) -> None:
         """Go on to the buttons."""
