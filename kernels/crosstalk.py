@@ -123,7 +123,7 @@ def convert_ratios(
     coefficients : ndarray of shape (n_amp, n_amp)
         [source, target].
     gains : ndarray of shape (n_amp,), float64
-        Gains [e-/adu].
+        Gains [e-/adu]; an amplifier whose gain is not known (NaN, or not above zero) neither gives nor takes.
     to : str
         ``adu`` or ``electron``: the unit of the images they are to serve.
     order : int
@@ -136,7 +136,7 @@ def convert_ratios(
     Raises
     ------
     KernelError
-        If `to` is another unit, or a gain is not above zero.
+        If `to` is another unit, or no gain is above zero.
 
     Examples
     --------
@@ -145,10 +145,13 @@ def convert_ratios(
     """
     if to not in ("adu", "electron"):
         raise KernelError(f"crosstalk ratios are in adu or electron, not {to!r}")
-    if not (np.asarray(gains) > 0).all():
+    known = np.isfinite(gains) & (np.asarray(gains) > 0)
+    if not known.any():
         raise KernelError(f"gains {np.asarray(gains).tolist()} cannot carry crosstalk ratios to {to}")
-    factor = gains[:, None] ** order / gains[None, :]
-    return np.asarray(coefficients, np.float64) * (factor if to == "adu" else 1 / factor)
+    usable = np.where(known, gains, 1.0)
+    factor = usable[:, None] ** order / usable[None, :]
+    carried = np.asarray(coefficients, np.float64) * (factor if to == "adu" else 1 / factor)
+    return np.where(known[:, None] & known[None, :], carried, 0.0)
 
 
 def _keep_signal(_amps: Cube, signal: Cube, *, out: Cube) -> None:

@@ -81,6 +81,23 @@ def test_ratios_follow_the_unit_of_the_image() -> None:
         convert_ratios(linear, np.zeros(5), to="electron")
 
 
+@pytest.mark.parametrize("gain", [np.nan, 0.0, -1.4, np.inf])
+def test_a_dead_amplifier_leaves_the_ratios_of_the_others(gain: float) -> None:
+    """One amplifier without a gain is no reason to lose the detector."""
+    _, linear, squared = build(5)
+    gains = np.array([1.0, 1.4, 1.7, 0.8, 1.2])
+    dead = gains.copy()
+    dead[2] = gain
+    others = np.ix_([0, 1, 3, 4], [0, 1, 3, 4])
+    for coefficients, order in ((linear, 1), (squared, 2)):
+        carried = convert_ratios(coefficients, dead, to="adu", order=order)
+        np.testing.assert_array_equal(
+            carried[others], convert_ratios(coefficients, gains, to="adu", order=order)[others]
+        )
+        assert not carried[2].any()
+        assert not carried[:, 2].any()
+
+
 def test_coefficients_of_another_detector_are_refused() -> None:
     amps, linear, _ = build(0)
     with pytest.raises(KernelError, match=r"\(4, 4\) do not fit 5"):
