@@ -285,18 +285,18 @@ def background(image: Image, excluded: BoolImage, block_px: int) -> Image:
     ny, nx = image.shape[0] // max(block_px, 1), image.shape[1] // max(block_px, 1)
     if block_px == 0 or ny < 2 or nx < 2 or usable.size == 0:
         return np.full(image.shape, whole, np.float32)
-    means = _block_means(image, excluded, block_px)
+    means = block_means(image, excluded, block_px)
     y, x = (np.arange(size, dtype=np.float32) / block_px - 0.5 for size in image.shape)
     # A block half excluded has its pixels on one side: of a slope that would be another level, of its rest it is not.
     slope = _plane(means)
     plane = (slope[0] + slope[1] * y[:, None] + slope[2] * x[None, :]).astype(np.float32)
-    rest = np.nan_to_num(_block_means(image - plane, excluded, block_px), nan=0.0)
+    rest = np.nan_to_num(block_means(image - plane, excluded, block_px), nan=0.0)
     rows, columns = (_linear_weights(size, block_px, n) for size, n in zip(image.shape, (ny, nx), strict=True))
     smooth: Image = (plane + rows @ rest @ columns.T).astype(np.float32)
     return smooth
 
 
-def _block_means(image: Image, excluded: BoolImage, block_px: int) -> NDArray[np.float64]:
+def block_means(image: Image, excluded: BoolImage, block_px: int) -> NDArray[np.float64]:
     """Return clipped means of whole blocks, NaN where fewer pixels than a block's side are left."""
     ny, nx = image.shape[0] // block_px, image.shape[1] // block_px
     cut = np.where(excluded, np.float32(np.nan), image)[: ny * block_px, : nx * block_px]

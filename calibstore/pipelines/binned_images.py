@@ -88,6 +88,29 @@ def write_binned(output: OutputFile, product: Path, factor: int) -> WrittenFile:
     return write_fits_image(output, binned_product(product, factor), cards)
 
 
+def write_derived(output: OutputFile, product: Path, stem: str) -> WrittenFile:
+    """Write what is made of a finished product for looking at: Bin8, Bin64 or Thumbnail, as its dataset type says.
+
+    Parameters
+    ----------
+    output : OutputFile
+        Where it goes; its dataset type is the stem and one of these endings.
+    product : Path
+        The product.
+    stem : str
+        Dataset type of the product.
+
+    Raises
+    ------
+    StoreError, UserInputError
+        As `write_binned`.
+    """
+    suffix = output.dataset_type.removeprefix(stem)
+    if suffix in BINNINGS:
+        return write_binned(output, product, BINNINGS[suffix])
+    return write_thumbnail(output, binned_product(product, BINNINGS["Bin8"]))
+
+
 def write_fits_image(output: OutputFile, image: Image, cards: dict[str, CardValue]) -> WrittenFile:
     """Write one float plane as an output.
 

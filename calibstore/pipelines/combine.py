@@ -24,7 +24,7 @@ from calibstore.pipelines.bias_header import (
     merged_state,
     uncorrected_state,
 )
-from calibstore.pipelines.binned_images import BINNINGS, binned_product, write_binned, write_thumbnail
+from calibstore.pipelines.binned_images import BINNINGS, write_derived
 from calibstore.pipelines.combine_parameters import CombinedKind, CombineParameters, Scaling
 from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.combined_product import fill_bad_pixels, mask_vignetted, summed_up, write_bands
@@ -104,17 +104,10 @@ def combine(quantum: Quantum) -> Outcome:
         files[main.dataset_type] = _write_product(quantum, detector, parameters, main, details)
     for name, output in outputs.items():
         if name not in files:
-            files[name] = _write_derived(output, Path(main.path), parameters.product)
+            files[name] = write_derived(output, Path(main.path), parameters.product)
     return Outcome(
         label=quantum.label, is_done=True, files=tuple(files[o.dataset_type] for o in quantum.outputs), details=details
     )
-
-
-def _write_derived(output: OutputFile, product: Path, stem: str) -> WrittenFile:
-    suffix = output.dataset_type.removeprefix(stem)
-    if suffix in BINNINGS:
-        return write_binned(output, product, BINNINGS[suffix])
-    return write_thumbnail(output, binned_product(product, BINNINGS["Bin8"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

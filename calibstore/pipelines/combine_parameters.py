@@ -106,7 +106,7 @@ class CombineParameters:
             band_rows=None if band_rows is None else int(str(band_rows)),
             verify_checksums=bool(given.get("verify_checksums", False)),
             finding=_finding(given) if kind.obstype == "dark" and given.get("mask_cosmic_rays", True) else None,
-            vignetted=_vignetted(given, quantum.instrument) if kind.obstype == "flat" else None,
+            vignetted=vignetted_field(given, quantum.instrument) if kind.obstype == "flat" else None,
             existing=recorded_sums(given),
         )
 
@@ -118,7 +118,8 @@ def _finding(given: Mapping[str, object]) -> RayFinding:
     return RayFinding(rule=rule, most_pixels=int(str(given.get("cr_most_pixels", 10_000))))
 
 
-def _vignetted(given: Mapping[str, object], instrument: str) -> VignettedField | None:
+def vignetted_field(given: Mapping[str, object], instrument: str) -> VignettedField | None:
+    """Return where a flat has no light: parameters ``vignetted_mm`` and ``pixel_size_mm``, else the instrument's."""
     radii = given.get("vignetted_mm", VIGNETTED_MM.get(instrument))
     if not isinstance(radii, Sequence) or len(radii) != 2:
         return None

@@ -32,6 +32,8 @@ TASKS: Final = MappingProxyType(
         "measure_cti": "calibstore.pipelines.measure_cti:measure_cti",
         "measure_pd_correction": "calibstore.pipelines.measure_pd_correction:measure_pd_correction",
         "measure_gain_correction": "calibstore.pipelines.measure_gain_correction:measure_gain_correction",
+        "combine_fringe": "calibstore.pipelines.combine_fringe:combine_fringe",
+        "combine_anaglyph": "calibstore.pipelines.combine_anaglyph:combine_anaglyph",
         "mosaic": "calibstore.pipelines.mosaics:mosaic",
         "verify_bias": "calibstore.pipelines.verify_bias:verify_bias",
         "process": "calibstore.pipelines.process_exposure:process_exposure",

@@ -10,6 +10,7 @@ from calibstore.model.calib_types import CalibType, DatasetType
 from calibstore.model.camera import Camera, Detector
 from calibstore.model.codec import to_plain
 from calibstore.model.exposure import Exposure
+from calibstore.model.lamps import LAMP_PAIRS
 from calibstore.model.pairing import Pairing, pair_exposures
 from calibstore.model.records import DatasetRecord
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum
@@ -186,7 +187,7 @@ def _pair_pieces(build: Build, own: str, detector: Detector, raws: tuple[Dataset
 def _raws(build: Build, step: Step, detector: Detector) -> tuple[DatasetRecord, ...]:
     if not step.raws:
         return ()
-    wanted = step.reason.format(**build.settings)
+    wanted = step.reason.format(**{**_lamps(build.band), **build.settings})
     found = tuple(
         raw
         for raw in build.raws.get(detector.id, ())
@@ -201,6 +202,12 @@ def _raws(build: Build, step: Step, detector: Detector) -> tuple[DatasetRecord, 
             code="E-EMPTY",
         )
     return found
+
+
+def _lamps(band: str) -> dict[str, str]:
+    """Return the lamps of a band, as the reasons of their flats name them."""
+    pair = LAMP_PAIRS.get(band)
+    return {"led_blue": pair.blue, "led_red": pair.red} if pair else {"led_blue": "BLUE", "led_red": "RED"}
 
 
 def _quantum(build: Build, step: Step, piece: _Piece, stock: _Stock) -> Quantum:

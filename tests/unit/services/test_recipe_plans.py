@@ -75,7 +75,7 @@ def plan(made: CalibType, camera: Camera, count: int = 44, **more: Any) -> JobPl
 def test_every_type_can_be_planned(name: str, camera_name: str) -> None:
     camera = load_camera(camera_name)
     made = find_calib_type(name, camera.instrument, camera.variant)
-    lamps = ("single_led_flat_m455l4", "single_led_flat_m505l4") if name == "flatAnaglyph" else ("",)
+    lamps = ("single_led_flat_m565l3", "single_led_flat_m660l4") if name == "flatAnaglyph" else ("",)
     found = plan(made, camera, reasons=lamps)
     labels = [quantum.label for quantum in found.quanta]
     assert len(labels) == len(set(labels))
@@ -134,7 +134,7 @@ def test_no_pairs_are_refused_and_lamps_that_are_absent_too() -> None:
     with pytest.raises(UserInputError) as caught:
         plan(find_calib_type("ptc"), camera, count=1)
     assert caught.value.code == "E-PAIRS"
-    with pytest.raises(UserInputError, match="single_led_flat_m455l4"):
+    with pytest.raises(UserInputError, match="single_led_flat_m565l3"):
         plan(find_calib_type("flatAnaglyph"), camera)
 
 
