@@ -144,6 +144,38 @@ class Datasets:
             found.extend(_record(row) for row in self._connection.execute(query))
         return tuple(sorted(found, key=lambda record: (record.exposure or 0, record.detector or 0)))
 
+    def kept_of_raws(
+        self, instrument: str, exposures: Sequence[int], detectors: Sequence[int], name: str
+    ) -> dict[int, list[dict[str, float]]]:
+        """Return what the raw frames of some exposures keep under a name, by exposure, in the order of detectors.
+
+        Parameters
+        ----------
+        instrument : str
+            The instrument.
+        exposures, detectors : sequence of int
+            Which frames.
+        name : str
+            Of the entry; frames without it are left out.
+        """
+        found: dict[int, list[dict[str, float]]] = {}
+        for start in range(0, len(exposures), 500):
+            query = (
+                sa.select(dataset.c.exposure, dataset.c.provenance_json)
+                .where(
+                    dataset.c.dataset_type == "raw",
+                    dataset.c.instrument == instrument,
+                    dataset.c.closed_state.is_(None),
+                    dataset.c.exposure.in_(exposures[start : start + 500]),
+                    dataset.c.detector.in_(detectors),
+                )
+                .order_by(dataset.c.exposure, dataset.c.detector)
+            )
+            for row in self._connection.execute(query):
+                if kept := json.loads(row.provenance_json).get(name):
+                    found.setdefault(row.exposure, []).append(kept)
+        return found
+
     def all_with_files(self) -> tuple[DatasetRecord, ...]:
         """Return every dataset; `doctor` compares them with the disk."""
         return tuple(_record(row) for row in self._connection.execute(_OPEN.order_by(*_ORDER)))

@@ -7,6 +7,7 @@ from typing import Final
 from calibstore.errors import UserInputError
 from calibstore.model.calib_recipes import Parameter, Parents, Setting, Step
 from calibstore.model.collections import did_you_mean
+from calibstore.model.selection_rules import SelectionRules
 
 NEW_SCHEME: Final = "new"
 BINS: Final = (8, 64)
@@ -67,6 +68,8 @@ class CalibType:
     """Where it comes from when nothing here makes it: curated, import or ingest."""
     parameters: tuple[Parameter, ...] = ()
     steps: tuple[Step, ...] = ()
+    rules: SelectionRules = field(default_factory=SelectionRules)
+    """Of the exposures it is built from."""
 
     @property
     def needs(self) -> tuple[str, ...]:

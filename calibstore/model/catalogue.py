@@ -13,12 +13,13 @@ from calibstore.model.calib_kinds import BINS, CALIB_NAMES, NEW_SCHEME, CalibNam
 from calibstore.model.calib_recipes import Granularity, Parameter, Parents, Step, topological
 from calibstore.model.collections import did_you_mean
 from calibstore.model.name_grammar import GRAMMARS, check_part
+from calibstore.model.selection_rules import read_rules
 
-_FILES: Final = ("parameters", "images", "response", "sky")
+_FILES: Final = ("parameters", "images", "response", "sky", "selections")
 _TYPE_ENTRIES: Final = (
     "title", "observation_type", "dimensions", "storage_class", "unit", "suffix", "product", "pictures", "source",
     "needs", "wants", "takes", "existing", "new", "legacy", "parameters", "defaults", "steps", "intermediates",
-    "instruments", "mini", "like", "stem", "certified", "verification", "has_band",
+    "instruments", "mini", "like", "stem", "certified", "verification", "has_band", "rules",
 )  # fmt: skip
 _STEP_ENTRIES: Final = (
     "name", "task", "per", "raws", "reason", "calibs", "inputs", "outputs", "parameters", "renamed", "fixed",
@@ -146,6 +147,7 @@ class Catalogue:
             source=str(table.get("source", "")),
             parameters=parameters,
             steps=tuple(steps),
+            rules=read_rules(table.get("rules", {}), name),
         )
 
     def _parameters(self, name: str, table: Mapping[str, Any]) -> tuple[Parameter, ...]:
@@ -185,6 +187,8 @@ def shipped(scheme: str = NEW_SCHEME) -> Catalogue:
         found = tomllib.loads(text)
         if name == "parameters":
             parameters = {key: _parameter(key, one) for key, one in found.items()}
+        elif name == "selections":
+            tables = {key: {**table, "rules": found.get(key, {})} for key, table in tables.items()}
         else:
             tables |= found
     order = [one.dataset_type for one in CALIB_NAMES if one.dataset_type in tables]
@@ -289,7 +293,7 @@ def _check_table(name: str, table: object) -> None:
             raise wrong(f"[types.{name}] has no entry {key!r}", f"{guess}known: {', '.join(_TYPE_ENTRIES)}")
     kinds: tuple[tuple[type, str, tuple[str, ...]], ...] = (
         (list, "a list", ("dimensions", "needs", "wants", "takes", "existing", "parameters", "steps")),
-        (dict, "a table", ("new", "legacy", "defaults", "intermediates", "instruments", "mini")),
+        (dict, "a table", ("new", "legacy", "defaults", "intermediates", "instruments", "mini", "rules")),
         (bool, "true or false", ("pictures", "has_band")),
     )
     for kind, told, keys in kinds:

@@ -11,6 +11,7 @@ from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.model.codec import to_plain
 from calibstore.model.collections import validate_collection_name
 from calibstore.model.names import validate_ticket
+from calibstore.model.selection_rules import Finding
 from calibstore.reports.checklist_text_view import ItemView, checklist_lines, first_open
 from calibstore.services import next_lines as lines
 from calibstore.services.actions import Answer, Effect, Handler, Plan
@@ -18,7 +19,7 @@ from calibstore.services.checklist import head_of, rows_of, stage_of
 from calibstore.services.context import Context
 from calibstore.services.inputs import of_band, selected_for, without_band
 from calibstore.services.native_campaign import environment_lines, selection_lines
-from calibstore.services.selection import Finding, ResolvedSelection, resolve_selection
+from calibstore.services.selection import ResolvedSelection, resolve_selection
 from calibstore.services.standing import Standing, standing
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
             f"{', '.join(str(night) for night in nights)}",
             *(f"excluded    {exposure}: {reason}" for exposure, reason in record.exclusions),
             *(f"note        {one}" for one in findings if one.severity == "note"),
+            *(f"proposed    {one.words}" for one in found.proposals),
             *evidence_lines,
             *(
                 (f"replaces    {len(before.exposures)} exposures; the old choice stays in the history",)
@@ -193,6 +195,7 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
             "exposures": list(record.exposures),
             "excluded": [{"exposure": exposure, "reason": reason} for exposure, reason in record.exclusions],
             "findings": [{"rule": one.rule, "severity": one.severity, "text": one.text} for one in findings],
+            "proposed": [{"exposure": one.exposure, "rule": one.rule, "reason": one.reason} for one in found.proposals],
         },
         ticket=campaign.ticket,
         before={"selection": to_plain(before) if before else None},

@@ -63,6 +63,7 @@ def _lines(selection: ResolvedSelection, limit: int) -> Iterator[str]:
     told += [f"{words[one.severity]}: {one}" for one in selection.findings]
     for text in told:
         yield from _wrapped(text)
+    yield from (f"proposed: {one.words}" for one in selection.proposals)
 
 
 def _wrapped(text: str) -> Iterator[str]:
@@ -95,6 +96,7 @@ def _data(selection: ResolvedSelection, camera: Camera) -> dict[str, object]:
         ],
         "excluded": [{"exposure": exposure_id, "reason": reason} for exposure_id, reason in selection.excluded],
         "findings": [{"rule": one.rule, "severity": one.severity, "text": one.text} for one in selection.findings],
+        "proposed": [{"exposure": one.exposure, "rule": one.rule, "reason": one.reason} for one in selection.proposals],
     }
 
 

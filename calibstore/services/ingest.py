@@ -1,7 +1,7 @@
 """Recording raw frames: every file is taken, known already, or refused by name with its reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,9 @@ from calibstore.datastore.file_copy import copy_file, link_file, remove_brought
 from calibstore.datastore.raw_headers import check_observation_type
 from calibstore.errors import CabstandError, StoreError
 from calibstore.model.calib_types import calib_types
+from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure, RawFile
+from calibstore.model.frame_levels import KEPT_AS
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.services import native
 from calibstore.services.actions import Effect, Handler, Plan
@@ -51,6 +53,8 @@ class _Batch:
     """Copies and links made in the repository -> dataset ids."""
     places: dict[str, str] = field(default_factory=dict)
     """Path as found -> path as stored."""
+    statistics: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Path as found -> what a few of its rows tell."""
 
     def refuse(self, path: str, reason: str, code: str, hint: str) -> None:
         """Leave a file out, for a reason that need not repeat its name."""
@@ -95,12 +99,27 @@ def _prepare(command: Ingest, context: Context, dry_run: bool) -> _Batch:
     with context.unit_of_work() as uow:
         fresh = compare(uow, batch.read, command.observation_type)
     if not dry_run:
+        batch.statistics = _statistics(fresh.taken, {one.instrument: one for one in cameras}, context)
         try:
             _bring_in(batch, fresh.taken, command.transfer, context)
         except BaseException:
             batch.discard()
             raise
     return batch
+
+
+def _statistics(
+    taken: Sequence[RawFile], cameras: Mapping[str, Camera], context: Context
+) -> dict[str, dict[str, float]]:
+    """Return what a few rows of each new frame tell: what a selection is judged by later."""
+    from calibstore.pipelines.frame_statistics import measure_frame
+
+    found: dict[str, dict[str, float]] = {}
+    for number, raw in enumerate(taken, start=1):
+        if number % _NARRATED == 0:
+            context.narrate(f"{number} of {len(taken)} frames sampled")
+        found[raw.path] = measure_frame(Path(raw.path), cameras[raw.exposure.instrument].detector(raw.detector))
+    return found
 
 
 def _without_name(message: str, path: Path) -> str:
@@ -334,6 +353,7 @@ def _record(raw: RawFile, batch: _Batch, command: Ingest, run: CollectionRecord,
         unit="adu",
         origin="raw",
         content_sha256=raw.sha256,
+        provenance={KEPT_AS: kept} if (kept := batch.statistics.get(raw.path)) else {},
         created_tai_ns=at_tai_ns,
         path=batch.places[raw.path],
         transfer=command.transfer,

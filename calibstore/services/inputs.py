@@ -10,8 +10,9 @@ from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.model.counting import counted
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
+from calibstore.model.selection_rules import Finding
 from calibstore.services.context import Context
-from calibstore.services.selection import Finding, exposure_in_list, resolve_selection
+from calibstore.services.selection import exposure_in_list, resolve_selection
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork

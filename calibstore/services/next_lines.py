@@ -11,10 +11,12 @@ from calibstore.commands.generation import Generate, Jobs, Spot
 from calibstore.commands.sites import Deploy, Prove
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.commands.verification import Report, Verify
-from calibstore.model.calib_types import find_calib_type
+from calibstore.model.calib_types import CalibType, find_calib_type
+from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
 from calibstore.model.names import CollectionName, NameKind, find_name, next_rerun
 from calibstore.model.reruns import validate_rerun
+from calibstore.model.selection_rules import SelectionRules
 from calibstore.model.times import ns_to_iso, utc_text
 from calibstore.model.timespan import Timespan
 from calibstore.services.standing import Standing, TypeStanding
@@ -42,22 +44,57 @@ def inputs_line(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose:
 def proposed_inputs(uow: "UnitOfWork", standing: Standing, calib_type: str, purpose: str = "build") -> CampaignInputs:
     """Return the command that selects exposures: the fullest night to build, every night like it to verify."""
     instrument = standing.campaign.instrument
-    wanted = find_calib_type(calib_type).observation_type
+    made = find_calib_type(calib_type)
+    wanted = made.observation_type
     known = uow.exposures.in_timespan(instrument, Timespan(), observation_types=(wanted,))
     build = next((one.build for one in standing.types if one.calib_type == calib_type), None)
     where = f"instrument='{instrument}' and exposure.observation_type='{wanted}'"
     exclude: tuple[str, ...] = ()
+    band = ""
     if purpose == "build":
-        counts = Counter(exposure.day_obs for exposure in known)
-        if counts:
-            where += f" and exposure.day_obs={max(counts, key=lambda night: (counts[night], night))}"
+        where, band = _fullest(where, known, made, standing.camera)
     else:
         used = frozenset(build.exposures) if build is not None else frozenset()
         nights = _like_the_build(known, used, standing.camera.state_keywords)
         where += f" and exposure.day_obs in ({', '.join(str(night) for night in nights)})" if nights else ""
         # What was left out of the build is no independent evidence: it is proposed to be left out again.
         exclude = tuple(f"{exposure}={reason}" for exposure, reason in (build.exclusions if build is not None else ()))
-    return CampaignInputs(ticket=standing.ticket, calib_type=calib_type, where=where, purpose=purpose, exclude=exclude)
+    return CampaignInputs(
+        ticket=standing.ticket, calib_type=calib_type, where=where, purpose=purpose, exclude=exclude, band=band
+    )
+
+
+def _fullest(where: str, known: Sequence[Exposure], made: CalibType, camera: Camera) -> tuple[str, str]:
+    """Return a selection narrowed to the fullest night, and there to exposures that are alike; and their band."""
+    rules = made.rules
+    by_filter, by_reason = made.has_filter or rules.same_filter, rules.same_reason
+    groups: dict[tuple[int, str, str], list[float]] = {}
+    for one in known:
+        if not rules.bands or camera.band(one.physical_filter) in rules.bands:
+            key = (
+                one.day_obs,
+                one.physical_filter if by_filter else "",
+                one.observation_reason if by_reason else "",
+            )
+            groups.setdefault(key, []).append(one.exposure_time_s)
+    if not groups:
+        return where, ""
+    size = {key: _size(times, rules) for key, times in groups.items()}
+    day, name, reason = max(groups, key=lambda key: (size[key], len(groups[key]), key))
+    where += f" and exposure.day_obs={day}"
+    if made.has_filter or len({key[1] for key in groups if key[0] == day}) > 1:
+        where += f" and physical_filter='{name}'" if name else ""
+    if len({key[2] for key in groups if key[0] == day}) > 1 and reason:
+        where += f" and exposure.observation_reason='{reason}'"
+    return where, camera.band(name) if made.has_band else ""
+
+
+def _size(times_s: Sequence[float], rules: SelectionRules) -> int:
+    """Return how much a group of exposures is worth: a ramp has many exposure times, flats of one level have one."""
+    counts = Counter(times_s)
+    if rules.pairs:
+        return len(counts)
+    return max(counts.values()) if rules.same_time else len(times_s)
 
 
 def _like_the_build(known: Sequence[Exposure], used: frozenset[int], keywords: tuple[str, ...]) -> list[int]:

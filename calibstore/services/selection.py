@@ -9,14 +9,10 @@ from calibstore.errors import UserInputError
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
-from calibstore.model.noise_penalty import (
-    GREEN_LIMIT,
-    PenaltyGrade,
-    Statistic,
-    bias_noise_penalty,
-    frames_needed,
-    grade,
-)
+from calibstore.model.frame_levels import KEPT_AS, asked_detectors, frame_levels
+from calibstore.model.selection_judging import Judged, judge_selection, selection_proposals
+from calibstore.model.selection_rules import Finding, Proposal
+from calibstore.model.times import ns_to_iso
 from calibstore.model.where import parse_where
 from calibstore.model.where_ast import Comparison, Expression, Identifier, Item, Leaf, Membership, Range, Text, leaves
 from calibstore.model.where_eval import columns, string_values, times_of
@@ -33,19 +29,6 @@ _SHOWN_VALUES: Final = 8
 _ID_DIGITS: Final = 19
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a rule says about a selection."""
-
-    rule: str
-    severity: str
-    """refuse, warn or note."""
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.rule} {self.text}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedSelection:
     """The exposures a selection means now, and everything left out with its reason."""
@@ -59,6 +42,8 @@ class ResolvedSelection:
     findings: tuple[Finding, ...]
     matched: tuple[int, ...]
     """Ids before exclusions, in time order: an exposure's number in lists is its place here, from 1."""
+    proposals: tuple[Proposal, ...] = ()
+    """What the rules would leave out of those kept; nothing is left out by itself."""
 
     @property
     def n_matched(self) -> int:
@@ -81,7 +66,9 @@ class ResolvedSelection:
         for finding in self.findings:
             if finding.severity == "refuse":
                 raise UserInputError(
-                    finding.text, hint="narrow the selection or --exclude ID=REASON", code=finding.rule
+                    finding.text,
+                    hint=finding.remedy or "narrow the selection or --exclude ID=REASON",
+                    code=finding.rule,
                 )
 
 
@@ -135,8 +122,10 @@ def resolve_selection(
             f"all {len(found)} exposures of the selection are excluded", hint="exclude fewer", code="E-EMPTY"
         )
     findings = list(_time_findings(expression, where))
+    proposals: tuple[Proposal, ...] = ()
     if calib_type:
-        findings += _findings(kept, uow.repository.camera(instrument), calib_type, purpose)
+        told, proposals = _judge(uow, kept, expression, calib_type, purpose)
+        findings += told
     return ResolvedSelection(
         instrument=instrument,
         where=where,
@@ -144,6 +133,7 @@ def resolve_selection(
         excluded=excluded,
         findings=tuple(findings),
         matched=tuple(one.id for one in found),
+        proposals=proposals,
     )
 
 
@@ -325,10 +315,16 @@ def exposure_in_list(name: str, found: Sequence[Exposure]) -> int:
     )
 
 
-def _findings(kept: Sequence[Exposure], camera: Camera, calib_type: str, purpose: str) -> list[Finding]:
+def _judge(
+    uow: "UnitOfWork", kept: tuple[Exposure, ...], expression: Expression, calib_type: str, purpose: str
+) -> tuple[list[Finding], tuple[Proposal, ...]]:
+    camera = uow.repository.camera(kept[0].instrument)
     found = [_type_finding(kept, calib_type), _state_finding(kept, camera)]
+    proposals: tuple[Proposal, ...] = ()
     if purpose == "build":
-        found.append(count_finding(len(kept), camera))
+        judged = _judged(uow, kept, camera, expression, calib_type)
+        proposals = selection_proposals(judged)
+        found += judge_selection(judged, proposals)
     nights = sorted({one.day_obs for one in kept})
     if len(nights) > 1:
         found.append(
@@ -338,7 +334,26 @@ def _findings(kept: Sequence[Exposure], camera: Camera, calib_type: str, purpose
                 f"{len(nights)} nights, {nights[0]} to {nights[-1]}: together they support a range, not one date",
             )
         )
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None], proposals
+
+
+def _judged(
+    uow: "UnitOfWork", kept: tuple[Exposure, ...], camera: Camera, expression: Expression, calib_type: str
+) -> Judged:
+    kept_of = uow.datasets.kept_of_raws(camera.instrument, [one.id for one in kept], asked_detectors(camera), KEPT_AS)
+    begin = kept[0].timespan.begin_tai_ns
+    before = [one for one in uow.exposures.camera_events(camera.instrument) if one.at_tai_ns <= begin]
+    last = before[-1] if before else None
+    return Judged(
+        kept=kept,
+        made=find_calib_type(calib_type, camera.instrument, camera.variant),
+        camera=camera,
+        levels=frame_levels(kept_of, camera),
+        last_change=f"{last.keyword} {last.old_value} -> {last.new_value}, {ns_to_iso(last.at_tai_ns, 0)} TAI"
+        if last
+        else "",
+        states_filter="physical_filter" in columns(expression),
+    )
 
 
 def _type_finding(kept: Sequence[Exposure], calib_type: str) -> Finding | None:
@@ -367,23 +382,3 @@ def _state_finding(kept: Sequence[Exposure], camera: Camera) -> Finding | None:
     if not mixed:
         return None
     return Finding("W-STATE", "warn", f"the camera's state differs among these exposures: {'; '.join(mixed)}")
-
-
-def count_finding(n_frames: int, camera: Camera) -> Finding:
-    """Judge a number of bias frames by its noise penalty (rules of DMTN-101: 2.5 %).
-
-    Parameters
-    ----------
-    n_frames : int
-        Frames kept.
-    camera : Camera
-        The camera.
-    """
-    penalty = bias_noise_penalty(n_frames, Statistic.CLIPPED_MEAN)
-    colour = grade(penalty)
-    frames = f"{n_frames} frame{'' if n_frames == 1 else 's'}"
-    text = f"{frames}: subtracting their bias raises the read noise by {100 * penalty:.2f} % ({colour})"
-    if colour is PenaltyGrade.GREEN:
-        return Finding("N-COUNT", "note", text)
-    needed = frames_needed(Statistic.CLIPPED_MEAN)
-    return Finding("W-COUNT", "warn", f"{text}; {needed} or more keep it within {100 * GREEN_LIMIT:g} %")

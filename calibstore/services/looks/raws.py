@@ -11,6 +11,7 @@ from calibstore.errors import CabstandError, UserInputError
 from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.model.exposure import Exposure
+from calibstore.model.selection_rules import Finding
 from calibstore.model.times import describe
 from calibstore.model.where import parse_where
 from calibstore.model.where_quick import TEXT_FIELDS, quick_fields
@@ -29,7 +30,6 @@ from calibstore.services.native import butler
 from calibstore.services.native_campaign import selection_lines
 from calibstore.services.next_lines import proposed_inputs
 from calibstore.services.selection import (
-    Finding,
     ResolvedSelection,
     empty_selection,
     resolve_selection,
@@ -78,7 +78,16 @@ def raws_look(context: Context, question: RawsQuestion) -> RawsLook:
         camera = uow.repository.camera(work.instrument)
         statistics, statistics_of = _statistics(uow, work)
         proposed = (
-            proposals(uow, known, camera, ticket=work.ticket, calib_type=work.calib_type) if work.calib_type else ()
+            proposals(
+                uow,
+                known,
+                camera,
+                ticket=work.ticket,
+                calib_type=work.calib_type,
+                ruled=resolved.proposals if resolved else (),
+            )
+            if work.calib_type
+            else ()
         )
         events = _events(uow, work.instrument, known)
     kept = resolved.exposures if resolved else ()

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
+from calibstore.model.selection_rules import Proposal
 from calibstore.services.looks.raws_rows import state_of
 
 if TYPE_CHECKING:
@@ -16,18 +16,14 @@ MOST_OF_A_STATE: Final = 50
 """When more exposures are of another camera state than this, the expression is to be narrowed instead."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
-    """One exposure that somebody or some rule would leave out."""
-
-    exposure: int
-    reason: str
-    rule: str
-    """Who says so: P-LOOKED (a person), P-APART (its level), P-BEFORE (left out earlier), P-STATE (camera state)."""
-
-
 def proposals(
-    uow: "UnitOfWork", found: Sequence[Exposure], camera: Camera, *, ticket: str, calib_type: str
+    uow: "UnitOfWork",
+    found: Sequence[Exposure],
+    camera: Camera,
+    *,
+    ticket: str,
+    calib_type: str,
+    ruled: Sequence[Proposal] = (),
 ) -> tuple[Proposal, ...]:
     """Return what is proposed to be left out of some exposures, in time order; the strongest reason of each.
 
@@ -43,12 +39,15 @@ def proposals(
         Whose builds, spot checks and selections are asked; empty for none.
     calib_type : str
         Calibration type.
+    ruled : sequence of Proposal
+        What the rules of the type propose.
     """
     reasons: dict[int, Proposal] = {}
     told = [
         *(_looked(uow, ticket, calib_type) if ticket else ()),
         *(_apart(uow, ticket, calib_type) if ticket else ()),
         *(_before(uow, ticket, calib_type) if ticket else ()),
+        *ruled,
         *_other_state(found, camera),
     ]
     for one in told:

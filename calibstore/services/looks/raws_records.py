@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
+from calibstore.model.selection_rules import Finding, Proposal
 from calibstore.model.where_quick import QuickFields
-from calibstore.services.looks.raws_proposals import Proposal
 from calibstore.services.looks.raws_rows import ExposureRow, Fault
-from calibstore.services.selection import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

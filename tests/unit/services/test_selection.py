@@ -7,8 +7,9 @@ import pytest
 
 from calibstore.errors import CabstandError, UserInputError
 from calibstore.model.exposure import Exposure
+from calibstore.model.selection_rules import Finding
 from calibstore.model.timespan import Timespan
-from calibstore.services.selection import Finding, ResolvedSelection, named_instrument, resolve_selection
+from calibstore.services.selection import ResolvedSelection, named_instrument, resolve_selection
 
 Repo = Any  # tests/conftest.py
 

@@ -108,7 +108,7 @@ def test_a_refusal_has_its_exit_code_and_is_shown_with_the_list(repo: Repo) -> N
 
 def test_the_json_keeps_its_keys(repo: Repo) -> None:
     data = repo.ask(ShowExposures(where=BIAS, for_="bias", exclude=("1=bad",), limit=0)).data
-    assert set(data) == {"instrument", "where", "n_matched", "exposures", "excluded", "findings"}
+    assert set(data) == {"instrument", "where", "n_matched", "exposures", "excluded", "findings", "proposed"}
     assert set(data["exposures"][0]) == {
         "id", "obs_id", "day_obs", "seq_num", "observation_type", "physical_filter", "exposure_time_s",
         "begin", "begin_tai_ns", "end_tai_ns", "camera_state",
