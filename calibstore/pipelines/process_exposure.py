@@ -12,6 +12,7 @@ from calibstore.datastore.product_fits import create_product, image_planes
 from calibstore.errors import UserInputError
 from calibstore.model.times import ns_to_iso
 from calibstore.pipelines.corrected_frames import CorrectedFrame, open_corrected, without_steps
+from calibstore.pipelines.given_calibs import require_given_calibs
 from calibstore.pipelines.isr_calibs import types_of, wanted_steps
 from calibstore.pipelines.isr_flags import CALIB_STEPS, IsrFlags, flags_for
 from calibstore.pipelines.quantum import Outcome, Quantum
@@ -61,6 +62,7 @@ def process_exposure(quantum: Quantum) -> Outcome:
         quantum.instrument, _texts(quantum, "without"), _texts(quantum, "compared_keywords")
     )
     output = quantum.outputs[0]
+    require_given_calibs(quantum)
     with open_corrected(detector, quantum.raws, quantum.calibs, flags=flags, instrument=quantum.instrument) as (frame,):
         image, mask, variance = frame.read_assembled()
         planes = tuple(plane for plane in image_planes(flags.units, MASK_PLANES) if plane.name != "COUNT")

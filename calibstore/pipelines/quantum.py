@@ -42,6 +42,8 @@ class CalibInput:
     """`date time` written to ``LSST CALIB DATE <TYPE>``."""
     n_inputs: int = 0
     """Number of frames combined in it."""
+    sha256: str = ""
+    """Recorded, of the file; empty where nothing is recorded yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, cast
 
 from calibstore.errors import CabstandError
+from calibstore.pipelines.given_calibs import require_given_calibs
 from calibstore.pipelines.quantum import Outcome, Quantum
 
 TASKS: Final = MappingProxyType(
@@ -57,6 +58,7 @@ def run_quantum(quantum: Quantum) -> Outcome:
     """
     started = time.perf_counter()
     try:
+        require_given_calibs(quantum)
         outcome = _function(quantum.task)(quantum)
     except CabstandError as problem:
         told = problem.message + (f" -- {problem.hint}" if problem.hint else "")

@@ -183,6 +183,7 @@ def calib_input(record: DatasetRecord) -> CalibInput:
         path=record.path,
         created=str(record.provenance.get("created") or "Unknown Unknown"),
         n_inputs=len(exposures) if isinstance(exposures, list) else 0,
+        sha256=record.sha256,
     )
 
 

@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -177,7 +178,8 @@ class _Work:
             records = [known[output.dataset_id] for output in quantum.outputs if output.dataset_id in known]
             if quantum.label in done and all(_is_there(record, root) for record in records):
                 continue
-            todo.append(placed(quantum, root, {record.dataset_type: record.sha256 for record in records}))
+            existing = {record.dataset_type: record.sha256 for record in records}
+            todo.append(placed(_with_sums(quantum, known), root, existing))
         if len(todo) < len(stage):
             self.context.narrate(f"{len(stage) - len(todo)} of {len(stage)} quanta are done already and kept")
         return todo
@@ -277,6 +279,15 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+def _with_sums(quantum: Quantum, known: Mapping[str, DatasetRecord]) -> Quantum:
+    """Return a quantum with the sums of what earlier stages made: it was planned before there were any."""
+    calibs = tuple(
+        replace(calib, sha256=known[calib.dataset_id].sha256) if calib.dataset_id in known else calib
+        for calib in quantum.calibs
+    )
+    return replace(quantum, calibs=calibs)
 
 
 def _is_there(record: DatasetRecord, root: Path) -> bool:
