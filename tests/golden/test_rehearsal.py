@@ -47,4 +47,4 @@ def test_a_rehearsal_of_every_product_leaves_nights_to_walk_by_hand(terminal: An
         terminal(line.replace("cabstand", f"cabstand -R {folder}/home", 1))
     for reason in ("daily_ptc", "crosstalk_spots", "gain_flat"):
         where = f"instrument='LATISS' and exposure.observation_reason='{reason}'"
-        assert reason in terminal(f'cabstand -R {folder}/home exposures --where "{where}"')
+        terminal(f'cabstand -R {folder}/home exposures --where "{where}"')  # none found would end with code 2
