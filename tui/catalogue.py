@@ -45,7 +45,8 @@ VIEWS: Final = (
     Listed("raws", "4", "Raws", "Raws", "tui.views.raws:RawsView", "Raw exposures: build a selection, see its faults.",
            word="TICKET", options=("ticket", "for", "type", "purpose", "where")),
     Listed("data", "5", "Data", "Data", "tui.views.data:DataView", "Pictures of calibrations, amplifier by amplifier.",
-           word="TYPE", options=("run", "ticket", "collection", "detector", "compare", "stretch", "map")),
+           word="TYPE",
+           options=("run", "ticket", "collection", "detector", "compare", "stretch", "map", "axes", "page", "row")),
     Listed("metrics", "6", "Metrics", "Metr", "tui.views.metrics:MetricsView", "Tests, limits, failures, history.",
            word="TICKET", options=("type", "run", "tier", "test", "detector", "amp", "why")),
     Listed(
@@ -60,6 +61,9 @@ VIEWS: Final = (
            "A chain's list under work: draft, effect, apply.", word="CHAIN", options=("show",)),
     Listed("states", "", "States", "Stat", "tui.views.states:StatesView",
            "States of the repository: undo one, give a chain an earlier list.", options=("of",)),
+    Listed("graph", "", "Graph", "Grph", "tui.views.graph:GraphView",
+           "Which calibration is made from which: made, missing, stale, in work.", word="TYPE",
+           options=("ticket", "at", "instrument")),
     Listed("do", "", "Form", "Form", "tui.forms.view:FormView", "A command as a form."),
 )  # fmt: skip
 

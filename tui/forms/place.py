@@ -58,10 +58,23 @@ def place_of_line(line: str) -> "Place | None":
     said = read_line(line)
     if said.repository:
         return None
+    if said.cls.verb == "generate" and said.given.get("graph"):
+        return _graph(said)
     is_change = said.cls.verb == "jobs" and bool(said.given.get("resume") or said.given.get("cancel"))
     if said.cls.verb in _VIEWS and not is_change:
         return _VIEWS[said.cls.verb](said)
     return place_of(said.cls.verb, said.given, reason=said.reason)
+
+
+def _graph(said: TypedLine) -> Place:
+    ticket = str(said.given.get("of_ticket") or said.given.get("ticket") or "")
+    calib_type = str(said.given.get("calib_type") or "")
+    options = {
+        "ticket": ticket,
+        "at": str(said.given.get("at") or ""),
+        "instrument": said.given.get("instrument") or "",
+    }
+    return Place("graph", (calib_type,) if calib_type else (), {k: str(v) for k, v in options.items() if v})
 
 
 def _named(view: str, said: TypedLine, field: str) -> Place:

@@ -340,6 +340,11 @@ class ChecklistView(View):
             steps = [one for item in self._look.items for one in item.steps if one.kind == "spot"]
             spot_check(self, self._look, steps[0].target if steps else self._look.calib_types[-1])
 
+    def action_graph(self) -> None:
+        """Show what is made from what, for the ticket."""
+        options = {"ticket": self._look.ticket} if self._look is not None else {}
+        self.go(Place("graph", (), options))
+
     def action_elsewhere(self, view: str) -> None:
         """Show the campaign's product on another screen."""
         if self._look is None:

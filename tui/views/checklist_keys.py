@@ -100,6 +100,14 @@ ENTRIES: Final = (
         help="Show what is valid when on the Timeline.",
     ),
     Entry(
+        id="checklist.graph",
+        keys="b",
+        action="graph",
+        title="Build order",
+        footer="order",
+        help="Show what is made from what for this ticket: what is next, what waits for what.",
+    ),
+    Entry(
         id="checklist.pane",
         keys="tab",
         action="app.focus_next",

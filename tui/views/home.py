@@ -111,6 +111,8 @@ class HomeView(View):
               help="Show the verification of the ticket under the cursor."),
         Entry(id="home.view", keys="v", action="picture", title="View", footer="view",
               help="Show the picture of the calibration under the cursor."),
+        Entry(id="home.graph", keys="b", action="graph", title="Build order", footer="order",
+              help="Show what is made from what: what is made, missing, stale or in work."),
         Entry(id="home.new", keys="n", action="new_campaign", title="New checklist", footer="new",
               help="Open a campaign: one ticket, its tag and the calibrations to make."),
         Entry(id="home.date", keys="d", action="ask_date", title="Other date", footer="date", word="date",
@@ -250,6 +252,13 @@ class HomeView(View):
             self.say("put the cursor on a calibration of the table first")
             return
         self.go(Place("data", (item.dataset_type,), {"run": item.run}))
+
+    def action_graph(self) -> None:
+        """Show what is made from what; for the ticket under the cursor where there is one."""
+        item = self.lines.item
+        kind = (item.dataset_type,) if item is not None and item.dataset_type else ()
+        options = {"ticket": item.ticket} if item is not None and item.ticket else {}
+        self.go(Place("graph", kind, options))
 
     def action_new_campaign(self) -> None:
         """Open the form of a new campaign."""
