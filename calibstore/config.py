@@ -63,6 +63,10 @@ class Config:
     """Dependency scheme of calibrations, new or legacy; empty: nothing is said."""
     types: dict[str, object] = field(default_factory=dict)
     """Calibration types that are changed or added, as written; `calibstore.model.catalogue` reads them."""
+    engine: str = ""
+    """Engine that jobs use when none is said."""
+    engines: dict[str, object] = field(default_factory=dict)
+    """Engines that are declared, as written; `calibstore.model.engine_spec` reads them."""
 
     def has_role(self, user: str, role: str) -> bool:
         """Tell whether a user may act in a role."""
@@ -83,6 +87,10 @@ class RepositoryFile:
     """Dependency scheme of calibrations; it wins over the user's own."""
     types: dict[str, object] = field(default_factory=dict)
     """Calibration types that are changed or added; they win over the user's own."""
+    engine: str = ""
+    """Engine that jobs use when none is said; it wins over the user's own."""
+    engines: dict[str, object] = field(default_factory=dict)
+    """Engines that are declared; they win over the user's own."""
 
 
 def load_repository_file(root: Path) -> RepositoryFile:
@@ -130,6 +138,8 @@ def load_repository_file(root: Path) -> RepositoryFile:
         butler=found.get("butler", ""),
         scheme=_checked_scheme(path, found.get("scheme", ""), code="E-REPOFILE"),
         types=dict(found.get("types", {})),
+        engine=found.get("engine", ""),
+        engines=dict(found.get("engines", {})),
     )
 
 
@@ -184,6 +194,8 @@ _REPOSITORY_ENTRIES: Final[dict[str, type]] = {
     "butler": str,
     "scheme": str,
     "types": dict,
+    "engine": str,
+    "engines": dict,
 }
 _REPOSITORY_EXAMPLES: Final = {
     "database": f'database = "{POSTGRESQL}user@host/name"',
@@ -191,6 +203,8 @@ _REPOSITORY_EXAMPLES: Final = {
     "butler": 'butler = "/repo/main"',
     "scheme": 'scheme = "legacy"',
     "types": '[types.coldBias], then like = "bias"',
+    "engine": 'engine = "dask"',
+    "engines": '[engines.night], then kind = "dask-slurm"',
 }
 SCHEMES: Final = ("new", "legacy")
 """Which calibration is made before which: as isrTaskLSST has it, or as before."""
@@ -235,6 +249,10 @@ def load_config(environment: Mapping[str, str]) -> Config:
     types = found.get("types", {})
     if not isinstance(types, dict):
         raise UserInputError(f"{path}: types must be tables", hint='write [types.coldBias], then like = "bias"')
+    engine, engines = found.get("engine", ""), found.get("engines", {})
+    if not isinstance(engine, str) or not isinstance(engines, dict):
+        hint = 'write engine = "night" and [engines.night], then kind = "dask-slurm"'
+        raise UserInputError(f"{path}: engine must be a name and engines must be tables", hint=hint)
     repositories = found.get("repositories", {})
     roles = found.get("roles", {})
     if not isinstance(repositories, dict) or not isinstance(roles, dict):
@@ -259,10 +277,12 @@ def load_config(environment: Mapping[str, str]) -> Config:
         ui=_ui_config(path, found),
         scheme=_checked_scheme(path, found.get("scheme", "")),
         types=dict(types),
+        engine=engine,
+        engines=dict(engines),
     )
 
 
-_TABLES: Final = ("default_repository", "repositories", "roles", "ui", "keys", "scheme", "types")
+_TABLES: Final = ("default_repository", "repositories", "roles", "ui", "keys", "scheme", "types", "engine", "engines")
 _UI_CHOICES: Final = {
     "theme": THEMES,
     "glyphs": ("auto", "unicode", "ascii"),

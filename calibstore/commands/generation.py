@@ -38,6 +38,11 @@ class Generate(Command):
     processes: int = option(
         "worker processes; 0: as many as cores", default=0, metavar="N", check=at_least(0, "--processes")
     )
+    engine: str = option(
+        "where it runs: local, dask, one that cabstand.toml declares, or bps: a folder to submit by hand; by default "
+        "what is configured there, else local", default="", metavar="NAME",
+    )  # fmt: skip
+    submit_to: str = option("with --engine bps: the folder to write", default="", metavar="FOLDER")
     detach: bool = option("return at once; `cabstand jobs` shows how it goes", default=False)
     graph: bool = option("build nothing: show the order, what is missing and what is stale", default=False)
     of_ticket: str = option("with --graph: this ticket's chain first", default="", flag="--ticket", metavar="TICKET")
@@ -50,12 +55,19 @@ class Generate(Command):
 @command("jobs", writes=True, role="viewer")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs(Command):
-    """List jobs and how far they are; resume a dead one, or cancel one."""
+    """List jobs, where they run and how far they are; resume a dead one, or cancel one."""
 
     job: str = argument("one job in detail", default="")
-    resume: str = option("start a dead or failed job again; what was done is kept", default="", metavar="ID")
+    resume: str = option(
+        "start a dead or failed job again: only what failed or was not done; the rest is kept", default="", metavar="ID"
+    )
     cancel: str = option("stop a running job", default="", metavar="ID")
     log: bool = option("print the end of the job's log", default=False)
+    unit: str = option(
+        "print the end of the log of one unit of work, e.g. bias:3; it tells why the unit failed", default="",
+        metavar="LABEL",
+    )  # fmt: skip
+    engine: str = option("with --resume: go on elsewhere, e.g. local", default="", metavar="NAME")
     wait: bool = option("wait until the job has ended", default=False)
 
 

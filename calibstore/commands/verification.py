@@ -27,6 +27,10 @@ class Verify(Command):
     processes: int = option(
         "worker processes; 0: as many as cores", default=0, metavar="N", check=at_least(0, "--processes")
     )
+    engine: str = option(
+        "where it runs: local, dask, or one that cabstand.toml declares; by default what is configured there, else "
+        "local", default="", metavar="NAME",
+    )  # fmt: skip
     detach: bool = option("return at once; `cabstand jobs` shows how it goes", default=False)
     fail_on_verdict: bool = option("exit with 8 when the verdict is not a pass", default=False)
 

@@ -5,7 +5,6 @@ A worker that is killed costs one attempt of the quantum it had; everything else
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -15,15 +14,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from calibstore.engines.protocol import RUN_QUANTUM
-from calibstore.engines.worker import work
+from calibstore.engines.protocol import MAX_ATTEMPTS, RETRIED, RUN_QUANTUM
+from calibstore.engines.worker import death_reason, work
 from calibstore.pipelines.quantum import Outcome, Quantum
-
-MAX_ATTEMPTS: Final = 2
-"""A quantum whose worker was killed is tried once more."""
-
-RETRIED: Final = "retried"
-"""Detail of an outcome that took a second attempt: why."""
 
 _STOP_S: Final = 5.0
 
@@ -88,6 +81,11 @@ class LocalEngine:
         return len(self._waiting) + len(self.running)
 
     @property
+    def batch_jobs(self) -> tuple[str, ...]:
+        """No batch system has a part in it."""
+        return ()
+
+    @property
     def pids(self) -> tuple[int, ...]:
         """Process ids of the workers."""
         return tuple(worker.process.pid for worker in self._workers if worker.process.pid is not None)
@@ -148,7 +146,7 @@ class LocalEngine:
         except (EOFError, OSError):
             pass
         worker.process.join(_STOP_S)
-        reason = _reason(worker.process.exitcode)
+        reason = death_reason(worker.process.exitcode)
         self._dismiss(worker)
         if self._attempts[quantum.label] < MAX_ATTEMPTS:
             self._waiting.append(quantum)
@@ -174,10 +172,3 @@ class LocalEngine:
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _reason(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        hint = " (out of memory?)" if -exit_code == signal.SIGKILL else ""
-        return f"worker killed by signal {-exit_code}{hint}"
-    return f"worker ended with exit code {exit_code}"

@@ -9,6 +9,12 @@ from calibstore.pipelines.quantum import Outcome, Quantum
 TaskFunction: TypeAlias = Callable[[Quantum], Outcome]
 """Carries out one quantum; never raises for a fault of the data."""
 
+MAX_ATTEMPTS: Final = 2
+"""A quantum whose process was killed is tried once more."""
+
+RETRIED: Final = "retried"
+"""Detail of an outcome that took a second attempt: why."""
+
 RUN_QUANTUM: Final = "calibstore.pipelines.run_quantum:run_quantum"
 """The function workers call, as ``module:name``."""
 
@@ -29,6 +35,10 @@ class Engine(Protocol):
     @property
     def n_open(self) -> int:
         """Quanta submitted whose outcome was not given back yet."""
+
+    @property
+    def batch_jobs(self) -> tuple[str, ...]:
+        """Ids of its jobs in a batch system, as that system writes them."""
 
     def cancel(self) -> None:
         """Stop what runs and drop what waits; no outcome comes of it."""

@@ -38,6 +38,11 @@ class SerialEngine:
         """Quanta submitted and not carried out."""
         return len(self._waiting)
 
+    @property
+    def batch_jobs(self) -> tuple[str, ...]:
+        """No batch system has a part in it."""
+        return ()
+
     def cancel(self) -> None:
         """Drop what waits."""
         self._waiting.clear()

@@ -84,6 +84,8 @@ class Quantum:
     outputs: tuple[OutputFile, ...] = ()
     parameters: dict[str, object] = field(default_factory=dict)
     """Plain JSON values, each documented by the task."""
+    log_path: str = ""
+    """Absolute path of the file that takes what a worker prints meanwhile; empty: the worker's own output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

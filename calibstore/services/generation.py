@@ -18,6 +18,7 @@ from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.batch_native import BUILD_TEMPLATES, batch_lines
 from calibstore.services.context import Context
+from calibstore.services.engine_choice import chosen_engine
 from calibstore.services.graph_answer import graph_effect
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan
@@ -85,6 +86,7 @@ def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: obj
             band=command.band,
             created_tai_ns=context.clock(),
             processes=command.processes,
+            engine=chosen_engine(context, command.engine, processes=command.processes),
         )
     )
     job_id = next_job_id(uow, context)

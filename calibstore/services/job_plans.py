@@ -12,6 +12,7 @@ from pathlib import Path
 from calibstore.model.camera import Detector
 from calibstore.model.codec import canonical_json, from_plain
 from calibstore.model.data_id import DataId, dataset_uuid
+from calibstore.model.engine_spec import EngineSpec
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
 from calibstore.model.times import utc_text
@@ -32,7 +33,10 @@ class JobPlan:
     calib_type: str
     instrument: str
     run: str
+    engine: EngineSpec = field(default_factory=EngineSpec)
+    """Where its quanta run."""
     processes: int = 0
+    """Workers asked for; 0: as many as the engine has."""
     created_tai_ns: int
     """Creation time written to headers: the same when a job is resumed."""
     stages: tuple[tuple[Quantum, ...], ...]
@@ -60,7 +64,7 @@ def read_plan(text: str) -> JobPlan:
     return from_plain(JobPlan, json.loads(text))
 
 
-def placed(quantum: Quantum, root: Path, existing: Mapping[str, str] | None = None) -> Quantum:
+def placed(quantum: Quantum, root: Path, existing: Mapping[str, str] | None = None, *, log: str = "") -> Quantum:
     """Return a stored quantum with absolute paths.
 
     Parameters
@@ -71,6 +75,8 @@ def placed(quantum: Quantum, root: Path, existing: Mapping[str, str] | None = No
         The repository as it lies now.
     existing : mapping, optional
         Recorded SHA-256 by dataset type of outputs that may be kept.
+    log : str
+        File that takes what its worker prints.
     """
     parameters = dict(quantum.parameters)
     if existing:
@@ -81,6 +87,7 @@ def placed(quantum: Quantum, root: Path, existing: Mapping[str, str] | None = No
         calibs=tuple(replace(calib, path=str(root / calib.path)) for calib in quantum.calibs),
         outputs=tuple(replace(output, path=str(root / output.path)) for output in quantum.outputs),
         parameters=parameters,
+        log_path=log,
     )
 
 

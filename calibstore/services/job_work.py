@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from calibstore.config import Config
 from calibstore.datastore.atomic_files import TEMPORARY_MARK
-from calibstore.engines.local import RETRIED, LocalEngine
-from calibstore.engines.protocol import Engine
+from calibstore.engines.protocol import RETRIED, Engine
 from calibstore.errors import CabstandError, ExecutionError, StoreError
 from calibstore.model.data_id import DataId
 from calibstore.model.job_records import JobRecord, QuantumRecord
@@ -26,6 +25,8 @@ from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.times import utc_text, utc_to_tai_ns
 from calibstore.pipelines.quantum import Outcome, Quantum, WrittenFile
 from calibstore.services.context import Context
+from calibstore.services.engine_choice import cancel_left_jobs, make_engine, note_batch_jobs
+from calibstore.services.job_files import log_end, quantum_log
 from calibstore.services.job_plans import JobPlan, created_text, data_id_of, placed, read_plan
 from calibstore.services.judgements import judge_job
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_NS: Final = 2_000_000_000
 _WAIT_S: Final = 0.25
+_LOG_LINES: Final = 20
+"""Lines of a failed quantum's log that the job's log repeats."""
 _LISTED_EXPOSURES: Final = "exposures"
 
 
@@ -67,7 +70,7 @@ def run_job(context: Context, job_id: str, engine: Engine | None = None) -> int:
     job_id : str
         The job.
     engine : Engine, optional
-        Where quanta run; by default a pool of processes of this machine.
+        Where quanta run; by default the one the plan names.
 
     Returns
     -------
@@ -77,7 +80,8 @@ def run_job(context: Context, job_id: str, engine: Engine | None = None) -> int:
     with context.unit_of_work() as uow:
         job = uow.jobs.get(job_id)
     plan = read_plan(job.plan_json)
-    work = _Work(context=context, job=job, plan=plan, engine=engine or LocalEngine(plan.processes))
+    made = engine or make_engine(plan.engine.with_workers(plan.processes), context, job_id)
+    work = _Work(context=context, job=job, plan=plan, engine=made)
     previous = signal.signal(signal.SIGTERM, work.on_terminate)
     try:
         return work.run()
@@ -103,6 +107,7 @@ class _Work:
     is_cancelled: bool = False
     last_heartbeat_ns: int = 0
     shown: tuple[str, ...] = ()
+    batch_jobs: tuple[str, ...] = ()
     failed: list[str] = field(default_factory=list)
 
     def on_terminate(self, _number: int, _frame: FrameType | None) -> None:
@@ -112,6 +117,9 @@ class _Work:
     def run(self) -> int:
         """Work through the stages; return the exit code."""
         self._begin()
+        left = cancel_left_jobs(self.context, self.job.id)
+        if left:
+            self.context.narrate(f"taken out of the batch system, left by a runner that died: {', '.join(left)}")
         remove_unfinished(self.plan, self.context.root)
         for stage in self.plan.stages:
             self._run_stage(stage)
@@ -160,6 +168,8 @@ class _Work:
 
     def _run_stage(self, stage: tuple[Quantum, ...]) -> None:
         waiting = self._not_done(stage)
+        for quantum in waiting:
+            Path(quantum.log_path).unlink(missing_ok=True)
         self.engine.submit(waiting)
         while self.engine.n_open and not self.is_cancelled:
             for outcome in self.engine.wait(_WAIT_S):
@@ -179,7 +189,8 @@ class _Work:
             if quantum.label in done and all(_is_there(record, root) for record in records):
                 continue
             existing = {record.dataset_type: record.sha256 for record in records}
-            todo.append(placed(_with_sums(quantum, known), root, existing))
+            log = quantum_log(self.context, self.job.id, quantum.label)
+            todo.append(placed(_with_sums(quantum, known), root, existing, log=str(log)))
         if len(todo) < len(stage):
             self.context.narrate(f"{len(stage) - len(todo)} of {len(stage)} quanta are done already and kept")
         return todo
@@ -204,6 +215,8 @@ class _Work:
         else:
             self.failed.append(f"{outcome.label}: {outcome.error}")
             self.context.narrate(f"{outcome.label} FAILED: {outcome.error}")
+            for line in log_end(quantum_log(self.context, self.job.id, outcome.label), _LOG_LINES):
+                self.context.narrate(f"{outcome.label} | {line}")
 
     def _write_rows(self, uow: "UnitOfWork", quantum: Quantum, outcome: Outcome) -> None:
         run = uow.collections.get(self.plan.run)
@@ -249,6 +262,10 @@ class _Work:
         )
 
     def _beat(self) -> None:
+        if self.engine.batch_jobs != self.batch_jobs:
+            self.batch_jobs = self.engine.batch_jobs
+            note_batch_jobs(self.context, self.job.id, self.plan.engine, self.batch_jobs)
+            self.context.narrate(f"batch jobs {', '.join(self.batch_jobs)}")
         now = self.context.clock()
         running = self.engine.running
         if running == self.shown and now - self.last_heartbeat_ns < HEARTBEAT_NS:

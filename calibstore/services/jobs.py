@@ -3,17 +3,19 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from calibstore.commands.fields import BUILDER
+from calibstore.commands.fields import BUILDER, quoted
 from calibstore.commands.generation import Jobs
-from calibstore.errors import ConflictError, ExecutionError, UserInputError
+from calibstore.errors import ConflictError, ExecutionError, NotFoundError, UserInputError
 from calibstore.model.times import utc_text
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.engine_choice import batch_jobs, chosen_engine
+from calibstore.services.job_files import log_end, log_path, quantum_log
+from calibstore.services.job_plans import plan_text, read_plan
 from calibstore.services.roles import require_role
 from calibstore.services.runner import (
     JobView,
     is_alive,
-    log_path,
     require_done,
     spawn_runner,
     stop_runner,
@@ -44,8 +46,10 @@ def _prepare(command: Jobs, context: Context, dry_run: bool) -> _Waited:
         raise UserInputError(
             "jobs shows a job, resumes one or cancels one, not two of these at once", hint="give one job id only"
         )
-    if command.log and not command.job:
-        raise UserInputError("jobs --log needs a job", hint="cabstand jobs lists them")
+    if (command.log or command.unit) and not command.job:
+        raise UserInputError("jobs --log and --unit need a job", hint="cabstand jobs lists them")
+    if command.engine and not command.resume:
+        raise UserInputError("jobs --engine says where to go on: it needs --resume", hint="cabstand jobs --resume ID")
     if command.wait and not wished and not dry_run:
         if not command.job:
             raise UserInputError("jobs --wait needs a job", hint="cabstand jobs lists them")
@@ -128,6 +132,7 @@ def _detail(command: Jobs, context: Context, view: JobView) -> Effect:
     ]
     lines = [
         f"run         {record.run}",
+        f"engine      {_engine_text(view, context)}",
         f"runner      {'pid ' + str(record.pid) + ' on ' if record.pid else ''}{record.host or 'none yet'}"
         f"{'' if view.is_alive else ' (not running)'}; heartbeat {_age(view, context)}",
         *times,
@@ -138,6 +143,11 @@ def _detail(command: Jobs, context: Context, view: JobView) -> Effect:
         lines.append(f"{quantum.label:<22}{quantum.status:<9}{wall:>8}{peak:>9}  {quantum.error}".rstrip())
     if view.status in ("failed", "dead"):
         lines.append(_trouble(view))
+    if command.unit:
+        lines += [
+            f"log         {quantum_log(context, record.id, command.unit)}",
+            *unit_log(context, view, command.unit),
+        ]
     if command.log:
         lines += [f"log         {log_path(context, record.id)}", *log_tail(context, record.id)]
     is_bad = view.has_ended and view.status != "done"
@@ -152,13 +162,32 @@ def _detail(command: Jobs, context: Context, view: JobView) -> Effect:
 
 def log_tail(context: Context, job_id: str, n_lines: int = LOG_LINES) -> tuple[str, ...]:
     """Return the last lines of a job's log; none when there is no log."""
-    try:
-        with log_path(context, job_id).open("rb") as log:
-            log.seek(0, 2)
-            log.seek(max(log.tell() - 65536, 0))
-            return tuple(log.read().decode("utf-8", "replace").splitlines()[-n_lines:])
-    except OSError:
-        return ()
+    return log_end(log_path(context, job_id), n_lines)
+
+
+def unit_log(context: Context, view: JobView, label: str, n_lines: int = LOG_LINES) -> tuple[str, ...]:
+    """Return the last lines that the worker of a unit of work printed; none when it printed nothing.
+
+    Raises
+    ------
+    NotFoundError
+        E-UNIT: the job has no such unit.
+    """
+    labels = [one.label for one in view.quanta]
+    if label not in labels:
+        likely = [one.label for one in view.quanta if one.status == "failed"] or labels
+        raise NotFoundError(
+            f"job {view.record.id} has no unit {label!r}",
+            hint=f"cabstand jobs {view.record.id} --unit {quoted(likely[0])}",
+            code="E-UNIT",
+        )
+    return log_end(quantum_log(context, view.record.id, label), n_lines)
+
+
+def _engine_text(view: JobView, context: Context) -> str:
+    ids = batch_jobs(context, view.record.id)
+    listed = f"; batch jobs {', '.join(ids[-8:])}" if ids else ""
+    return read_plan(view.record.plan_json).engine.text + listed
 
 
 def job_data(view: JobView, context: Context) -> dict[str, object]:
@@ -177,6 +206,7 @@ def job_data(view: JobView, context: Context) -> dict[str, object]:
         "pid": record.pid,
         "n_done": view.n_done,
         "n_quanta": len(view.quanta),
+        "batch_jobs": list(batch_jobs(context, record.id)),
         "submitted_tai_ns": record.submitted_tai_ns,
         "started_tai_ns": record.started_tai_ns,
         "heartbeat_tai_ns": record.heartbeat_tai_ns,
@@ -198,6 +228,9 @@ def job_data(view: JobView, context: Context) -> dict[str, object]:
 def _resume(command: Jobs, context: Context, uow: "UnitOfWork") -> Plan:
     view = _view(uow, context, command.resume)
     job_id = view.record.id
+    plan = read_plan(view.record.plan_json)
+    if command.engine:
+        plan = replace(plan, engine=chosen_engine(context, command.engine, processes=plan.processes))
     if view.is_alive:
         raise ConflictError(f"job {job_id} is {view.progress}", hint=f"cabstand jobs {job_id} --wait", code="E-JOBRUNS")
     if view.status == "done":
@@ -208,7 +241,9 @@ def _resume(command: Jobs, context: Context, uow: "UnitOfWork") -> Plan:
             if one.status != "done":
                 writing.jobs.set_quantum(job_id, replace(one, status="waiting", error=""))
         # The dead runner's process id may belong to somebody else by now.
-        writing.jobs.update(job_id, status="submitted", error="", pid=None, finished_tai_ns=None)
+        writing.jobs.update(
+            job_id, status="submitted", error="", pid=None, finished_tai_ns=None, plan_json=plan_text(plan)
+        )
 
     def after(done: Effect) -> Effect:
         spawn_runner(context, job_id)
@@ -219,7 +254,8 @@ def _resume(command: Jobs, context: Context, uow: "UnitOfWork") -> Plan:
         return replace(done, lines=(*done.lines, f"job {job_id} {ended.progress}"), data=job_data(ended, context))
 
     effect = Effect(
-        summary=f"resume job {job_id}: {view.n_done} of {len(view.quanta)} quanta are done and kept",
+        summary=f"resume job {job_id} on {plan.engine.text}: {view.n_done} of {len(view.quanta)} quanta are done and "
+        f"kept, {len(view.quanta) - view.n_done} are run",
         ticket=view.record.ticket,
         next=(f"cabstand jobs {job_id} --wait",),
         data=job_data(view, context),

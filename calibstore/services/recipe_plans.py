@@ -9,6 +9,7 @@ from calibstore.model.calib_recipes import Granularity, Setting, Step
 from calibstore.model.calib_types import CalibType, DatasetType
 from calibstore.model.camera import Camera, Detector
 from calibstore.model.codec import to_plain
+from calibstore.model.engine_spec import EngineSpec
 from calibstore.model.exposure import Exposure
 from calibstore.model.lamps import LAMP_PAIRS
 from calibstore.model.pairing import Pairing, pair_exposures
@@ -48,6 +49,7 @@ class Build:
     band: str = ""
     created_tai_ns: int
     processes: int = 0
+    engine: EngineSpec = field(default_factory=EngineSpec)
 
     @property
     def has_pairs(self) -> bool:
@@ -131,6 +133,7 @@ def recipe_plan(build: Build) -> JobPlan:
         instrument=build.camera.instrument,
         run=build.run,
         processes=build.processes,
+        engine=build.engine,
         created_tai_ns=build.created_tai_ns,
         stages=tuple(stages),
         inputs=inputs,

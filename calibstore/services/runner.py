@@ -22,12 +22,13 @@ from typing import Final
 from calibstore.errors import CabstandError, ConflictError, ExecutionError
 from calibstore.model.job_records import JobRecord, QuantumRecord
 from calibstore.services.context import Context
+from calibstore.services.job_files import job_folder, log_path
 
 POLL_S: Final = 0.2
 """How often a waiting front end looks at the store [s]."""
 
 _LOCK_PATIENCE_S: Final = 2.0
-_STOP_PATIENCE_S: Final = 15.0
+_STOP_PATIENCE_S: Final = 45.0
 _NARRATE_NS: Final = 15_000_000_000
 _ENDED: Final = {"failed": "E-JOBFAILED", "cancelled": "E-JOBCANCELLED", "dead": "E-JOBDEAD"}
 
@@ -74,16 +75,6 @@ def view_job(context: Context, job_id: str) -> JobView:
     alive = is_alive(context, job_id)
     with context.unit_of_work() as uow:
         return JobView(record=uow.jobs.get(job_id), quanta=uow.jobs.quanta(job_id), is_alive=alive)
-
-
-def job_folder(context: Context, job_id: str) -> Path:
-    """Return the folder of a job: its lock and its log."""
-    return context.root / "jobs" / job_id
-
-
-def log_path(context: Context, job_id: str) -> Path:
-    """Return the file that takes a runner's output."""
-    return job_folder(context, job_id) / "log"
 
 
 def is_alive(context: Context, job_id: str) -> bool:

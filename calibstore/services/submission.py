@@ -8,8 +8,9 @@ from calibstore.model.job_records import JobRecord
 from calibstore.model.times import utc_text
 from calibstore.services.actions import Effect
 from calibstore.services.context import Context
+from calibstore.services.job_files import log_path
 from calibstore.services.job_plans import JobPlan, plan_text
-from calibstore.services.runner import JobView, log_path, require_done, spawn_runner, wait_for
+from calibstore.services.runner import JobView, require_done, spawn_runner, wait_for
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork

@@ -17,6 +17,7 @@ from calibstore.pipelines.quantum import Quantum
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.batch_native import VERIFY_TEMPLATES, batch_lines
 from calibstore.services.context import Context
+from calibstore.services.engine_choice import chosen_engine
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan, calib_input, output_of, raw_inputs
 from calibstore.services.judgements import scoreboard_lines
@@ -187,6 +188,7 @@ def _job_plan(command: Verify, context: Context, uow: "UnitOfWork", subject: _Su
         instrument=subject.camera.instrument,
         run=run,
         processes=command.processes,
+        engine=chosen_engine(context, command.engine, processes=command.processes),
         created_tai_ns=context.clock(),
         stages=(tuple(quanta),),
         inputs=inputs,

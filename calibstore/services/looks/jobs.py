@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from calibstore.model.job_records import JobRecord, QuantumRecord
 from calibstore.model.times import utc_text
 from calibstore.services.context import Context
-from calibstore.services.runner import is_alive, log_path
+from calibstore.services.job_files import log_path
+from calibstore.services.runner import is_alive
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
