@@ -5,12 +5,16 @@ between detectors in the flat and makes its mean over the focal plane one.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.arrays import Vector
 from kernels.errors import NotEnoughDataError
+
+LIT_SHARE: Final = 0.01
+"""Least share of the usual light: a detector or an exposure with less shows noise, whose logarithm is anything [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ def solve_flat_scales(
     ----------
     levels : ndarray of shape (n_detectors, n_exposures), float64
         Clipped mean of each detector in each exposure [adu or electron]; values that are not finite and positive take
-        no part.
+        no part, nor do a detector with less than `LIT_SHARE` of the light of the brightest, and an exposure with less
+        than that of the median one.
     weights : ndarray of shape (n_detectors, n_exposures), float64, optional
         For example the pixels each mean was made of; 0 leaves a level out.
     n_iterations : int
@@ -68,6 +73,10 @@ def solve_flat_scales(
     is_used = np.isfinite(level) & (level > 0) & np.isfinite(weight) & (weight > 0)
     if not is_used.any():
         raise NotEnoughDataError("no flat level is finite and positive")
+    of_detectors = _typical(level, is_used)
+    is_used &= (of_detectors >= LIT_SHARE * np.nanmax(of_detectors))[:, None]
+    of_exposures = _typical(level.T, is_used.T)
+    is_used &= (of_exposures >= LIT_SHARE * np.nanmedian(of_exposures))[None, :]
     weight = np.where(is_used, weight, 0.0)
     log_level = np.log(np.where(is_used, level, 1.0))
     by_detector, by_exposure = weight.sum(axis=1), weight.sum(axis=0)
@@ -89,6 +98,13 @@ def solve_flat_scales(
         scale=np.where(by_exposure > 0, np.exp(exposure_log), np.nan),
         response=np.where(by_detector > 0, np.exp(detector_log), np.nan),
         residual=residual,
+    )
+
+
+def _typical(level: NDArray[np.float64], is_used: NDArray[np.bool_]) -> Vector:
+    """Return the median of the usable levels of each row; NaN for a row without."""
+    return np.array(
+        [float(np.median(row[used])) if used.any() else np.nan for row, used in zip(level, is_used, strict=True)]
     )
 
 

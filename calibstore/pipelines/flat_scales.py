@@ -36,7 +36,7 @@ def flat_scales(quantum: Quantum) -> Outcome:
     Outcome
         Two tables: EXPOSURE, SCALE, N_DETECTORS and DETECTOR, RESPONSE, N_EXPOSURES; details: n_detectors,
         n_exposures, largest_residual, levels_apart (detector, exposure and residual of levels off by more than 2 %),
-        unusable (exposures without a scale).
+        unusable (exposures without a scale), dark_detectors (those that see no light).
 
     Raises
     ------
@@ -165,6 +165,9 @@ def _facts(found: FlatScales, detectors: NDArray[np.int64], exposures: NDArray[n
         "levels_apart": [
             {"detector": int(detectors[d]), "exposure": int(exposures[k]), "residual": float(found.residual[d, k])}
             for d, k in apart
+        ],
+        "dark_detectors": [
+            int(detector) for detector, one in zip(detectors, found.response, strict=True) if not one > 0
         ],
         "unusable": [int(exposure) for exposure, scale in zip(exposures, found.scale, strict=True) if not scale > 0],
     }

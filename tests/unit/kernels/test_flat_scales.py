@@ -45,6 +45,23 @@ def test_gaps_are_bridged_by_what_the_others_say() -> None:
     assert np.isnan(found.residual[[0, 1, 2], [3, 5, 6]]).all()
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_noise_of_a_dead_detector_and_of_a_lamp_that_was_off_is_no_light(seed: int) -> None:
+    """Levels of a few tenths of an electron, some above zero: their logarithms would move the scales by per cents."""
+    rng = np.random.default_rng(seed)
+    response, light = rng.uniform(0.8, 1.2, 9), rng.uniform(20_000, 30_000, 20)
+    response /= np.delete(response, 4).mean()
+    levels = response[:, None] * light[None, :]
+    levels[4] = rng.normal(0.3, 0.2, 20)
+    levels[:, 7] = rng.normal(0.3, 0.2, 9)
+    found = solve_flat_scales(levels)
+    others, lit = np.arange(9) != 4, np.arange(20) != 7
+    assert_allclose(found.response[others], response[others], rtol=1e-9)
+    assert_allclose(found.scale[lit], light[lit], rtol=1e-9)
+    assert np.isnan(found.response[4])
+    assert np.isnan(found.scale[7])
+
+
 def test_a_dead_detector_or_a_lamp_that_was_off_gives_nan() -> None:
     levels = np.array([[10.0, 20.0, 0.0], [np.nan, -1.0, 0.0]])
     found = solve_flat_scales(levels)
