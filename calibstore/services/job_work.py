@@ -87,10 +87,12 @@ def run_job(context: Context, job_id: str, engine: Engine | None = None) -> int:
         return work.run()
     except CabstandError as problem:
         context.narrate(f"error [{problem.code}]: {problem.message}")
+        work.engine.cancel()  # first: who sees the job ended may resume it at once
         work.end("failed", f"[{problem.code}] {problem.message}")
         return problem.exit_code
     except Exception as problem:  # a fault of ours: its traceback is for the log, one line for people
         traceback.print_exc()
+        work.engine.cancel()  # first: who sees the job ended may resume it at once
         work.end("failed", " ".join(f"{type(problem).__name__}: {problem}".split()))
         return ExecutionError.exit_code
     finally:

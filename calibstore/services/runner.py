@@ -280,7 +280,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.lock is not None:
             # Workers must not inherit the lock: one that outlives the runner would keep it alive in name.
             os.set_inheritable(given.lock, False)
-            return run_job(context, given.job)
+            try:
+                return run_job(context, given.job)
+            finally:
+                # Not at the end of the process: libraries take their time to leave, and the job may be resumed by now.
+                os.close(given.lock)
         with held_lock(context, given.job):
             return run_job(context, given.job)
     except CabstandError as problem:
