@@ -16,11 +16,11 @@ class PairMode(StrEnum):
     """How two flats are known to belong together."""
 
     TIME = "TIME"
-    """Neighbours of the same exposure time (on the sky)."""
+    """Neighbours of the same filter and exposure time (on the sky)."""
     EXPID = "EXPID"
     """Neighbours, whatever they are: the first with the second, the third with the fourth."""
     FLUX = "FLUX"
-    """Neighbours of the same light in the header (in the laboratory)."""
+    """Neighbours of the same filter and light in the header (in the laboratory)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,19 @@ class OddExposure:
 
     id: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """What decides with whom a flat pairs."""
+
+    id: int
+    level: float
+    physical_filter: str
+
+    def is_like(self, other: "_Flat", limit: float) -> bool:
+        """Tell whether both are of the same light: of equal time behind another filter it is not."""
+        return self.physical_filter == other.physical_filter and abs(self.level - other.level) <= limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ def pair_exposures(
         )
     by_id = {exposure.id: exposure for exposure in exposures}
     odd: list[OddExposure] = []
-    flats: list[tuple[int, float]] = []
+    flats: list[_Flat] = []
     level_of = _level_of(PairMode(mode), fluxes)
     for number in sorted(by_id):
         exposure = by_id[number]
@@ -99,7 +112,7 @@ def pair_exposures(
         elif level is None:
             odd.append(OddExposure(number, f"no {FLUX_KEYWORD} in its header: its light is unknown"))
         else:
-            flats.append((number, level))
+            flats.append(_Flat(number, level, "" if mode == PairMode.EXPID else exposure.physical_filter or ""))
     pairs = _neighbours(flats, PairMode(mode), tolerance_s if mode == PairMode.TIME else 0.0, odd)
     return Pairing(tuple(pairs), tuple(sorted(odd, key=lambda item: item.id)))
 
@@ -122,28 +135,26 @@ def _flux(exposure: Exposure, fluxes: Mapping[int, float] | None) -> float | Non
     return value if math.isfinite(value) else None
 
 
-def _neighbours(
-    flats: list[tuple[int, float]], mode: PairMode, tolerance: float, odd: list[OddExposure]
-) -> list[tuple[int, int]]:
+def _neighbours(flats: list[_Flat], mode: PairMode, tolerance: float, odd: list[OddExposure]) -> list[tuple[int, int]]:
     # a hair more than the tolerance, so that 0.250 and 0.255 agree within 0.005 as they do on paper
     limit = tolerance * (1 + 1e-9) + 1e-12
     shown = {PairMode.TIME: "{:g} s", PairMode.FLUX: FLUX_KEYWORD + " {:g}", PairMode.EXPID: ""}[mode]
     pairs: list[tuple[int, int]] = []
-    last_level = math.nan
+    last: _Flat | None = None
     index = 0
     while index < len(flats):
-        number, level = flats[index]
-        if index + 1 < len(flats) and abs(level - flats[index + 1][1]) <= limit:
-            pairs.append((number, flats[index + 1][0]))
-            last_level = level
+        flat = flats[index]
+        if index + 1 < len(flats) and flat.is_like(flats[index + 1], limit):
+            last = flats[index + 1]
+            pairs.append((flat.id, last.id))
             index += 2
             continue
         if mode is PairMode.EXPID:
             reason = "the last of an odd number of flats"
-        elif pairs and pairs[-1][1] == flats[index - 1][0] and abs(level - last_level) <= limit:
-            reason = f"a repeat too many of {shown.format(level)}: {pairs[-1][0]} and {pairs[-1][1]} are a pair"
+        elif last is not None and last is flats[index - 1] and flat.is_like(last, limit):
+            reason = f"a repeat too many of {shown.format(flat.level)}: {pairs[-1][0]} and {pairs[-1][1]} are a pair"
         else:
-            reason = f"no neighbour of {shown.format(level)}"
-        odd.append(OddExposure(number, reason))
+            reason = f"no neighbour of {shown.format(flat.level)}"
+        odd.append(OddExposure(flat.id, reason))
         index += 1
     return pairs

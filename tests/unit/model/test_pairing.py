@@ -8,14 +8,16 @@ from calibstore.model.pairing import Pairing, pair_exposures
 from calibstore.model.timespan import Timespan
 
 
-def exposure(number: int, time_s: float = 1.0, kind: str = "flat", **state: str) -> Exposure:
+def exposure(
+    number: int, time_s: float = 1.0, kind: str = "flat", *, physical_filter: str = "empty~empty", **state: str
+) -> Exposure:
     return Exposure(
         instrument="LATISS",
         id=number,
         obs_id=f"AT_O_{number}",
         day_obs=20240401,
         seq_num=number,
-        physical_filter="empty~empty",
+        physical_filter=physical_filter,
         observation_type=kind,
         exposure_time_s=time_s,
         dark_time_s=time_s,
@@ -39,6 +41,17 @@ def test_a_third_repeat_is_left_over_and_never_pairs_with_the_next_level() -> No
     found = pair_exposures(flats)
     assert found.pairs == ((1, 2), (4, 5))
     assert reasons(found) == {3: "a repeat too many of 1 s: 1 and 2 are a pair"}
+
+
+@pytest.mark.parametrize("mode", ["TIME", "FLUX"])
+def test_flats_behind_unlike_filters_are_of_unlike_light(mode: str) -> None:
+    """The third of one filter must not shift the pairs of the next, each of half one and half the other."""
+    filters = ("SDSSr_65mm~empty",) * 3 + ("SDSSi_65mm~empty",) * 3
+    flats = [exposure(n, physical_filter=name, CCOBFLUX="0.1") for n, name in enumerate(filters, start=1)]
+    found = pair_exposures(flats, mode=mode)
+    assert found.pairs == ((1, 2), (4, 5))
+    assert "a repeat too many" in reasons(found)[3]
+    assert "4 and 5 are a pair" in reasons(found)[6]
 
 
 def test_four_repeats_are_two_pairs() -> None:
