@@ -3,7 +3,9 @@
 Units are written where FITS has them: it has no electron, and readers warn of one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +16,7 @@ from calibstore.datastore.calib_tables import CalibTable, CalibTables, find_card
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import StoreError
 from kernels.errors import KernelError
-from kernels.linearity import LinearityType
+from kernels.linearity import LinearityType, nonlinearity_model
 from kernels.linearizer import Linearizer, LinearizerAmplifier
 
 OBSTYPE: Final = "LINEARIZER"
@@ -130,6 +132,7 @@ def read_linearizer(path: Path) -> Linearizer:
         raise StoreError(
             f"{path}: {fault}", hint="the types are " + ", ".join(LinearityType), code="E-FORMAT"
         ) from fault
+    amplifiers = tuple(_judged(one, amplifiers) for one in amplifiers)
     lookup = content.tables[1].columns.get("LOOKUP_VALUES") if len(content.tables) > 1 else None
     reference = str(columns["ABS_REF_AMP"][0]).strip() if "ABS_REF_AMP" in columns and amplifiers else ""
     return Linearizer(
@@ -153,6 +156,22 @@ def _amplifier(columns: Mapping[str, NDArray[Any]], row: int, cards: Mapping[str
     if not reason and kind is not LinearityType.NONE and not np.isfinite(found["coefficients"]).all():
         reason = "its coefficients are not finite"
     return LinearizerAmplifier(name=name, kind=kind, reason=reason, **found)
+
+
+def _judged(one: LinearizerAmplifier, all_of_them: Sequence[LinearizerAmplifier]) -> LinearizerAmplifier:
+    """Return an amplifier, with a reason where the field filled the row of a bad one with zeros, or with no type."""
+    if one.reason:
+        return one
+    try:
+        if one.kind is not LinearityType.LOOKUP_TABLE:
+            nonlinearity_model(one.kind, one.coefficients)
+    except KernelError as fault:
+        return replace(one, reason=f"it has no model: {fault}")
+    is_without = one.kind is LinearityType.NONE or not one.coefficients.any() or not np.isfinite(one.coefficients).all()
+    others = (other for other in all_of_them if math.isfinite(other.linearity_turnoff))
+    if is_without and not math.isfinite(one.linearity_turnoff) and next(others, None) is not None:
+        return replace(one, reason="it has no model and no turnoff, and others have")
+    return one
 
 
 def _padded(rows: Sequence[NDArray[Any]], *, is_zero: bool) -> NDArray[Any]:

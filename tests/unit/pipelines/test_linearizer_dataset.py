@@ -92,6 +92,33 @@ def test_an_amplifier_without_a_model_has_nan_and_its_reason(tmp_path: Path) -> 
     assert table.error < 0.01
 
 
+@pytest.mark.parametrize(
+    ("kind", "coefficients"),
+    [("Spline", np.zeros(6)), ("None", np.full(6, np.nan)), ("None", np.zeros(6)), ("Polynomial", np.zeros(6))],
+)
+def test_a_bad_amplifier_of_the_field_has_no_model(tmp_path: Path, kind: str, coefficients: np.ndarray) -> None:
+    """The field fills its row with zeros and no turnoff: it is neither linear, nor a reason to lose the detector."""
+    rows = [amplifier("C00"), amplifier("C01"), amplifier("C02")]
+    content = to_tables(Linearizer(amplifiers=tuple(rows)), {})
+    columns = dict(content.tables[0].columns)
+    columns["TYPE"] = np.array(["Spline", kind, "Spline"])
+    columns["COEFFS"][1] = coefficients
+    columns["LINEARITY_TURNOFF"][1] = columns["LINEARITY_MAX_SIGNAL"][1] = np.nan
+    path = tmp_path / "linearizer.fits"
+    write_calib_tables(path, replace(content, tables=(replace(content.tables[0], columns=columns),)))
+    found = read_linearizer(path)
+    assert [bool(one.reason) for one in found.amplifiers] == [False, True, False]
+    assert found.table_of("C01") is None
+    assert found.table_of("C02") is not None
+
+
+def test_amplifiers_without_a_correction_are_linear_where_all_are(tmp_path: Path) -> None:
+    rows = [amplifier(name, kind=LinearityType.NONE, linearity_turnoff=np.nan) for name in ("C00", "C01")]
+    path = tmp_path / "linearizer.fits"
+    write_calib_tables(path, to_tables(Linearizer(amplifiers=tuple(rows)), {}))
+    assert not any(one.reason for one in read_linearizer(path).amplifiers)
+
+
 def test_a_look_up_table_is_a_second_table(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(2, 50))
     look = amplifier("C00", kind=LinearityType.LOOKUP_TABLE, coefficients=np.array([1.0, 0.0]))
