@@ -14,13 +14,13 @@ from calibstore.commands.fields import Asked, asked_fields
 from calibstore.errors import UserInputError
 
 _ORDER = (
-    "init", "rehearse", "ingest", "exposures", "write-curated-calibrations", "ingest-files", "campaign", "generate",
-    "jobs", "spot", "edit-product", "show-product", "verify", "report", "certify-calibrations", "decertify",
-    "recertify", "collection-chain", "associate", "disassociate", "register-collection", "register-dataset-type",
-    "remove-collections", "remove-runs", "hail", "decide", "deploy", "export-calibs", "import", "prove", "process",
-    "query-collections", "query-datasets", "query-dimension-records", "explain", "timeline", "whatif", "shadowed",
-    "gaps", "fingerprint", "diff", "history", "undo", "redo", "restore", "rollback", "journal", "observe",
-    "acknowledge", "doctor", "migrate",
+    "init", "rehearse", "ingest", "ingest-photodiode", "exposures", "write-curated-calibrations", "ingest-files",
+    "campaign", "generate", "jobs", "spot", "edit-product", "show-product", "verify", "report", "certify-calibrations",
+    "decertify", "recertify", "collection-chain", "associate", "disassociate", "register-collection",
+    "register-dataset-type", "remove-collections", "remove-runs", "hail", "decide", "deploy", "export-calibs",
+    "import", "prove", "process", "query-collections", "query-datasets", "query-dimension-records", "explain",
+    "timeline", "whatif", "shadowed", "gaps", "fingerprint", "diff", "history", "undo", "redo", "restore", "rollback",
+    "journal", "observe", "acknowledge", "doctor", "migrate",
 )  # fmt: skip
 _HELP_WIDTH = 76
 _GROUP_HELP = {"campaign": "Lead a ticket through the checklist, from its inputs to the board."}

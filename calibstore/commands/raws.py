@@ -23,6 +23,21 @@ class Ingest(Command):
     )
 
 
+@command("ingest-photodiode", writes=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestPhotodiode(Command):
+    """Record readings of the photodiode, each with the exposure it was read in."""
+
+    instrument: str = argument("instrument, e.g. LSSTCam")
+    locations: tuple[str, ...] = argument("files, or folders that are searched for readings", metavar="LOCATION...")
+    transfer: str = option(
+        "copy or link: brought into the repository; direct: recorded where they are",
+        default="copy",
+        choices=("copy", "link", "direct"),
+        short="-t",
+    )
+
+
 @command("exposures", writes=False)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowExposures(Command):

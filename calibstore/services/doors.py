@@ -30,6 +30,7 @@ _MODULES: Final = {
     "doctor": "doctor",
     "doctor --repair": "repairing",
     "ingest": "ingest",
+    "ingest-photodiode": "photodiode_ingest",
     "exposures": "exposure_list",
     "generate": "generation",
     "jobs": "jobs",
@@ -166,7 +167,7 @@ _OF_THE_OWNER: Final = frozenset(
     {
         "generate", "certify-calibrations", "decertify", "recertify", "collection-chain", "associate",
         "disassociate", "register-collection", "register-dataset-type", "remove-collections", "remove-runs", "import",
-        "write-curated-calibrations", "ingest-files", "edit-product",
+        "write-curated-calibrations", "ingest-files", "ingest-photodiode", "edit-product",
         "undo", "redo", "restore", "rollback",
     }
 )  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from calibstore.commands.fields import to_line
-from calibstore.commands.raws import Ingest, ShowExposures
+from calibstore.commands.raws import Ingest, IngestPhotodiode, ShowExposures
 from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.file_copy import copy_file, link_file, remove_brought
 from calibstore.datastore.raw_headers import check_observation_type
@@ -20,6 +20,7 @@ from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.services import native
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.context import Context
+from calibstore.services.photodiode_ingest import has_readings
 from calibstore.services.raw_comparison import (
     Refusal,
     SortedFiles,
@@ -314,8 +315,18 @@ def _next(taken: Sequence[RawFile]) -> tuple[str, ...]:
             where = f"instrument='{instrument}' and exposure.day_obs={night}"
             where += f" and exposure.observation_type='{calib_type.observation_type}'"
             line = to_line(ShowExposures(for_=calib_type.name, where=where))
-            return (f"{line}  # can a {calib_type.name} be built from them?",)
-    return ()
+            return (f"{line}  # can a {calib_type.name} be built from them?", *_readings(taken))
+    return _readings(taken)
+
+
+def _readings(taken: Sequence[RawFile]) -> tuple[str, ...]:
+    """Return the line that takes in what a photodiode read, where that lies beside the frames."""
+    folders = sorted({(raw.exposure.instrument, Path(raw.path).parent) for raw in taken})
+    return tuple(
+        to_line(IngestPhotodiode(instrument=instrument, locations=(str(folder),)))
+        for instrument, folder in folders[:_NARRATED]
+        if has_readings(folder)
+    )
 
 
 def _write(

@@ -18,6 +18,7 @@ UNDOABLE: Final = frozenset(
         "disassociate",
         "edit-product",
         "ingest-files",
+        "ingest-photodiode",
         "recertify",
         "register-collection",
         "remove-collections",

@@ -30,7 +30,8 @@ def _rows(stage: str, code: int, *lines: tuple[str, ...]) -> list[Row]:
 
 MISSING = _rows(
     "certified", 2,
-    ("init", "--camera"), ("ingest", "PATH"), ("generate", "TYPE", "TICKET"), ("generate bias", "TICKET"),
+    ("init", "--camera"), ("ingest", "PATH"), ("ingest-photodiode LATISS", "LOCATION"),
+    ("generate", "TYPE", "TICKET"), ("generate bias", "TICKET"),
     ("campaign new", "INSTRUMENT", "TICKET", "TAG"), ("campaign inputs", "TICKET", "TYPE", "--where"),
     ("campaign inputs DM-1 bias", "--where"), ("campaign ticket DM-1", "ROLE", "KEY"), ("campaign show", "TICKET"),
     ("spot", "TYPE", "TICKET"), ("verify bias", "TICKET"), ("report", "TICKET"),

@@ -8,6 +8,7 @@ import pytest
 
 from calibstore.commands import registered
 from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
+from tests.support.photodiode_files import reading_files
 
 BASE = "LATISS/calib/DM-1"
 RUN = f"{BASE}/first/biasGen.20261120a"
@@ -50,6 +51,7 @@ TABLE = [
      "butler write-curated-calibrations"),
     ("certified", "ingest-files electroBfDistortionMatrix LATISS/calib/DM-7/made/run1 MATRIX --detector 0", "run1",
      "butler ingest-files"),
+    ("certified", "ingest-photodiode LATISS LAMP", "2 readings", "butler ingest-photodiode"),
     ("curated", f"edit-product {NEWEST_DEFECTS} --ticket DM-1 --from EDITED", "+ x0=7 y0=8 width=9 height=10",
      "butler ingest-files"),
     ("certified", "campaign ticket DM-1 deployment DM-2", "DM-2", ""),
@@ -97,6 +99,7 @@ def places(
         "PROCESSED": str(processed),
         "CURATED": str(latiss_tree(folder / "package")),
         "MATRIX": str(matrix_file(folder / "matrix.fits")),
+        "LAMP": str(reading_files(folder / "lamp", 20250411, 1)),
         "EDITED": str(put(folder, "edited.ecsv", boxes_text(*EDITED))),
     }
 

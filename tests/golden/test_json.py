@@ -9,6 +9,7 @@ import pytest
 
 from calibstore.commands import registered
 from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
+from tests.support.photodiode_files import reading_files
 
 BASE = "LATISS/calib/DM-1"
 RUN = f"{BASE}/first/biasGen.20261120a"
@@ -91,6 +92,7 @@ ACTIONS = [
     "register-dataset-type flat ExposureF instrument detector physical_filter --is-calibration",
     "write-curated-calibrations LATISS CURATED --label DM-7",
     "ingest-files electroBfDistortionMatrix LATISS/calib/DM-7/made/run1 MATRIX --detector 0",
+    "ingest-photodiode LATISS LAMP",
     f"edit-product {NEWEST_DEFECTS} --ticket DM-1 --from EDITED --reason 'a hot column'",
 ]
 KEYS_OF_AN_ACTION = {
@@ -122,6 +124,7 @@ def documents(
     places = {
         "CURATED": str(latiss_tree(state / "package")),
         "MATRIX": str(matrix_file(state / "matrix.fits")),
+        "LAMP": str(reading_files(state / "lamp", 20250411, 1)),
         "EDITED": str(put(state, "edited.ecsv", boxes_text(*EDITED))),
     }
     said = {}

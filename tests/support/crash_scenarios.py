@@ -19,6 +19,7 @@ from calibstore.services.doors import execute
 from calibstore.services.rehearsal import rehearse
 from calibstore.services.rehearsal_site import site_metadata
 from tests.support.curated_files import EDITED, NEWEST_DEFECTS, boxes_text, latiss_tree, matrix_file, put
+from tests.support.photodiode_files import reading_files
 from tests.support.stages import BASE, BEGIN, CERTIFIED, LIVE_LINE, NOW_TAI_NS, RUN, WHERE, decision_line, speak
 from tests.support.write_points import WritePoints, in_a_child, killed
 
@@ -169,6 +170,11 @@ def _matrix(place: Path) -> None:
     matrix_file(place / "matrix.fits")
 
 
+def _readings(place: Path) -> None:
+    """Leave a reading that is copied and one that is written again."""
+    reading_files(place / "lamp", EXPOSURE // 100_000, EXPOSURE % 100_000)
+
+
 def _edited(place: Path) -> None:
     """Leave the text of an edit."""
     put(place, "edited.ecsv", boxes_text(*EDITED))
@@ -196,6 +202,9 @@ SCENARIOS: dict[str, Scenario] = {
         is_exact=False,
     ),
     "ingest": Scenario("new", "cabstand ingest {raws} --transfer copy", n_failed=10),
+    "ingest-photodiode": Scenario(
+        "raws", "cabstand ingest-photodiode LATISS {place}/lamp", prepare=_readings, n_failed=10
+    ),
     "campaign new": Scenario("raws", "cabstand campaign new LATISS DM-1 first"),
     "campaign inputs": Scenario("opened", f'cabstand campaign inputs DM-1 bias --where "{WHERE}"'),
     "campaign ticket": Scenario("certified", "cabstand campaign ticket DM-1 deployment DM-2"),

@@ -14,7 +14,7 @@ ISSUE_VERBS = (
     "collection-chain associate disassociate register-collection register-dataset-type remove-collections remove-runs "
     "query-collections query-datasets query-dimension-records explain timeline whatif shadowed gaps fingerprint diff "
     "history undo redo restore rollback campaign hail decide export-calibs import deploy prove process journal observe "
-    "acknowledge doctor migrate write-curated-calibrations ingest-files edit-product show-product"
+    "acknowledge doctor migrate write-curated-calibrations ingest-files ingest-photodiode edit-product show-product"
 ).split()
 
 
