@@ -22,7 +22,7 @@ _SETTINGS: Final = ("n_sigma", "max_iter", "set_")
 """Fields of the command that parameters stand for."""
 _OWN_OPTIONS: Final = ("n_sigma", "max_iter")
 """Parameters with an option of the command's own."""
-_RARE: Final = ("processes",)
+_RARE: Final = ("processes", "engine", "submit_to")
 _LAST: Final = ("rerun", "detach", REASON)
 
 

@@ -1,5 +1,6 @@
 """Paints jobs: the table, one job in detail, its quanta and the end of its log."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from tui.places import Place
@@ -7,6 +8,7 @@ from tui.spans import Line, Role, Span, line, padded, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
+    from calibstore.services.looks.job_progress import StageRow
     from calibstore.services.looks.jobs import JobDetail, JobRow, JobsLook, QuantumRow
 
 STATUS_ROLES: Final = {
@@ -58,13 +60,20 @@ def job_cells(row: "JobRow") -> tuple[str | Span, ...]:
         row.kind,
         row.calib_type,
         row.ticket,
-        status_span(row.status, row.words),
+        _status_cell(row),
         f"{row.n_done}/{row.n_quanta}",
         Span(str(row.n_failed), Role.FAIL) if row.n_failed else "-",
         row.heartbeat or "-",
         row.started.replace("T", " ")[5:16] or "-",
         duration_text(row.duration_s),
     )
+
+
+def _status_cell(row: "JobRow") -> Span:
+    shown = status_span(row.status, row.words)
+    if row.status != "running" or not row.n_quanta:
+        return shown
+    return Span(f"{shown.text} {bar_text(row.n_done, row.n_failed, row.n_quanta, 10)}", shown.role)
 
 
 def quantum_cells(row: "QuantumRow") -> tuple[str | Span, ...]:
@@ -85,25 +94,70 @@ def status_span(status: str, words: str) -> Span:
 
 
 def detail_lines(detail: "JobDetail", width: int) -> list[Line]:
-    """Return what is to know about a job above its quanta."""
+    """Return what is to know about a job above its quanta: what matters first, for where not all of it is seen."""
     row = detail.row
-    counts = f"{row.n_done} of {row.n_quanta} quanta done"
-    counts += f", {row.n_running} running" if row.n_running else ""
-    counts += f", {row.n_failed} failed" if row.n_failed else ""
     lines = [
         line(
             Span(f"job {row.id}", Role.STRONG),
-            f"  {row.kind} {row.calib_type} for {row.ticket}  ",
+            "  ",
             status_span(row.status, row.words),
+            time_text(detail),
+            Span(f"  {row.kind} {row.calib_type} for {row.ticket}", Role.DIM),
         )
     ]
+    lines += stage_lines(detail.stages, width)
+    trouble = trouble_lines(row, width)
+    # What failed stands in the table and the log below: here only the remedy.
+    lines += trouble[-1:] if row.n_failed and row.status != "dead" and row.can_resume else trouble
     times = [f"submitted {_clock(detail.submitted)} UTC"]
     times += [f"started {row.started[11:]}"] if row.started else []
     times += [f"ended {row.finished[11:]} after {duration_text(row.duration_s)}"] if row.finished else []
     alive = f"; last sign of life: {row.heartbeat}" if row.heartbeat else ""
-    lines += wrapped(f"{counts}, into {row.run}", width)
-    lines += wrapped(f"{', '.join(times)}; {detail.runner}{alive}", width, role=Role.DIM)
-    return lines + trouble_lines(row, width)
+    lines += wrapped(f"into {row.run}", width, role=Role.DIM, rest="  ")
+    lines += wrapped(f"{', '.join(times)}; {detail.runner}{alive}", width, role=Role.DIM, rest="  ")
+    return lines
+
+
+def time_text(detail: "JobDetail") -> str:
+    """Return how long a job has run and about how long it still takes; empty for one that does not run."""
+    if not detail.row.is_active or detail.so_far_s is None:
+        return ""
+    left = f", about {_about(detail.left_s)} left" if detail.left_s is not None else ""
+    return f"  {_about(detail.so_far_s)} so far{left}"
+
+
+def _about(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s" if seconds >= 1 else "a moment"
+    return f"{seconds / 60:.1f} min".replace(".0 ", " ") if seconds < 600 else duration_text(seconds)
+
+
+def stage_lines(stages: "Sequence[StageRow]", width: int) -> list[Line]:
+    """Return a line for each stage: its bar and its counts; failed ones are told in words."""
+    name_width = min(20, max((width_of(one.name) for one in stages), default=0))
+    room = max(4, min(30, width - name_width - 52))
+    lines = []
+    for number, one in enumerate(stages, start=1):
+        counts = [f"{one.n_done} of {one.n_quanta} done"]
+        counts += [f"{one.n_running} at work"] if one.n_running else []
+        counts += [f"{one.n_waiting} waiting"] if one.n_waiting else []
+        spans = [
+            Span(f" {number} {padded(one.name, name_width)} ", Role.LABEL),
+            Span(bar_text(one.n_done, one.n_failed, one.n_quanta, room), Role.ACCENT),
+            Span(f" {', '.join(counts)}"),
+        ]
+        spans += [Span(f", {one.n_failed} FAILED", Role.FAIL)] if one.n_failed else []
+        lines.append(tuple(spans))
+    return lines
+
+
+def bar_text(n_done: int, n_failed: int, n_all: int, width: int) -> str:
+    """Return a bar: done, failed (at least one cell where something failed), and what is left."""
+    if not n_all:
+        return f"[{'.' * width}]"
+    failed = max(1, round(width * n_failed / n_all)) if n_failed else 0
+    done = min(width - failed, width * n_done // n_all)
+    return f"[{'#' * done}{'!' * failed}{'.' * (width - done - failed)}]"
 
 
 def trouble_lines(row: "JobRow", width: int) -> list[Line]:

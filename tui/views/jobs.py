@@ -11,8 +11,8 @@ from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, fitted, line, wrapped
 from tui.views.base import View
+from tui.views.jobs_log import WHOLE, JobsAnswer, LogPane, log_of
 from tui.widgets.line_list import LineList
-from tui.widgets.line_pane import MOVES
 from tui.widgets.line_table import Column, LineTable, Row
 from tui.widgets.text_pane import TextPane
 
@@ -44,13 +44,6 @@ _QUANTUM_COLUMNS: Final = (
 )
 
 
-class LogPane(TextPane, inherit_bindings=False):
-    """A text that is as wide as the pane; ``l`` is left to the view."""
-
-    BINDINGS = bindings(MOVES)
-    ENTRIES = MOVES
-
-
 class JobsView(View):
     """Jobs in a table; one of them with its quanta and its log."""
 
@@ -61,7 +54,10 @@ class JobsView(View):
     HELP_TEXT = (
         "A job is one execution: building a calibration, or verifying one. It runs in a process of its own: leaving "
         "Cabstand, or losing the line, does not stop it, and it is found again here.\n\n"
-        "Its work is cut into quanta, usually one a detector. A quantum that failed says why; R starts the job again "
+        "Its work goes in stages, each cut into quanta, usually one a detector: a stage begins when the one before is "
+        "done. The bars show what is done (#) and what failed (!), beside them what is at work and waiting, and above "
+        "them how long it has taken and about how long it still takes. Quanta that failed stand first; the log below "
+        "is that of the failed one under the cursor. A quantum that failed says why; R starts the job again "
         "and does only what is missing. A job is dead when its runner is gone (a reboot, a kill): what was done is "
         "kept, and R goes on with it. x stops a running job.\n\n"
         "Enter opens a job: its quanta with seconds and peak memory, and the end of its log, which is followed while "
@@ -106,6 +102,9 @@ class JobsView(View):
         self._shown: object = None
         """What was painted last: nothing is sent while the answers stay the same."""
         self._timer: Timer | None = None
+        self._about = ""
+        """Whose log is shown: of the job's end, of all of it, or of a quantum."""
+        self._log: tuple[str, ...] = ()
 
     # What is on the screen.
 
@@ -200,24 +199,27 @@ class JobsView(View):
         wanted = self._job_id or self.query_one("#jobs", LineTable).cursor_key
         is_whole = self._is_whole
 
-        def question(context: "Context") -> "tuple[JobsLook, tuple[str, ...]]":
-            from calibstore.services.looks.jobs import jobs_look, log_lines
+        label = self.query_one("#quanta", LineTable).cursor_key if self._job_id else ""
+
+        def question(context: "Context") -> "JobsAnswer":
+            from calibstore.services.looks.jobs import jobs_look
 
             look = jobs_look(context, wanted)
             shown = wanted or (look.rows[0].id if look.rows else "")
             if shown and look.detail is None:
                 look = jobs_look(context, shown)
-            return look, log_lines(context, shown) if is_whole and shown else ()
+            about, log = log_of(context, look, shown, label, is_whole=is_whole)
+            return JobsAnswer(look, about, log)
 
         self.read(question, self._take, group="look")
 
-    def _take(self, found: "tuple[JobsLook, tuple[str, ...]]") -> None:
-        look, whole = found
-        now = (self._job_id, self._is_whole, look, whole)
+    def _take(self, found: "JobsAnswer") -> None:
+        look, self._about, self._log = found.look, found.about, found.log
+        now = (self._job_id, self._is_whole, found)
         if now != self._shown:
             self._look, self._shown = look, now
             with self.app.batch_update():
-                self._paint(whole)
+                self._paint()
         if look.is_active:
             if self._timer is None:
                 self._timer = self.set_interval(POLL_S, self._poll)
@@ -243,7 +245,7 @@ class JobsView(View):
             half.display = known == name
             half.disabled = known != name  # a pane that is not seen must not take the focus
 
-    def _paint(self, whole: tuple[str, ...] = ()) -> None:
+    def _paint(self) -> None:
         look = self._look
         if look is None or not self.is_mounted:
             return
@@ -253,12 +255,12 @@ class JobsView(View):
             self._choose_half(half.id or "")
             self.query_one("#quanta" if is_one else "#jobs", LineTable).focus()
         if is_one:
-            self._paint_one(whole)
+            self._paint_one()
         else:
-            self._paint_all(look, whole)
+            self._paint_all(look)
         self.frame.moved(self.place)
 
-    def _paint_all(self, look: "JobsLook", whole: tuple[str, ...]) -> None:
+    def _paint_all(self, look: "JobsLook") -> None:
         table = self.query_one("#jobs", LineTable)
         rows = [
             one for one in look.rows if not self._is_failed_only or one.status in ("failed", "dead") or one.n_failed
@@ -268,33 +270,35 @@ class JobsView(View):
         newest = shown[0].key if shown and not table.cursor_row else ""
         empty = self._empty(paint.NO_JOBS if not look.rows else "no job failed")
         table.show_rows(self._holding(shown), cursor_key=newest, empty=empty)
-        self._paint_about(whole)
+        self._paint_about()
 
-    def _paint_about(self, whole: tuple[str, ...]) -> None:
+    def _paint_about(self) -> None:
         pane, detail = self.query_one("#about", TextPane), self._detail
         if detail is None:
             pane.show((), title="LOG")
             return
-        tail = whole or detail.log_tail
-        title = f"LOG of {detail.row.id}" + (" (whole)" if whole else "")
-        self._follow(pane, paint.about_lines(detail.row, tail, self.size.width), title)
+        title = f"LOG of {detail.row.id}" + (" (whole)" if self._about == WHOLE else "")
+        self._follow(pane, paint.about_lines(detail.row, self._log or detail.log_tail, self.size.width), title)
 
-    def _paint_one(self, whole: tuple[str, ...]) -> None:
+    def _paint_one(self) -> None:
         detail = self._detail
         if detail is None:
             return
         head, table = self.query_one("#job-head", TextPane), self.query_one("#quanta", LineTable)
         lines = paint.detail_lines(detail, self.size.width)
-        head.styles.height = min(len(lines), 6)
+        head.styles.height = min(len(lines), max(3, self.size.height // 3))
         head.show(lines)
         quanta = [one for one in detail.quanta if not self._is_failed_only or one.status == "failed"]
+        shown = self._holding([Row(one.label, paint.quantum_cells(one)) for one in quanta])
+        # Who stands at the top sees what fails, and what is at work; who looks at another one stays there.
         table.show_rows(
-            self._holding([Row(one.label, paint.quantum_cells(one)) for one in quanta]),
+            shown,
+            cursor_key=shown[0].key if shown and not table.cursor_row else "",
             empty=self._empty("no quantum failed" if self._is_failed_only else "this job has no quanta"),
         )
-        tail = whole or detail.log_tail
+        title = {"": "LOG", WHOLE: "LOG (whole)"}.get(self._about, f"LOG of {self._about}, which failed")
         self._follow(
-            self.query_one("#log", TextPane), paint.log_lines(tail, self.size.width), "LOG (whole)" if whole else "LOG"
+            self.query_one("#log", TextPane), paint.log_lines(self._log or detail.log_tail, self.size.width), title
         )
         log = self.query_one("#log", TextPane)
         table.display = not self._is_whole
@@ -333,6 +337,10 @@ class JobsView(View):
         if event.list.id == "jobs" and event.key and self._detail is None:
             self._is_whole = False
             self._ask()
+        elif event.list.id == "quanta" and self._detail is not None and not self._is_whole:
+            failed = {one.label for one in self._detail.quanta if one.status == "failed"}
+            if event.key in failed or self._about in failed:
+                self._ask()
 
     def on_line_list_row_selected(self, event: LineList.RowSelected) -> None:
         """Open the job under the cursor."""

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from calibstore.model.job_records import JobRecord, QuantumRecord
 from calibstore.model.times import utc_text
 from calibstore.services.context import Context
-from calibstore.services.job_files import log_path
+from calibstore.services.job_files import log_end, log_path, quantum_log
+from calibstore.services.looks.job_progress import StageRow, left_s, rounded_s, stage_rows
 from calibstore.services.runner import is_alive
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TAIL_LINES: Final = 40
 """Lines of a log that are shown beside a job."""
+_FIRST: Final = {"failed": 0, "running": 1}
+"""Order of quanta by status; the others follow as they are."""
 WHOLE_LOG_BYTES: Final = 1_000_000
 """Bytes read of a long log, from its end."""
 _AGES_S: Final = (
@@ -99,7 +102,13 @@ class JobDetail:
     """Where it runs or ran, in words."""
     submitted: str
     """UTC."""
+    stages: tuple[StageRow, ...]
     quanta: tuple[QuantumRow, ...]
+    """Those that failed first, then those at work, then the others in their order."""
+    so_far_s: float | None
+    """Since it was started, in steps while it runs [s]."""
+    left_s: float | None
+    """About how long it still takes; None when nothing tells [s]."""
     log_path: str
     log_tail: tuple[str, ...]
     native: tuple[str, ...]
@@ -174,6 +183,27 @@ def log_lines(context: Context, job_id: str, n_lines: int = 0) -> tuple[str, ...
     return tuple(_printable(one) for one in (lines[-n_lines:] if n_lines else lines))
 
 
+def quantum_log_lines(context: Context, job_id: str, label: str, n_lines: int = TAIL_LINES) -> tuple[str, ...]:
+    """Return the end of what the worker of a quantum printed; else the lines of the job's log that name it.
+
+    Parameters
+    ----------
+    context : Context
+        The repository.
+    job_id : str
+        The job.
+    label : str
+        The quantum.
+    n_lines : int
+        Lines from the end.
+    """
+    own = log_end(quantum_log(context, job_id, label), n_lines)
+    if not own:
+        named = [one for one in log_lines(context, job_id) if f"{label} " in one or f"{label}:" in one]
+        own = tuple(named[-n_lines:])
+    return tuple(_printable(one) for one in own)
+
+
 def _row(uow: "UnitOfWork", context: Context, record: JobRecord, has_runner: bool, counts: dict[str, int]) -> JobRow:
     status = "dead" if record.is_open and not has_runner else record.status
     begin, end = record.started_tai_ns, record.finished_tai_ns
@@ -219,11 +249,16 @@ def _age_words(context: Context, record: JobRecord, status: str) -> str:
 
 def _detail(uow: "UnitOfWork", context: Context, record: JobRecord, row: JobRow) -> JobDetail:
     submitted = uow.journal.entry(record.opened_state)
+    records = [_settled(one, row) for one in uow.jobs.progress(row.id)]
+    stages = stage_rows(uow, str(context.root), record, records)
     return JobDetail(
         row=row,
         runner=_runner_words(record, row),
         submitted=_utc(record.submitted_tai_ns),
-        quanta=tuple(_quantum(one, row) for one in uow.jobs.progress(row.id)),
+        stages=stages,
+        quanta=tuple(_quantum(one) for one in sorted(records, key=lambda one: _FIRST.get(one.status, 2))),
+        so_far_s=_so_far_s(context, record, row),
+        left_s=left_s(stages) if row.status == "running" else None,
         log_path=str(log_path(context, row.id)),
         log_tail=log_lines(context, row.id, TAIL_LINES),
         native=submitted.native if submitted is not None else (),
@@ -239,14 +274,23 @@ def _runner_words(record: JobRecord, row: JobRow) -> str:
     return f"ran on {record.host}" if record.host else "never ran"
 
 
-def _quantum(record: QuantumRecord, row: JobRow) -> QuantumRow:
-    number = record.label.rpartition(":")[2]
-    # A quantum under way when its runner died is under way no longer.
-    is_stale = record.status == "running" and not row.is_active
+def _so_far_s(context: Context, record: JobRecord, row: JobRow) -> float | None:
+    if row.duration_s is not None or record.started_tai_ns is None or not row.is_active:
+        return row.duration_s
+    return rounded_s(max(0, context.clock() - record.started_tai_ns) / 1e9)
+
+
+def _settled(record: QuantumRecord, row: JobRow) -> QuantumRecord:
+    """Return a quantum as it is: one under way when its runner died is under way no longer."""
+    return replace(record, status="waiting") if record.status == "running" and not row.is_active else record
+
+
+def _quantum(record: QuantumRecord) -> QuantumRow:
+    number = next((part for part in record.label.split(":")[1:] if part.isdigit()), "")
     return QuantumRow(
         label=record.label,
-        detector=int(number) if number.isdigit() else None,
-        status="waiting" if is_stale else record.status,
+        detector=int(number) if number else None,
+        status=record.status,
         wall_s=record.wall_s,
         peak_rss_bytes=record.peak_rss_bytes,
         error=_printable(record.error),

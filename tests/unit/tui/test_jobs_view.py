@@ -77,7 +77,7 @@ async def test_a_job_is_opened_and_only_what_failed_is_shown(app_of: Any, settle
         await settled(pilot)
         assert app.place.text == f"jobs {JOB}"
         table = app.query_one("#quanta")
-        assert [table.row_key(one) for one in range(table.row_total())] == ["bias:0", "bias:1", "bias:2"]
+        assert [table.row_key(one) for one in range(table.row_total())] == ["bias:1", "bias:0", "bias:2"]
         await pilot.press("f")
         await settled(pilot)
         assert [table.row_key(one) for one in range(table.row_total())] == ["bias:1"]
@@ -96,6 +96,9 @@ async def test_a_running_job_is_followed_and_an_unchanged_one_is_not_painted(
     app = app_of(Path(repo.root), f"jobs {JOB}")
     with held_lock(repo.context, JOB):
         async with app.run_test(size=(80, 24)) as pilot:
+            await settled(pilot)
+            assert pane(app, "log") == "disk full"  # of the quantum that failed, which stands first
+            await pilot.press("down")  # the others have the job's log
             await settled(pilot)
             view = app.view
             assert view._timer is not None
