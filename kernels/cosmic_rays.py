@@ -169,6 +169,24 @@ def cosmic_ray_pixels(
     the four axes, s the width of the image of a star. Only pixels above the height are looked at, a few in a million,
     so the cost is one comparison per pixel. Growth by a number of pixels is `grown_mask`'s.
     """
+    return cosmic_ray_parts(image, sky_e=sky_e, noise_e=noise_e, rule=rule, bad=bad)[1]
+
+
+def cosmic_ray_parts(
+    image: Image, *, sky_e: float, noise_e: float, rule: CosmicRayRule = DARK_RULE, bad: BoolImage | None = None
+) -> tuple[Indices, Indices]:
+    """Find the peaks of cosmic rays, and all their pixels as `cosmic_ray_pixels` does.
+
+    Parameters
+    ----------
+    image, sky_e, noise_e, rule, bad
+        As for `cosmic_ray_pixels`.
+
+    Returns
+    -------
+    peaks, pixels : ndarray of shape (n,), intp
+        Sorted indices into the flattened image; the peaks are among the pixels.
+    """
     ny, nx = image.shape
     flat = image.reshape(-1)
     height = max(rule.n_sigma * noise_e, rule.minimum_e)
@@ -177,7 +195,7 @@ def cosmic_ray_pixels(
     if hidden is not None:
         peaks = peaks[~hidden[peaks]]
     if peaks.size == 0:  # as in most bands of most frames
-        return peaks
+        return peaks, peaks
 
     def above_sky(rows: Indices, columns: Indices) -> Vector:
         is_inside = (rows >= 0) & (rows < ny) & (columns >= 0) & (columns < nx)
@@ -198,7 +216,8 @@ def cosmic_ray_pixels(
         beside_noise = np.sqrt((noise_e**2 + np.maximum(beside, 0.0)) / 2)
         limit = rule.sharpness * fall * (peak - rule.significance * peak_noise) + rule.significance * beside_noise
         is_sharp |= beside < limit
-    return _with_neighbours(peaks[is_sharp], image, hidden, np.float32(sky_e + rule.n_sigma_neighbour * noise_e), rule)
+    sharp, limit_e = peaks[is_sharp], np.float32(sky_e + rule.n_sigma_neighbour * noise_e)
+    return sharp, _with_neighbours(sharp, image, hidden, limit_e, rule)
 
 
 def grown_mask(indices: Indices, shape: tuple[int, int], radius: int = 2) -> BoolImage:

@@ -4,13 +4,14 @@ Coefficients are indexed [source, target]; arrays hold all amplifiers in readout
 moment have the same index.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.arrays import Cube, Vector
+from kernels.arrays import Cube, Image, Vector
 from kernels.errors import KernelError
 
 TILE_PIXELS: Final = 8192
@@ -159,25 +160,38 @@ def _keep_signal(_amps: Cube, signal: Cube, *, out: Cube) -> None:
 
 
 def _combine(amps: Cube, weights: NDArray[np.float32], operation: Callable[..., object], out: Cube | None) -> Cube:
-    n_amp, n_rows, n_columns = amps.shape
+    n_amp = amps.shape[0]
     result = np.empty(amps.shape, np.float32) if out is None else out
-    tile_rows = max(1, TILE_PIXELS // max(n_columns, 1))
-    powers = np.empty((weights.shape[1], min(tile_rows, n_rows) * n_columns), np.float32)
-    signal = np.empty((n_amp, powers.shape[1]), np.float32)
-    for y0 in range(0, n_rows, tile_rows):
-        band = amps[:, y0 : y0 + tile_rows]
-        n = band.shape[1] * n_columns
-        sources, tile = powers[:, :n], signal[:, :n]
-        sources[:n_amp].reshape(band.shape)[...] = band
-        if not np.isfinite(np.add.reduce(sources[:n_amp], axis=None)):
-            np.nan_to_num(sources[:n_amp], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        if sources.shape[0] > n_amp:
-            np.multiply(sources[:n_amp], sources[:n_amp], out=sources[n_amp:])
-        for x0 in range(0, n, _PRODUCT_PIXELS):
+    target = result if result.flags.c_contiguous else np.empty(amps.shape, np.float32)
+    pixels, written = amps.reshape(n_amp, -1), target.reshape(n_amp, -1)
+    tile = min(TILE_PIXELS, pixels.shape[1])
+    powers = np.empty((weights.shape[1], tile), np.float32)
+    products = np.empty((n_amp, tile), np.float32)
+    for first in range(0, pixels.shape[1], tile):
+        band = pixels[:, first : first + tile]
+        sources, signal = _sources(band, powers[:, : band.shape[1]]), products[:, : band.shape[1]]
+        for x0 in range(0, band.shape[1], _PRODUCT_PIXELS):
             columns = slice(x0, x0 + _PRODUCT_PIXELS)
-            np.matmul(weights, sources[:, columns], out=tile[:, columns])
-        operation(band, tile.reshape(band.shape), out=result[:, y0 : y0 + tile_rows])
+            np.matmul(weights, sources[:, columns], out=signal[:, columns])
+        operation(band, signal, out=written[:, first : first + tile])
+    if target is not result:
+        result[...] = target
     return result
+
+
+def _sources(band: Image, powers: Image) -> Image:
+    """Return what is multiplied: the pixels themselves where all are finite and no squares are asked for."""
+    n_amp = band.shape[0]
+    # both extremes are NaN where one pixel is: cheaper than looking at each
+    is_finite = math.isfinite(np.minimum.reduce(band, axis=None)) and math.isfinite(np.maximum.reduce(band, axis=None))
+    if is_finite and powers.shape[0] == n_amp:
+        return band
+    powers[:n_amp] = band
+    if not is_finite:
+        np.nan_to_num(powers[:n_amp], copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    if powers.shape[0] > n_amp:
+        np.multiply(powers[:n_amp], powers[:n_amp], out=powers[n_amp:])
+    return powers
 
 
 def _weights(

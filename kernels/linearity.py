@@ -28,7 +28,9 @@ TABLE_TOLERANCE_ADU: Final = 0.005
 """Error of the table below which it is not made finer [adu]."""
 _LEAST_ENTRIES: Final = 1 << 10
 _MOST_ENTRIES: Final = 1 << 16
-_PIECE: Final = 1 << 14
+_PIECE: Final = 1 << 13
+_MOST_STEPS: Final = float(1 << 30)
+"""Signals farther out than this have no number of an entry [table steps]."""
 
 
 class LinearityType(StrEnum):
@@ -62,14 +64,18 @@ class LinearityTable:
     """S of shape (n,), float64 [same]; before the first and after the last entry it stays as there."""
     error: float
     """Largest difference from the model found between the entries [same]."""
-    entries: NDArray[np.float32] = field(init=False, repr=False, compare=False)
-    """`values` as they are looked up, made once: bands of a frame come by the thousand."""
+    offsets: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    """S is offset + slope * x from one entry to the next; made once: bands of a frame come by the thousand."""
     slopes: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    """Of shape (n + 1,), like `offsets`: the first and the last are those of the constants outside."""
 
     def __post_init__(self) -> None:
         """Make what is looked up."""
-        object.__setattr__(self, "entries", self.values.astype(np.float32))
-        object.__setattr__(self, "slopes", np.append(np.diff(self.values), 0.0).astype(np.float32))
+        values = np.asarray(self.values, np.float64)
+        slopes = np.concatenate(([0.0], np.diff(values) / self.step, [0.0]))
+        offsets = values[[0, *range(values.size)]] - slopes * (self.start + self.step * np.arange(-1, values.size))
+        object.__setattr__(self, "offsets", offsets.astype(np.float32))
+        object.__setattr__(self, "slopes", slopes.astype(np.float32))
 
     def scaled(self, gain_e_per_adu: float) -> Self:
         """Return the table for an image in electrons.
@@ -108,24 +114,24 @@ def apply_linearity(image: Pixels, table: LinearityTable, *, out: Pixels | None 
         for row, target in zip(image, out, strict=True):
             apply_linearity(row, table, out=target)
         return out
-    values, slopes = table.entries, table.slopes
+    offsets, slopes = table.offsets, table.slopes
     source, target = (image.reshape(-1), out.reshape(-1)) if image.ndim else (image[None], out[None])
-    scale, shift = np.float32(1 / table.step), np.float32(-table.start / table.step)
-    last = np.float32(table.values.size - 1)
+    scale, shift = np.float32(1 / table.step), np.float32(1 - table.start / table.step)
+    reach = _MOST_STEPS * table.step
     n = min(_PIECE, source.size)
-    place, found, index = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.int32)
+    place, found, index = np.empty(n, np.float32), np.empty(n, np.float32), np.empty(n, np.intp)
     for first in range(0, source.size, _PIECE):
         piece = source[first : first + _PIECE]
         x, s, k = place[: piece.size], found[: piece.size], index[: piece.size]
-        np.multiply(piece, scale, out=x)
+        signal = piece
+        if not (np.minimum.reduce(piece) > -reach and np.maximum.reduce(piece) < reach):
+            signal = np.fmin(np.fmax(piece, np.float32(-reach)), np.float32(reach))  # a NaN has a place in the table
+        np.multiply(signal, scale, out=x)
         np.add(x, shift, out=x)
-        # fmax and fmin give the bound for a NaN, so that it has a place in the table and stays NaN in the difference
-        np.fmin(np.fmax(x, np.float32(0), out=x), last, out=x)
         np.copyto(k, x, casting="unsafe")
-        np.subtract(x, k, out=x, casting="unsafe", dtype=np.float32)
         np.take(slopes, k, out=s, mode="clip")
-        np.multiply(x, s, out=x)
-        np.take(values, k, out=s, mode="clip")
+        np.multiply(signal, s, out=s)
+        np.take(offsets, k, out=x, mode="clip")
         np.add(x, s, out=x)
         np.subtract(piece, x, out=target[first : first + _PIECE])
     return out

@@ -24,6 +24,7 @@ from calibstore.datastore.checksums import unreadable
 from calibstore.datastore.fits_structure import GZIP_MAGIC, Hdu, truncated, walk_hdus
 from calibstore.errors import StoreError
 
+_UINT16_MAX: Final = 0xFFFF
 _DTYPES: Final = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
@@ -273,9 +274,13 @@ def _narrowed(image: NDArray[np.generic]) -> tuple[NDArray[np.generic], int]:
     if image.dtype.kind not in "iu" or image.dtype.itemsize <= 2 or image.size == 0:
         return image, 0
     low = int(image.min())
-    if int(image.max()) - low > np.iinfo(np.uint16).max:
+    if int(image.max()) - low > _UINT16_MAX:
         return image, 0
-    return np.subtract(image, low, dtype=image.dtype).astype(np.uint16), low
+    # both the cast and the difference wrap around at 16 bits, so that the difference is the true one
+    stored = image.astype(np.uint16)
+    if low & _UINT16_MAX:
+        np.subtract(stored, np.uint16(low & _UINT16_MAX), out=stored)
+    return stored, low
 
 
 def _fitsio() -> Any:

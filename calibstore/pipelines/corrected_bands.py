@@ -15,7 +15,7 @@ from calibstore.pipelines.clip_rule import frame_combiner
 from calibstore.pipelines.corrected_frames import CorrectedFrame
 from calibstore.pipelines.dark_cosmic_rays import FrameRays
 from calibstore.pipelines.detector_frames import ELECTRON, placements_of
-from kernels.arrays import Counts, Cube, Image, plane_bit
+from kernels.arrays import Counts, Cube, Image, Mask, plane_bit
 from kernels.assembly import AmplifierPlacement, oriented
 from kernels.combine import MIN_FRAMES_FOR_SPREAD, Combined
 
@@ -54,6 +54,7 @@ class CorrectedStack:
         self.scales = [float(scale) for scale in scales]
         self._excluded = np.int32(excluded)
         self._rays = rays
+        self._mask: Mask | None = None
         self._sum = np.zeros(len(frames))
         self._n_read = np.zeros(len(frames), np.int64)
 
@@ -81,9 +82,12 @@ class CorrectedStack:
             If a frame cannot be read in full.
         """
         n_amps, width = len(self.placements), out.shape[2]
+        shape = (n_amps, y1 - y0, width)
+        if self._mask is None or self._mask.shape != shape:
+            self._mask = np.empty(shape, np.int32)
         for number, (frame, pixels) in enumerate(zip(self.frames, out, strict=True)):
-            band = pixels.reshape(n_amps, y1 - y0, width)
-            _, mask = frame.read_band(y0, y1, out=band)
+            band = pixels.reshape(shape)
+            _, mask = frame.read_band(y0, y1, out=band, mask=self._mask)
             if mask.any():
                 if (mask & np.int32(plane_bit("NO_DATA"))).any():
                     raise ExecutionError(

@@ -124,7 +124,7 @@ class CorrectedFrame:
         """Amplifiers that are not to be used, and why."""
         return {state.name: state.reason for state in self.amplifiers if state.is_bad}
 
-    def read_band(self, y0: int, y1: int, *, out: Cube | None = None) -> tuple[Cube, Mask]:
+    def read_band(self, y0: int, y1: int, *, out: Cube | None = None, mask: Mask | None = None) -> tuple[Cube, Mask]:
         """Read imaging rows of all amplifiers, corrected, in readout order.
 
         Parameters
@@ -133,6 +133,8 @@ class CorrectedFrame:
             Half-open range of imaging rows, from 0 at the readout side of each amplifier.
         out : ndarray of shape (n_amp, y1 - y0, width), float32, optional
             Written and returned.
+        mask : ndarray of the same shape, int32, optional
+            Likewise.
 
         Returns
         -------
@@ -149,7 +151,7 @@ class CorrectedFrame:
             If the amplifiers are not of one size.
         """
         require_one_size(self._detector)
-        return self._corrected(Rows(range(len(self._placements)), y0, y1), out)
+        return self._corrected(Rows(range(len(self._placements)), y0, y1), out, mask=mask)
 
     def read_band_variance(
         self,
@@ -247,12 +249,13 @@ class CorrectedFrame:
             groups.setdefault((place.height, place.width), []).append(index)
         for (height, width), indices in groups.items():
             rows = min(READ_ROWS, height)
-            cube = np.empty((len(indices), rows, width), np.float32)
+            shape_of_band = (len(indices), rows, width)
+            cube, flags = np.empty(shape_of_band, np.float32), np.empty(shape_of_band, np.int32)
             spread = None if variance is None else np.empty_like(cube)
             for y0 in range(0, height, rows):
                 n = min(rows, height - y0)
                 part = None if spread is None else spread[:, :n]
-                pixels, bits = self._corrected(Rows(indices, y0, y0 + n), cube[:, :n], part)
+                pixels, bits = self._corrected(Rows(indices, y0, y0 + n), cube[:, :n], part, flags[:, :n])
                 for number, index in enumerate(indices):
                     self._place(index, y0, pixels[number], image)
                     self._place(index, y0, bits[number], mask)

@@ -99,6 +99,7 @@ class DetectorFrame:
         self._reader = PixelReader(Path(raw.path))
         try:
             self._planes = [self._plane(amplifier) for amplifier in detector.amplifiers]
+            self._whole_zeros = [_whole_zero(plane) for plane in self._planes]
             self._is_dithered = is_dithered and self.is_quantised
             self._buffer = np.empty(0, np.uint8)
             self._row_offsets: list[Image] = []
@@ -147,7 +148,7 @@ class DetectorFrame:
             If they cannot be read in full.
         """
         box, plane = self._detector.amplifiers[index].data, self._planes[index]
-        stored = self._stored(plane, y0, y1)[:, box.x0 : box.x1]
+        stored = self._stored(index, y0, y1)[:, box.x0 : box.x1]
         offset = self._row_offsets[index][y0:y1, None]
         if plane.scale == 1.0:
             np.subtract(stored, offset, out=out, dtype=np.float32, casting="unsafe")
@@ -182,12 +183,12 @@ class DetectorFrame:
             )
         return plane
 
-    def _stored(self, plane: ImagePlane, y0: int, y1: int) -> NDArray[np.generic]:
+    def _stored(self, index: int, y0: int, y1: int) -> NDArray[np.generic]:
+        plane, added = self._planes[index], self._whole_zeros[index]
         n_bytes = (y1 - y0) * plane.row_bytes
         if self._buffer.size < n_bytes:
             self._buffer = np.empty(n_bytes, np.uint8)
         stored = self._reader.read_rows(plane, y0, y1, buffer=self._buffer)
-        added = _whole_zero(plane)
         return np.add(stored, added, dtype=np.int64, casting="unsafe") if added else stored
 
     def _channel(self, index: int, part: int) -> int:
@@ -199,7 +200,7 @@ class DetectorFrame:
         region = np.empty((rows[1] - rows[0], columns[1] - columns[0]), np.float32)
         for y0 in range(rows[0], rows[1], _PREPASS_ROWS):
             y1 = min(y0 + _PREPASS_ROWS, rows[1])
-            region[y0 - rows[0] : y1 - rows[0]] = self._stored(plane, y0, y1)[:, columns[0] : columns[1]]
+            region[y0 - rows[0] : y1 - rows[0]] = self._stored(index, y0, y1)[:, columns[0] : columns[1]]
         if plane.scale != 1.0:
             region *= np.float32(plane.scale)
         if self._is_dithered:

@@ -12,6 +12,7 @@ from calibstore.model.camera import Detector
 from calibstore.pipelines.detector_frames import ELECTRON, DetectorFrame, Regions, placements_of
 from calibstore.pipelines.isr_amplifiers import AmplifierState, KnownAmplifiers
 from calibstore.pipelines.isr_calibs import IsrCalibs
+from calibstore.pipelines.isr_defects import DefectRows
 from calibstore.pipelines.isr_flags import IsrFlags
 from kernels.arrays import Cube, Image, Mask, Vector, plane_bit
 from kernels.isr_pixels import divide_flat, flag_missing, flag_saturation, photon_variance
@@ -54,6 +55,7 @@ class BandSteps:
         self._placements = placements_of(detector)
         self._crosstalk_floor: Vector | None = None
         self._scratch: Cube | None = None
+        self._defects: DefectRows | None = None
         self._frame: DetectorFrame
         self._states: tuple[AmplifierState, ...]
 
@@ -191,19 +193,21 @@ class BandSteps:
 
     def _flag_amplifiers(self, rows: Rows, image: Cube, mask: Mask) -> None:
         """Flag defects and whole bad amplifiers; those of an exposure to be looked at lose their values."""
-        defects = self._calibs.tables.defects if self._flags.defects else ()
-        width = image.shape[2]
+        if self._flags.defects and self._calibs.tables.defects:
+            self._defect_rows().flag(mask, rows.indices, rows.y0, rows.y1, plane_bit("BAD"))
         for number, index in enumerate(rows.indices):
-            if defects:
-                first, last = np.searchsorted(defects[index], (rows.y0 * width, rows.y1 * width))
-                if last > first:
-                    bits = mask[number]
-                    lines, columns = np.divmod(defects[index][first:last] - rows.y0 * width, width)
-                    bits[lines, columns] |= plane_bit("BAD")
             if self._states[index].is_bad:
                 mask[number] |= plane_bit("BAD")
                 if self._flags.is_plain:
                     image[number] = np.nan
+
+    def _defect_rows(self) -> DefectRows:
+        if self._defects is None:
+            # an amplifier that is bad is flagged whole
+            pairs = zip(self._states, self._calibs.tables.defects, strict=True)
+            left = [defects[:0] if state.is_bad else defects for state, defects in pairs]
+            self._defects = DefectRows.of(left, [place.width for place in self._placements])
+        return self._defects
 
     def write_variance(self, rows: Rows, image: Cube, variance: Cube) -> None:
         """Write the variance of light, read noise, bias and dark [square of the unit]."""

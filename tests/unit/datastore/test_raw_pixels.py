@@ -79,6 +79,21 @@ def test_compressed_unsigned_and_real_images_have_true_values(tmp_path: Path) ->
             np.testing.assert_array_equal(stored * plane.scale + plane.zero, data[3:9])
 
 
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("low", "high"), [(-40_000, 20_000), (65_500, 131_035), (-(2**31), 100 - 2**31), (0, 65_536), (1, 2)]
+)
+def test_compressed_wide_numbers_keep_their_values_whatever_their_range(tmp_path: Path, low: int, high: int) -> None:
+    pixels = np.random.default_rng(1).integers(low, high, (40, 30)).astype(np.int32)
+    pixels[0, :2] = low, high  # more than 16 bits hold for one of them, just as many for another
+    hdus = [fits.PrimaryHDU(), fits.CompImageHDU(pixels, name="a")]
+    fits.HDUList(hdus).writeto(tmp_path / "a.fits.fz")
+    with PixelReader(tmp_path / "a.fits.fz") as reader:
+        plane = reader.plane("a")
+        stored = reader.read_rows(plane, 0, 40).astype(np.float64)
+    np.testing.assert_array_equal(stored + plane.zero, pixels)
+
+
 def test_an_empty_name_means_the_first_image(tmp_path: Path) -> None:
     fits.PrimaryHDU(IMAGES["unsigned"]).writeto(tmp_path / "a.fits")
     with PixelReader(tmp_path / "a.fits") as reader:

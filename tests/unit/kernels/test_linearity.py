@@ -107,6 +107,13 @@ def test_pixels_without_a_value_stay_so_and_their_neighbours_are_right() -> None
     assert np.isneginf(found[1, 1])
 
 
+def test_signals_far_outside_the_table_take_the_constants_at_its_ends() -> None:
+    table = linearity_table("Spline", [0, 1e3, 5e3, 1e5, 4.0, 8.0, -12.0, 30.0])
+    far = np.array([-1e30, -1e12, -7.5, -0.25, 1e5, 1.5e5, 1e12, 1e30, np.inf, -np.inf], np.float32)
+    expected = np.where(far < 50_000, far - np.float32(4.0), far - np.float32(30.0))
+    np.testing.assert_allclose(apply_linearity(far, table), expected, atol=0.01)
+
+
 def test_bands_and_views_and_in_place_give_the_same() -> None:
     table = linearity_table("Spline", [*NODES, *values(2)])
     image = np.random.default_rng(0).uniform(0, 99_000, (70, 600)).astype(np.float32)
