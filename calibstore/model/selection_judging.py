@@ -1,5 +1,6 @@
 """The rules of a recipe tried on a selection: counts, kinds, times, pairs, levels, light."""
 
+import functools
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ _MOST_UNKNOWN: Final = 0.5
 """Of more exposures than this without statistics, nothing is said of levels [1]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """A selection and what is known of it."""
 
@@ -47,12 +48,12 @@ class Judged:
     states_filter: bool
     """Whether the selection names a physical filter."""
 
-    @property
+    @functools.cached_property
     def numbers(self) -> CameraNumbers:
         """What the camera file says."""
         return camera_numbers(self.camera)
 
-    @property
+    @functools.cached_property
     def pairing(self) -> Pairing | None:
         """The pairs, where the type is made from pairs."""
         if not self.made.rules.pairs:
