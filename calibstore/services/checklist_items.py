@@ -7,6 +7,7 @@ from calibstore.model.times import timespan_text
 from calibstore.model.workflow import ChecklistItem, ItemState
 from calibstore.reports.checklist_text_view import ItemView
 from calibstore.services import next_lines as lines
+from calibstore.services.build_turns import BuildTurn, build_turns
 from calibstore.services.checklist_board import deployment_row, distribute_row, hail_row, tagging_row
 from calibstore.services.checklist_gates import (
     evidence_warnings,
@@ -52,7 +53,11 @@ def _ticket(_uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> Item
 
 def _inputs(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> ItemView:
     done, missing, notes, following = [], [], [], []
-    for one in standing.types:
+    for turn in build_turns(uow, standing):
+        one = turn.standing
+        if not turn.is_from_exposures:
+            done.append(f"{one.calib_type}: made from other products")
+            continue
         if one.build is None:
             missing.append(f"{one.calib_type}: no exposures chosen")
             following.append(lines.inputs_line(uow, standing, one.calib_type))
@@ -69,10 +74,12 @@ def _inputs(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> ItemV
     )
 
 
-def _generate(_uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> ItemView:
+def _generate(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> ItemView:
     done, missing, following = [], [], []
     is_running, is_stale = False, False
-    for one in standing.types:
+    turns = build_turns(uow, standing)
+    for turn in turns:
+        one = turn.standing
         job = one.generate_job
         if job is not None and job.is_open:
             is_running = True
@@ -95,13 +102,20 @@ def _generate(_uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> It
         if one.is_spot_ok and one.spot is not None:
             said = f": {one.spot.comment}" if one.spot.comment else ""
             done.append(f"spot check ok{said} ({when(standing, one.spot.opened_state)})")
-        following += _generate_next(standing, one)
+        if turn.waits:
+            missing.append(f"{one.calib_type}: {turn.waits}")
+            continue
+        if turn.is_to_certify:
+            missing.append(f"{one.calib_type}: not certified, so that {', '.join(turn.feeds)} cannot find it")
+            following.append(lines.certify_line(uow, standing, one))
+        following += _generate_next(standing, turn)
     told = {known.split(":")[0] for known in missing}
     missing += [
         _shortened(standing, one, gate) for one, gate in product_gates_by_type(standing) if one.calib_type not in told
     ]
     state = ItemState.RUNNING if is_running else ItemState.READY if missing else ItemState.DONE
-    if not is_running and any(one.build is None and not one.products for one in standing.types):
+    # What can be built need not wait for the exposures of the others.
+    if not is_running and not following and any(not one.is_chosen and not one.standing.products for one in turns):
         state = ItemState.BLOCKED
         missing = ["item 2, Inputs"]
     return ItemView(
@@ -109,9 +123,10 @@ def _generate(_uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> It
     )
 
 
-def _generate_next(standing: Standing, one: TypeStanding) -> tuple[str, ...]:
+def _generate_next(standing: Standing, turn: BuildTurn) -> tuple[str, ...]:
+    one = turn.standing
     if not one.products:
-        return (lines.generate_line(standing, one.calib_type),) if one.build else ()
+        return (lines.generate_line(standing, one.calib_type),) if turn.is_chosen else ()
     if one.missing_detectors:
         return (lines.rerun_line(standing, one),)
     if one.spot is None:
