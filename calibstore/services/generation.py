@@ -7,16 +7,18 @@ from calibstore.commands.fields import to_line
 from calibstore.commands.generation import Generate, Spot
 from calibstore.errors import UserInputError
 from calibstore.model.calib_recipes import Setting
-from calibstore.model.calib_types import CalibType, as_record, catalogue, find_calib_type
+from calibstore.model.calib_types import CalibType, as_record, catalogue, dataset_types, find_calib_type
 from calibstore.model.camera import Camera, Detector
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.counting import counted
+from calibstore.model.engine_spec import BPS
 from calibstore.model.exposure import Exposure
 from calibstore.model.job_records import QuantumRecord
 from calibstore.model.name_grammar import check_part
 from calibstore.pipelines.clip_rule import check_clip
 from calibstore.services.actions import Effect, Handler, Plan
 from calibstore.services.batch_native import BUILD_TEMPLATES, batch_lines
+from calibstore.services.bps_submission import Submission, submission_plan
 from calibstore.services.context import Context
 from calibstore.services.engine_choice import chosen_engine
 from calibstore.services.graph_answer import graph_effect
@@ -66,11 +68,27 @@ class _Subject:
 def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
     if command.graph:
         return Plan(effect=graph_effect(command, context, uow))
+    if command.submit_to and command.engine != BPS:
+        raise UserInputError("--submit-to is for --engine bps", hint="add --engine bps, or leave --submit-to out")
     subject = _subject(command, context, uow)
     made, campaign, chosen = subject.made, subject.campaign, subject.chosen
     name, unusual = choose_generation_run(
         uow, campaign, made.name, given=command.rerun, now_tai_ns=context.clock(), band=command.band
     )
+    if command.engine == BPS:
+        return submission_plan(
+            Submission(
+                campaign=campaign,
+                calib_type=made.name,
+                band=command.band,
+                name=name,
+                chosen=chosen,
+                warnings=(*subject.warnings, *unusual),
+            ),
+            context,
+            uow,
+            folder=command.submit_to,
+        )
     plan = recipe_plan(
         Build(
             made=made,
@@ -256,17 +274,21 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
         Of a job that is done.
     """
     lines = []
+    units = {one.name: one.unit for one in dataset_types()}
     for quantum in quanta:
         details = quantum.details
         if not {"n_inputs", "units", "n_bad_pixels"} <= set(details):
             lines += _table_lines(quantum)
             continue
         peak = f", {quantum.peak_rss_bytes / 1e6:.0f} MB" if quantum.peak_rss_bytes else ""
+        # Of a rate or a ratio the frames are in another unit than the product.
+        unit = units.get(quantum.label.partition(":")[0], str(details["units"]))
+        median = f"median {details.get('median_of_amplifiers', 0.0):.3f} {unit}".rstrip()
         lines.append(
-            f"{quantum.label:<12}{details['n_inputs']} frames, median {details.get('median_of_amplifiers', 0.0):.3f} "
-            f"{details['units']}, {details['n_bad_pixels']} bad pixels ({quantum.wall_s or 0.0:.1f} s{peak})"
+            f"{quantum.label:<11} {details['n_inputs']} frames, {median}, {details['n_bad_pixels']} bad pixels "
+            f"({quantum.wall_s or 0.0:.1f} s{peak})"
         )
-        lines += [f"{quantum.label:<12}look at {text}" for text in apart_lines(details)]
+        lines += [f"{quantum.label:<11} look at {text}" for text in apart_lines(details)]
     return tuple(lines)
 
 
@@ -283,10 +305,10 @@ def _table_lines(quantum: QuantumRecord) -> list[str]:
         for name, value in quantum.details.items()
         if isinstance(value, int | float | str) and not isinstance(value, bool) and name not in _NOT_TOLD
     ]
-    told = f"{quantum.label:<12}{', '.join(numbers[:_MOST_TOLD])} ({quantum.wall_s or 0.0:.1f} s)"
+    told = f"{quantum.label:<11} {', '.join(numbers[:_MOST_TOLD])} ({quantum.wall_s or 0.0:.1f} s)"
     bad = quantum.details.get("bad_amplifiers") or quantum.details.get("defective_amplifiers")
     listed = bad.items() if isinstance(bad, dict) else ((one, "") for one in (bad if isinstance(bad, list) else []))
-    return [told, *(f"{quantum.label:<12}look at {name}{reason and f': {reason}'}" for name, reason in listed)]
+    return [told, *(f"{quantum.label:<11} look at {name}{reason and f': {reason}'}" for name, reason in listed)]
 
 
 def apart_lines(details: dict[str, object]) -> list[str]:

@@ -16,6 +16,8 @@ _SELECTION = {
     "flatAnaglyph": "SELECTION_FLAT",
     "flat_gradient_reference": "SELECTION_FLAT",
     "illuminationCorrection": "SELECTION_ILLUMINATION_CORRECTION",
+    "electroBfDistortionMatrix": "SELECTION_PTC_BF",
+    "gain_correction": "SELECTION_GAIN_CORRECTION_FLAT",
 }
 """Variables of the published templates that are no rule of the type's name."""
 _TEMPLATES = {"flatAnaglyph": "bps_flat_anaglyph"}
@@ -41,6 +43,14 @@ def export_line(name: str, value: str) -> str:
 def environment_lines(
     campaign: CampaignRecord, repository: Path | str, *, rerun: str, run_number: int = 1
 ) -> tuple[str, ...]:
+    """Return the shell lines that set the variables of `environment_variables`."""
+    variables = environment_variables(campaign, repository, rerun=rerun, run_number=run_number)
+    return tuple(export_line(name, value) for name, value in variables.items())
+
+
+def environment_variables(
+    campaign: CampaignRecord, repository: Path | str, *, rerun: str, run_number: int = 1
+) -> dict[str, str]:
     """Return the variables that name everything the campaign makes.
 
     Parameters
@@ -68,7 +78,14 @@ def environment_lines(
         ("CERT_RERUN", rerun),
         ("VERIFY_RERUN", rerun),
     )
-    return tuple(export_line(name, value) for name, value in pairs)
+    return dict(pairs)
+
+
+def selection_query(selection: SelectionRecord) -> str:
+    """Return a stored selection with its exclusions, in the Butler's language."""
+    if not selection.exclusions:
+        return selection.where
+    return f"({selection.where}) and exposure not in ({', '.join(str(one) for one, _ in selection.exclusions)})"
 
 
 def selection_lines(selection: SelectionRecord) -> tuple[str, ...]:
@@ -76,12 +93,9 @@ def selection_lines(selection: SelectionRecord) -> tuple[str, ...]:
 
     The verification's variable ends in ``_V``.
     """
-    where = f"({selection.where})" if selection.exclusions else selection.where
-    if selection.exclusions:
-        where += f" and exposure not in ({', '.join(str(exposure) for exposure, _ in selection.exclusions)})"
     calib_type, _, band = selection.calib_type.partition("-")
     name = selection_variable(calib_type, band)
-    return (export_line(name + ("_V" if selection.purpose == "verify" else ""), where),)
+    return (export_line(name + ("_V" if selection.purpose == "verify" else ""), selection_query(selection)),)
 
 
 def retrieve_lines(repository: Path | str, run: str, dataset_type: str, detectors: tuple[int, ...]) -> tuple[str, ...]:

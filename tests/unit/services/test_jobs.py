@@ -244,3 +244,40 @@ def test_ids_of_a_day_count_up_and_sort(submitted: tuple[Any, str]) -> None:
 
 def _ids(jobs: Sequence[dict[str, Any]]) -> list[str]:
     return [str(job["id"]) for job in jobs]
+
+
+def test_the_engine_of_a_job_is_shown_and_a_resume_may_take_another(
+    submitted: tuple[Any, str], jobs_here: None
+) -> None:
+    repo, job_id = submitted
+    assert "engine      local" in repo.do(Jobs(job=job_id)).lines
+    with pytest.raises(UserInputError, match="needs --resume"):
+        repo.do(Jobs(job=job_id, engine="dask"))
+    with pytest.raises(UserInputError) as caught:
+        repo.do(Jobs(resume=job_id, engine="nowhere"))
+    assert caught.value.code == "E-ENGINE"
+    (repo.root / "cabstand.toml").write_text('[engines.three]\nkind = "local"\nworkers = 3\n', encoding="utf-8")
+    effect = repo.do(Jobs(resume=job_id, engine="three", wait=True))
+    assert "on three (local): 0 of 2 quanta are done and kept, 2 are run" in effect.summary
+    assert "engine      three (local)" in repo.do(Jobs(job=job_id)).lines
+
+
+def test_the_log_of_one_unit_is_shown(submitted: tuple[Any, str]) -> None:
+    repo, job_id = submitted
+
+    def failing(quantum: Quantum) -> Outcome:
+        from pathlib import Path
+
+        Path(quantum.log_path).parent.mkdir(parents=True, exist_ok=True)
+        Path(quantum.log_path).write_text("first\nthe reason\n")
+        return Outcome(label=quantum.label, is_done=False, error="planted")
+
+    assert work(repo, job_id, failing) == ExecutionError.exit_code
+    assert repo.do(Jobs(job=job_id, unit="bias:0")).lines[-1] == "the reason"
+    assert repo.do(Jobs(job=job_id, unit="bias:mosaic")).lines[-1].startswith("log  ")
+    with pytest.raises(NotFoundError) as caught:
+        repo.do(Jobs(job=job_id, unit="bias:9"))
+    assert caught.value.code == "E-UNIT"
+    assert caught.value.hint.endswith("--unit bias:0")
+    with pytest.raises(UserInputError, match="need a job"):
+        repo.do(Jobs(unit="bias:0"))
