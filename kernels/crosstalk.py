@@ -61,7 +61,20 @@ def apply_crosstalk(
     >>> apply_crosstalk(amps, np.array([[0, 5e-4], [0, 0]])).ravel().tolist()
     [1000.0, 0.0]
     """
-    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic, bad), np.subtract, out)
+    return apply_matrix(amps, crosstalk_matrix(amps.shape[0], coefficients, quadratic, bad=bad), out=out)
+
+
+def apply_matrix(amps: Cube, matrix: NDArray[np.float32], *, out: Cube | None = None) -> Cube:
+    """Take the crosstalk off as `apply_crosstalk` does, with the matrix of `crosstalk_matrix`, made once for a frame.
+
+    Parameters
+    ----------
+    amps, out
+        As for `apply_crosstalk`.
+    matrix : ndarray of shape (n_amp, n_amp) or (n_amp, 2 n_amp), float32
+        For these amplifiers.
+    """
+    return _combine(amps, matrix, np.subtract, out)
 
 
 def add_crosstalk(
@@ -88,7 +101,7 @@ def add_crosstalk(
     KernelError
         If the coefficients do not fit the amplifiers.
     """
-    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic), np.add, out)
+    return _combine(amps, crosstalk_matrix(amps.shape[0], coefficients, quadratic), np.add, out)
 
 
 def crosstalk_signal(
@@ -111,7 +124,7 @@ def crosstalk_signal(
     KernelError
         If the coefficients do not fit the amplifiers.
     """
-    return _combine(amps, _weights(amps.shape[0], coefficients, quadratic), _keep_signal, None)
+    return _combine(amps, crosstalk_matrix(amps.shape[0], coefficients, quadratic), _keep_signal, None)
 
 
 def convert_ratios(
@@ -137,7 +150,7 @@ def convert_ratios(
     Raises
     ------
     KernelError
-        If `to` is another unit, or no gain is above zero.
+        If `to` is another unit, or gains are given and none is above zero.
 
     Examples
     --------
@@ -147,7 +160,7 @@ def convert_ratios(
     if to not in ("adu", "electron"):
         raise KernelError(f"crosstalk ratios are in adu or electron, not {to!r}")
     known = np.isfinite(gains) & (np.asarray(gains) > 0)
-    if not known.any():
+    if not known.any() and not np.isnan(gains).all():
         raise KernelError(f"gains {np.asarray(gains).tolist()} cannot carry crosstalk ratios to {to}")
     usable = np.where(known, gains, 1.0)
     factor = usable[:, None] ** order / usable[None, :]
@@ -194,13 +207,27 @@ def _sources(band: Image, powers: Image) -> Image:
     return powers
 
 
-def _weights(
+def crosstalk_matrix(
     n_amp: int,
     coefficients: NDArray[np.floating],
-    quadratic: NDArray[np.floating] | None,
+    quadratic: NDArray[np.floating] | None = None,
+    *,
     bad: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    """Return one matrix (target, source and squared source), so that one product gives both terms."""
+    """Return one matrix of target by source and squared source, so that one product gives both terms.
+
+    Parameters
+    ----------
+    n_amp : int
+        Amplifiers.
+    coefficients, quadratic, bad
+        As for `apply_crosstalk`.
+
+    Raises
+    ------
+    KernelError
+        If the coefficients do not fit the amplifiers.
+    """
     parts = []
     for part in (coefficients, quadratic):
         if part is None:

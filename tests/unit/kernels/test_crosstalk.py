@@ -98,6 +98,11 @@ def test_a_dead_amplifier_leaves_the_ratios_of_the_others(gain: float) -> None:
         assert not carried[:, 2].any()
 
 
+def test_a_dead_detector_has_no_ratios() -> None:
+    """What is wrong with it is told where its gains are judged."""
+    assert not convert_ratios(build(5)[1], np.full(5, np.nan), to="adu").any()
+
+
 def test_coefficients_of_another_detector_are_refused() -> None:
     amps, linear, _ = build(0)
     with pytest.raises(KernelError, match=r"\(4, 4\) do not fit 5"):
