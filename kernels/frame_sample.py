@@ -9,6 +9,8 @@ import numpy as np
 from kernels.arrays import Image, Vector
 
 MAD_TO_SIGMA: Final = 1.4826
+CLIP: Final = 4.0
+"""Differences of neighbours beyond this are rays and edges [sigma]."""
 SATURATED_FROM: Final = 0.98
 """A pixel at this part of the saturation level is saturated: read noise scatters about it."""
 
@@ -90,7 +92,12 @@ def _noise(data: Image) -> float:
     """Return the scatter of neighbours along rows: no structure of the detector is in it."""
     differences: Vector = np.diff(data.astype(np.float64), axis=1)
     found = differences[np.isfinite(differences)]
-    return float(MAD_TO_SIGMA * np.median(np.abs(found - np.median(found))) / np.sqrt(2)) if found.size else np.nan
+    if not found.size:
+        return float("nan")
+    found -= np.median(found)
+    # The median of whole numbers is a whole number: it only finds the rays, the scatter is that of the others.
+    limit = max(CLIP * MAD_TO_SIGMA * float(np.median(np.abs(found))), 1.0)
+    return float(np.sqrt(np.mean(np.square(found[np.abs(found) <= limit])) / 2))
 
 
 def _median(values: Image) -> float:

@@ -1,5 +1,6 @@
 """Planted frames: simulated, ingested, and found by the rules through the verbs; nothing is left out by itself."""
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -153,3 +154,16 @@ def test_what_is_proposed_at_first_is_alike(repo: Any) -> None:
     assert "observation_reason='flat'" in flat.where
     assert ptc.where.endswith("and exposure.observation_reason='daily_ptc'")
     assert repo.do(ptc, dry_run=True).data["exposures"]
+
+
+@pytest.mark.realdata
+def test_of_a_real_camera_the_noise_is_known_from_eight_rows() -> None:
+    """SBIG STL-1001, compressed, no overscan: read noise 6.7 adu, with the fixed pattern of neighbours 6.97 in a frame."""
+    folder = os.environ.get("CABSTAND_REALDATA")
+    if not folder:
+        pytest.skip("real frames absent: set CABSTAND_REALDATA to the folder that holds sbig_stl1001")
+    detector = load_camera("sbig_stl1001").detectors[0]
+    found = [measure_frame(path, detector) for path in sorted((Path(folder) / "sbig_stl1001").glob("biases-*"))]
+    assert len(found) == 10
+    assert all(one["noise_adu"] == pytest.approx(6.97, abs=0.15) for one in found)
+    assert {"pedestal_adu"} & set(found[0]) == set()
