@@ -63,5 +63,7 @@ def judgements_of(
 
 def in_order(records: Sequence[JudgementRecord], camera: Camera, calib_type: str) -> tuple[JudgementRecord, ...]:
     """Return judgements with the one by the camera's own limits first: that tier decides."""
+    if not records:  # a type that is not judged has no limits
+        return ()
     deciding = load_profile("", calib_type=calib_type, camera=camera).id
     return tuple(sorted(records, key=lambda record: (record.profile != deciding, record.profile == "peer", record.id)))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.campaigns import CampaignRow, CampaignsLook
     from calibstore.services.looks.checklist import ChecklistLook, DestinationRow, ItemLook, JobLook
+    from calibstore.services.looks.checklist_turns import TurnRow
     from calibstore.services.looks.steps import Step
 
 NARROW: Final = 100
@@ -239,7 +240,7 @@ def item_lines(looked: "ChecklistLook", item: "ItemLook", width: int, *, is_whol
     is_whole : bool
         Give the whole help, not only what the item is.
     """
-    rows: list[Line] = []
+    rows: list[Line] = turn_lines(item.turns, width)
     for label, prose in item.help if is_whole else item.help[:1]:
         first = f"{label + ':':<12}" if is_whole else ""
         rows += wrapped(prose, width, role=Role.DIM, first=first, rest=" " * len(first))
@@ -248,7 +249,8 @@ def item_lines(looked: "ChecklistLook", item: "ItemLook", width: int, *, is_whol
     if item.key in ("verify", "report", "certify", "hail") and looked.verdict_note and item.mark != "x":
         rows += wrapped(looked.verdict_note, width, role=Role.WARN, first="", rest="  ")
     for text in item.missing:
-        rows += wrapped(text, width, role=Role.WARN, first="missing  ", rest="         ")
+        if not item.turns or text.startswith("item "):  # else the table of types says it
+            rows += wrapped(text, width, role=Role.WARN, first="missing  ", rest="         ")
     for job in item.jobs:
         rows += job_lines(job, width)
     for text in item.notes:
@@ -258,6 +260,27 @@ def item_lines(looked: "ChecklistLook", item: "ItemLook", width: int, *, is_whol
     if item.key == "distribute":
         rows += [(), *destination_lines(looked.destinations, width)]
     return tuple(rows)
+
+
+def turn_lines(turns: "Sequence[TurnRow]", width: int) -> list[Line]:
+    """Return the types of a ticket in the order in which they are built: how each stands, and what it is made with."""
+    names = max((width_of(one.calib_type) for one in turns), default=0)
+    lines: list[Line] = []
+    for one in turns:
+        role = _MARK_ROLES.get(one.mark, Role.DIM)
+        head = f"[{one.mark}] {padded(one.calib_type, names)}  "
+        made_with = f"  ← {', '.join(one.made_with)}" if one.made_with and width >= NARROW else ""
+        text = cut(one.words, max(8, width - width_of(head)))
+        room = max(0, width - width_of(head) - width_of(text))
+        lines.append(
+            line(
+                Span(head[:3], role),
+                Span(head[3:], Role.STRONG if one.mark in ">!" else Role.PLAIN),
+                Span(text, role if one.mark in ">!~" else Role.DIM),
+                Span(cut(made_with, room) if room > 12 else "", Role.DIM),
+            )
+        )
+    return lines
 
 
 def job_lines(job: "JobLook", width: int) -> list[Line]:

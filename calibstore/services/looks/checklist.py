@@ -14,6 +14,7 @@ from calibstore.services.destinations import ANYWHERE
 from calibstore.services.jobs import log_tail
 from calibstore.services.judged import in_order
 from calibstore.services.looks.checklist_steps import first_steps, steps_of
+from calibstore.services.looks.checklist_turns import TurnRow, turn_rows
 from calibstore.services.looks.steps import Step, step_of
 from calibstore.services.native_campaign import environment_lines
 from calibstore.services.next_lines import today_of
@@ -107,6 +108,8 @@ class ItemLook:
     """(What / Why / Look at / Goes wrong, prose)."""
     steps: tuple[Step, ...]
     jobs: tuple[JobLook, ...] = ()
+    turns: tuple[TurnRow, ...] = ()
+    """Types of the ticket in the order in which they are built, of the item that builds them."""
 
     @property
     def label(self) -> str:
@@ -263,6 +266,7 @@ def _item(uow: "UnitOfWork", context: Context, found: Standing, row: ItemView, f
         ),
         steps=(*first_steps(row, following), *_with_jobs(steps_of(uow, found, row), jobs)),
         jobs=jobs,
+        turns=turn_rows(uow, found) if item.key == "generate" else (),
     )
 
 

@@ -133,6 +133,15 @@ def _again(found: Standing, one: TypeStanding, purpose: str) -> Step:
 
 def _generate(_uow: "UnitOfWork", found: Standing) -> list[Step]:
     steps: list[Step] = []
+    if len(found.types) > 1:
+        steps.append(
+            Step(
+                title="See what is made from what: the build order",
+                help="Every type with what it needs, what waits for what, and what is stale.",
+                kind=StepKind.PLACE,
+                target=f"graph --ticket {found.ticket}",
+            )
+        )
     for one in found.types:
         steps += _job_steps(one, "generate")
         if not one.products:
@@ -147,7 +156,12 @@ def _generate(_uow: "UnitOfWork", found: Standing) -> list[Step]:
         )
         steps.append(_data_step(found, one))
         if one.generate_job is None or not one.generate_job.is_open:
-            steps.append(step_of(lines.rerun_line(found, one), is_next=False))
+            again = step_of(lines.rerun_line(found, one), is_next=False)
+            if len(found.types) > 1:
+                again = replace(
+                    again, title=again.title.replace("Build it", f"Build the {product_words(one.calib_type)}")
+                )
+            steps.append(again)
         if one.spot is not None and not one.spot.is_ok:
             steps.append(reselect_step((one.calib_type,)))
     return steps

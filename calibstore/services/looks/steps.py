@@ -16,6 +16,21 @@ OUTCOME: Final = "OUTCOME"
 """Placeholder of a decision to be chosen."""
 DESTINATION: Final = "DESTINATION"
 """Placeholder of a site to be named."""
+_PRODUCTS: Final = {
+    "defects": "list of defects",
+    "linearizer": "linearizer",
+    "cti": "charge transfer calibration",
+    "ptc": "photon transfer curve",
+    "gain": "gains of flat pairs",
+    "pdCorrection": "correction of the photodiode",
+    "bfk": "brighter-fatter kernel",
+    "gain_correction": "correction of the gains",
+    "crosstalk": "crosstalk matrix",
+    "flat_gradient_reference": "reference of the flats' gradient",
+    "flatAnaglyph": "flat of two lamps",
+    "illuminationCorrection": "illumination correction",
+}
+"""What people call products that are no combined frames."""
 PLACEHOLDERS: Final = frozenset(
     {
         lines.HAILING_KEY,
@@ -25,6 +40,7 @@ PLACEHOLDERS: Final = frozenset(
         "PATH",
         "WHAT",
         "NUMBER",
+        "BAND",
         "TAG",
         FOLDER,
         OUTCOME,
@@ -116,7 +132,12 @@ def step_of(line: str, *, is_next: bool = True) -> Step:
 
 def product_words(calib_type: str) -> str:
     """Return what people call a product, e.g. ``combined bias``."""
-    return "bootstrap bias" if calib_type == "biasBootstrap" else f"combined {calib_type}"
+    known = _PRODUCTS.get(calib_type)
+    if known:
+        return known
+    if calib_type.endswith("Bootstrap"):
+        return f"bootstrap {calib_type.removesuffix('Bootstrap')}"
+    return f"combined {calib_type}"
 
 
 def _read(line: str) -> TypedLine | None:

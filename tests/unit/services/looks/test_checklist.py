@@ -162,3 +162,41 @@ def test_texts_that_are_not_there_say_how_to_make_them(campaign: Any) -> None:
     with pytest.raises(NotFoundError) as caught:
         stored_text(campaign.repo.context, TICKET, "report")
     assert "--overwrite" in caught.value.hint
+
+
+def test_types_of_a_ticket_are_led_through_in_the_order_they_are_built(bias_repo: Any, jobs_here: None) -> None:
+    from calibstore.commands.campaigns import CampaignInputs, CampaignNew
+    from calibstore.commands.generation import Generate
+
+    repo = bias_repo(n_build=6, n_darks=4)
+    repo.do(CampaignNew(instrument="LATISS", ticket="DM-9", tag="t", calib_type=("dark", "defects", "bias")))
+    for name in ("dark", "bias"):
+        where = f"instrument='LATISS' and exposure.observation_type='{name}'"
+        repo.do(CampaignInputs(ticket="DM-9", calib_type=name, where=where))
+
+    def item() -> Any:
+        return checklist_look(repo.context, "DM-9").item("generate")
+
+    def told() -> dict[str, tuple[str, str]]:
+        return {one.calib_type: (one.mark, one.words) for one in item().turns}
+
+    now = told()
+    assert list(now) == ["defects", "bias", "dark"]  # not as the ticket names them
+    assert now["bias"] == (">", "can be built now")
+    assert now["dark"] == (" ", "waits for bias")
+    assert now["defects"] == (" ", "waits for biasBootstrap")
+    assert [step.line for step in item().steps if step.is_next] == ["cabstand generate bias DM-9"]
+    inputs = checklist_look(repo.context, "DM-9").item("inputs")
+    assert inputs.mark == "x"  # defects are made from no exposures
+    repo.do(Generate(calib_type="bias", ticket="DM-9"))
+    assert told()["bias"][1].startswith("made; look at it")
+    repo.do(Spot(calib_type="bias", ticket="DM-9", ok=True))
+    assert told()["bias"] == (">", "looked at; certify it, so that dark can be made with it")
+    step = next(step for step in item().steps if step.is_next)
+    assert step.verb == "certify-calibrations"
+    repo.do(build(registered()[step.verb], dict(step.given)))
+    now = told()
+    assert now["bias"] == ("x", "made and looked at, certified")
+    assert now["dark"] == (">", "can be built now")
+    assert any(step.target == "graph --ticket DM-9" for step in item().steps)
+    assert any(step.line == "cabstand generate dark DM-9" and step.is_next for step in item().steps)
