@@ -158,7 +158,7 @@ def test_what_is_proposed_at_first_is_alike(repo: Any) -> None:
 
 @pytest.mark.realdata
 def test_of_a_real_camera_the_noise_is_known_from_eight_rows() -> None:
-    """SBIG STL-1001, compressed, no overscan: read noise 6.7 adu, with the fixed pattern of neighbours 6.97 in a frame."""
+    """SBIG STL-1001, compressed, no overscan: read noise 6.7 adu, of neighbours in one frame 6.97."""
     folder = os.environ.get("CABSTAND_REALDATA")
     if not folder:
         pytest.skip("real frames absent: set CABSTAND_REALDATA to the folder that holds sbig_stl1001")
