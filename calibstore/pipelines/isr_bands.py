@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibstore.errors import UserInputError
 from calibstore.model.camera import Detector
@@ -54,6 +55,7 @@ class BandSteps:
         self._flags = flags
         self._placements = placements_of(detector)
         self._crosstalk_floor: Vector | None = None
+        self._matrix: NDArray[np.float32] | None = None
         self._scratch: Cube | None = None
         self._defects: DefectRows | None = None
         self._frame: DetectorFrame
@@ -106,12 +108,14 @@ class BandSteps:
             self._flag_saturation(rows, image, mask)
         if self._known.crosstalk is None:
             return
-        from kernels.crosstalk import apply_crosstalk
+        from kernels.crosstalk import apply_matrix, crosstalk_matrix
 
         if len(rows.indices) != len(self._placements):
             require_one_size(self._detector)
         before = image.copy() if self._flags.is_plain else None
-        apply_crosstalk(image, *self._known.crosstalk, bad=self._known.is_bad, out=image)
+        if self._matrix is None:
+            self._matrix = crosstalk_matrix(len(rows.indices), *self._known.crosstalk, bad=self._known.is_bad)
+        apply_matrix(image, self._matrix, out=image)
         if before is not None:
             self._flag_crosstalk(before, image, mask)
 
