@@ -159,9 +159,9 @@ def draw_picture(scene: Scene, wish: Wish, *, minus: Scene | None = None) -> Pic
     color_map = ColorMap.DIVERGING if minus is not None else ColorMap(wish.color_map)
     low, high = symmetric_limits(image) if minus is not None else limits(image, stretch)
     columns, rows = _fitted(plane, wish)
-    packed = _pack(
+    packed = pack(
         image,
-        plane,
+        plane.footprint,
         stretch=stretch,
         between=(low, high),
         color_map=color_map,
@@ -240,7 +240,9 @@ def save_picture(path: Path, scene: Scene, wish: Wish, *, minus: Scene | None = 
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
+class Packed:
+    """Cells of a picture, as `Picture` keeps them."""
+
     glyphs: str
     inks: bytes = b""
     papers: bytes = b""
@@ -248,9 +250,9 @@ class _Packed:
     tolerance: float = 0.0
 
 
-def _pack(
+def pack(
     image: Image,
-    plane: Plane,
+    footprint: NDArray[np.bool_],
     *,
     stretch: Stretch,
     between: tuple[float, float],
@@ -258,34 +260,52 @@ def _pack(
     mode: str,
     columns: int,
     rows: int,
-) -> _Packed:
+) -> Packed:
+    """Stretch an image, resample it to cells and pack these.
+
+    Parameters
+    ----------
+    image : ndarray of shape (ny, nx), float32
+        Any unit.
+    footprint : ndarray of shape (ny, nx), bool
+        Where something is, with or without values; the rest is the background of the screen.
+    stretch, between, color_map, mode
+        How values become colours: rule, darkest and brightest value, map, one of `MODES`.
+    columns, rows : int
+        Cells.
+
+    Raises
+    ------
+    UserInputError
+        If no such mode is known.
+    """
     if mode not in MODES:
         raise UserInputError(f"no way to draw pictures is named {mode!r}", hint=f"one of {', '.join(MODES)}")
     per_row, per_column = (4, 2) if mode == "dither" else (2, 1)
     small = resampled(image, rows * per_row, columns * per_column)
     levels = unit_levels(small, stretch, low=between[0], high=between[1])
-    covered = resampled(plane.footprint.astype(np.float32), rows * per_row, columns * per_column)
+    covered = resampled(footprint.astype(np.float32), rows * per_row, columns * per_column)
     empty = (covered < _LEAST_COVER) & ~np.isfinite(levels)
     if mode == "ramp":
-        return _Packed(ramp_text(levels, empty))
+        return Packed(ramp_text(levels, empty))
     if mode == "dither":
-        return _Packed(dither_text(levels, empty))
+        return Packed(dither_text(levels, empty))
     if mode == "truecolor":
         n_steps = _TRUECOLOR_STEPS
         colors = color_table(color_map, n_steps).astype(int)
         steps = steps_of(levels, n_steps)
         steps[empty] = NO_DATA
         hexes = tuple(int(red << 16 | green << 8 | blue) for red, green, blue in colors)
-        return _Packed(*packed_cells(steps), hexes, 0.5)
+        return Packed(*packed_cells(steps), hexes, 0.5)
     return _affordable(levels, empty, mode, color_map)
 
 
-def _affordable(levels: Image, empty: NDArray[np.bool_], mode: str, color_map: ColorMap) -> _Packed:
+def _affordable(levels: Image, empty: NDArray[np.bool_], mode: str, color_map: ColorMap) -> Packed:
     """Pack with the best quality that the line can take: noise costs a change of colour at every cell."""
     columns = levels.shape[1]
     most_bytes = _BYTES_PER_CELL * levels.size / 2
     low, high = 0, len(_QUALITIES) - 1
-    best: _Packed | None = None
+    best: Packed | None = None
     while low <= high:
         middle = (low + high) // 2 if best or low else 0
         n_steps, tolerance = _QUALITIES[middle]
@@ -294,7 +314,7 @@ def _affordable(levels: Image, empty: NDArray[np.bool_], mode: str, color_map: C
         steps[empty] = NO_DATA
         cells = packed_cells(steps)
         if line_cost(*cells, columns=columns, colors=entries) <= most_bytes or middle == len(_QUALITIES) - 1:
-            best, high = _Packed(*cells, tuple(int(one) for one in entries), tolerance), middle - 1
+            best, high = Packed(*cells, tuple(int(one) for one in entries), tolerance), middle - 1
         else:
             low = middle + 1
     assert best is not None

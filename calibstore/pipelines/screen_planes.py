@@ -92,7 +92,7 @@ def load_plane(scene: Scene, *, columns: int, rows: int, block: int = 0) -> Plan
     footprint = np.isfinite(focal_plane_mosaic(made, factor=block, pixel_size_mm=scene.pixel_size_mm))
     if shrink == (1.0, 1.0) and block in scene.mosaics and not scene.is_upright:
         path = scene.mosaics[block]
-        image = _read_mosaic(path, _stamp(path))
+        image = _read_mosaic(path, stamp(path))
         if image.shape == footprint.shape:
             return Plane(image, footprint, block, places, shrink, scene.pixel_size_mm)
     if len(scene.images) > _MOST_WHOLE and any(block not in one.binned for one in scene.images):
@@ -154,8 +154,8 @@ def _block(scene: Scene, places: Sequence[Place], shrink: tuple[float, float], c
 def _binned(one: DetectorImage, block: int) -> Image:
     path = one.binned.get(block)
     if path is None:
-        return _read_whole(one.path, block, _stamp(one.path))
-    return (_read_coarse if block == max(BINS) else _read_fine)(path, _stamp(path))
+        return _read_whole(one.path, block, stamp(one.path))
+    return (_read_coarse if block == max(BINS) else _read_fine)(path, stamp(path))
 
 
 def _read(path: Path, _stamp: int) -> Image:
@@ -173,7 +173,7 @@ def _read_whole(path: Path, block: int, _stamp: int) -> Image:
     return binned_product(path, block)
 
 
-def _stamp(path: Path) -> int:
+def stamp(path: Path) -> int:
     """Return a number that changes when a file does; 0 for one that is missing, which reading will say."""
     try:
         return path.stat().st_mtime_ns
@@ -183,4 +183,4 @@ def _stamp(path: Path) -> int:
 
 def scene_key(scene: Scene) -> tuple[object, ...]:
     """Return something equal for equal scenes of unchanged files."""
-    return (*((str(one.path), _stamp(one.path)) for one in scene.images), scene.is_upright)
+    return (*((str(one.path), stamp(one.path)) for one in scene.images), scene.is_upright)

@@ -128,6 +128,37 @@ def test_bytes_a_key(start: Callable[..., PtyProgram]) -> None:
     assert [row for row in rows if row[1] > row[3]] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("ptc", "PHOTON"), ("crosstalk", "CROSSTALK"), ("defects", "DEFECTS"), ("linearizer", "LINEAR")]
+)
+def test_tables_stay_small(
+    kind: str, seen: str, start: Callable[..., PtyProgram], kept_stage: Callable[[str], Path]
+) -> None:
+    """A move in the table is one of a list; the plot follows once the cursor rests, within the bar of a page."""
+    rows = []
+    for size in (LARGE, SMALL):
+        argv = (sys.executable, "-m", "tui", "-R", str(kept_stage("tables")), "ui", "data", kind)
+        program = start(argv=argv, size=size)
+        program.until(seen)
+        program.settle(quiet_s=1.5)
+        cost(program, "down")
+        before = len(program.sent)
+        program.press("down")
+        program.settle(quiet_s=0.12)  # less than the cursor must rest
+        moved = len(program.sent) - before
+        program.settle(quiet_s=0.6)
+        rows.append((f"cursor down {kind} {size[0]}x{size[1]}", moved, 600))
+        rows.append((f"cursor and plot {kind} {size[0]}x{size[1]}", len(program.sent) - before, 5_000))
+        for name, key in (("page", "v"), ("log", "L"), ("difference", "D")):
+            rows.append((f"{name} {kind} {size[0]}x{size[1]}", cost(program, key)[0], 12_000))
+        rss = program.peak_rss_mb()
+        print(f"\npeak memory with {kind} {size[0]}x{size[1]}: {rss:.0f} MB (200)")
+        assert rss <= 200
+        program.press("ctrl+q")
+    print("\n".join(f"{name:36} {sent:6d} B  (bar {bar} B)" for name, sent, bar in rows))
+    assert [row for row in rows if row[1] > row[2]] == []
+
+
 def test_a_mosaic_stays_small(start: Callable[..., PtyProgram]) -> None:
     program = start("data", "bias")
     program.until("DATASET|dataset|bias")

@@ -14,6 +14,7 @@ import pytest
 
 from calibstore.cli.program import run
 from calibstore.cli.session import Surroundings
+from calibstore.config import Config
 from calibstore.engines.serial import SerialEngine
 from calibstore.model.times import parse_time
 from calibstore.services import jobs, submission
@@ -21,6 +22,7 @@ from calibstore.services.context import Context, forget_engines
 from calibstore.services.job_work import run_job
 from calibstore.services.runner import held_lock
 from tests.support.curated_files import latiss_tree
+from tests.support.table_products import store_products
 
 NOW_TAI_NS = parse_time("2026-11-20T15:00:00").tai_ns
 
@@ -80,13 +82,20 @@ _WALK: dict[str, tuple[str, ...]] = {
 def stage(
     tmp_path_factory: pytest.TempPathFactory, simulated_biases: Callable[..., Path]
 ) -> Iterator[Callable[[str], Path]]:
-    """Give the home repository as it is after a stage of the walk; every stage is built once, from the one before."""
+    """Give the home repository as it is after a stage of the walk; every stage is built once, from the one before.
+
+    Stage ``tables`` is beside the walk: a new repository with two RUNs of each table product.
+    """
     names = ("new", *_WALK)
 
     @functools.cache
     def at(name: str) -> Path:
         home = tmp_path_factory.mktemp(name) / "home"
-        if name == "new":
+        if name == "tables":
+            forget_engines()
+            shutil.copytree(at("new"), home)
+            store_products(_context(home))
+        elif name == "new":
             _must(f"cabstand init {home} --camera LATISS:mini --kind rehearsal", home)
         else:
             before = at(names[names.index(name) - 1])
@@ -142,6 +151,16 @@ def kept_stage(
 
     yield copy
     forget_engines()
+
+
+def _context(home: Path) -> Context:
+    return Context(
+        root=home,
+        clock=lambda: NOW_TAI_NS,
+        user="jane",
+        host="bench",
+        config=Config(data_dir=home.parent, state_dir=home.parent),
+    )
 
 
 def _must(line: str, home: Path) -> Spoken:

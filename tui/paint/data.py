@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from tui.paint.data_tables import page_wish, table_page, title
 from tui.paint.picture import (
     COLOR_MAPS,
     MODE_NAMES,
@@ -30,11 +31,13 @@ _PAGE_COLUMNS, _PAGE_ROWS = 60, 30
 def look(context: "Context", place: Place, instrument: str) -> "DataLook":
     """Read what a place of the Data screen shows; the picture in characters."""
     from calibstore.services.looks.data import Wish, data_look
+    from calibstore.services.looks.data_tables import Room
 
     return data_look(
         context,
         **asked(place, instrument),
         wish=Wish(columns=_PAGE_COLUMNS, rows=_PAGE_ROWS, mode="ramp", **style_of(place)),
+        page=page_wish(place, Room(columns=_PAGE_COLUMNS, rows=_PAGE_ROWS, mode="ramp")),
     )
 
 
@@ -67,6 +70,8 @@ def page(looked: "DataLook", width: int) -> tuple[Line, ...]:
     if looked.missing:
         return tuple(empty_lines(looked, width))
     rows = [*dataset_lines(looked, width), ()]
+    if looked.table is not None:
+        return (*rows, *table_page(looked.table, difference_lines(looked, width), width), *_native_lines(looked))
     picture = looked.picture
     if picture is None:
         rows += wrapped(looked.picture_fault, width, role=Role.WARN)
@@ -77,7 +82,11 @@ def page(looked: "DataLook", width: int) -> tuple[Line, ...]:
     rows += [*difference_lines(looked, width), *table_lines(looked, width, at="")]
     if picture is not None:
         rows += [(), *histogram_lines(picture, looked.unit, width)]
-    return (*rows, (), *[line(Span(f"$ {one}", Role.CODE)) for one in looked.native])
+    return (*rows, *_native_lines(looked))
+
+
+def _native_lines(looked: "DataLook") -> list[Line]:
+    return [(), *[line(Span(f"$ {one}", Role.CODE)) for one in looked.native]]
 
 
 def empty_lines(looked: "DataLook", width: int) -> list[Line]:
@@ -92,7 +101,8 @@ def crumb(looked: "DataLook") -> str:
     where = looked.ticket or looked.run
     row = looked.detector_row(looked.detector)
     shown = row.name if looked.is_one_detector and row else "focal plane"
-    words = [looked.dataset_type, where, looked.rerun, shown, "difference" if looked.is_difference else ""]
+    page = looked.table.page if looked.table is not None and len(looked.table.pages) > 1 else ""
+    words = [looked.dataset_type, where, looked.rerun, shown, page, "difference" if looked.is_difference else ""]
     return " > ".join(word for word in words if word)
 
 
@@ -120,7 +130,7 @@ def dataset_lines(looked: "DataLook", width: int) -> list[Line]:
     rows.append(_field("id", f"{row.dataset_id[:8] if row else ''}  {row.name if row else ''}", width))
     rows.append(_field("made of", _inputs(looked), width))
     masked = "" if looked.n_bad_pixels is None else f", {looked.n_bad_pixels} px masked"
-    rows.append(_field("unit", f"{looked.unit}, gain {looked.gain_source or 'not recorded'}{masked}", width))
+    rows.append(_field("unit", f"{looked.unit or 'none'}, gain {looked.gain_source or 'not recorded'}{masked}", width))
     if looked.not_applied:
         rows += _folded("without", ", ".join(looked.not_applied), width, Role.WARN)
     if looked.spot:
@@ -159,6 +169,8 @@ def difference_lines(looked: "DataLook", width: int) -> list[Line]:
     if not compared.run or compared.fault:
         return wrapped(f"no difference: {compared.fault or compared.relation}", width, role=Role.DIM)
     name = f"{compared.relation}, {compared.run}"
+    if looked.table is not None and looked.is_difference:
+        return [line(Span(cut(f"minus {name}", width, keep="ends"), Role.STRONG))]
     if not looked.is_difference or looked.picture is None:
         return [
             line(Span("D", Role.KEY), Span(cut(f" shows the difference to {name}", width - 1, keep="ends"), Role.DIM))
@@ -269,11 +281,6 @@ def display_brief(looked: "DataLook", width: int) -> list[Line]:
         line(cut(f" {what}  {picture.color_map} (c)  {drawn}  {picture.block}x{picture.block} px", width)),
         line(cut(f" median {median}  MAD {mad}  min {low}  max {high}", width)),
     ]
-
-
-def title(text: str, width: int) -> Line:
-    """Return the title row of a section."""
-    return line(Span(f"── {text} " + "─" * max(0, width - width_of(text) - 4), Role.TITLE))
 
 
 def side_lines(looked: "DataLook", width: int, *, at: str, text: str = "") -> list[Line]:

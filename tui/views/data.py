@@ -1,6 +1,6 @@
 """Pictures of calibrations: the focal plane or a detector in cells, beside it what there is to know in numbers."""
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -8,11 +8,14 @@ from textual.events import Resize
 
 from tui.chrome import LineStrip
 from tui.paint import data as paint
+from tui.paint.data_tables import page_wish, plot_room
 from tui.paint.picture import COLOR_MAPS, MODE_NAMES, MODES, STRETCH_NAMES, STRETCHES, histogram_lines
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, line
-from tui.views.base import View
+from tui.views.data_keys import ENTRIES, HELP_TEXT, OF_TABLES, TABLE_KEYS
+from tui.views.data_rows import WIDE, TableKeys
+from tui.views.data_table_pane import TablePane
 from tui.widgets.mosaic import Mosaic
 from tui.widgets.text_pane import TextPane
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from calibstore.services.context import Context
     from calibstore.services.looks.data import DataLook
 
-WIDE: Final = 100
 NARROWEST: Final = 60
 """Below this many columns only the picture is shown."""
 TALL: Final = 28
@@ -30,53 +32,15 @@ _SIDE_WIDTHS: Final = {True: 50, False: 42}
 _UNDER_ROWS: Final = 7
 
 
-class DataView(View):
+class DataView(TableKeys):
     """A product as a picture, with its numbers."""
 
     NAME = "data"
     TITLE = "Data"
     SHORT = "Data"
     KEY = "5"
-    HELP_TEXT = (
-        "A calibration as a picture: all detectors where they lie on the focal plane, or one detector as it is read "
-        "out. Each colour is the mean of a block of pixels; the scale below has its numbers. An X marks amplifiers "
-        "(or detectors with amplifiers) that failed a test of the newest verification of exactly this product."
-        "\n\n"
-        "Look for stripes, steps between amplifiers, bright or dark edges and blocks, and for anything that was not "
-        "there before: D subtracts what is in use now, or the attempt before where this is in use itself. White is "
-        "no difference, blue is lower, orange is higher."
-        "\n\n"
-        "The arrows move over detectors or amplifiers, whose numbers stand below the picture: median, and its "
-        "distance from the median of all amplifiers in robust sigma. Enter shows the detector under the cursor, q "
-        "goes back. z changes which values are dark and bright: median ± 5 MAD is one scale for the whole focal "
-        "plane, so that detectors can be compared."
-    )
-    ENTRIES: ClassVar[tuple[Entry, ...]] = (
-        Entry(id="data.stretch", keys="z", action="stretch", title="Stretch", footer="stretch",
-              help="Next rule for what is dark and bright: median ± 5 MAD, zscale, asinh, linear, log."),
-        Entry(id="data.colors", keys="c", action="colors", title="Colour map", footer="colour",
-              help="Next colour map: viridis, cividis (safe for colour-blind eyes), grey."),
-        Entry(id="data.difference", keys="D,shift+d", action="difference", title="Difference", footer="diff",
-              help="Show the difference to what is in use, or to the attempt before; again: the product."),
-        Entry(id="data.next", keys="n", action="step(1)", title="Next detector", footer="next",
-              help="Next detector; on a camera with one, next amplifier."),
-        Entry(id="data.before", keys="N,shift+n", action="step(-1)", title="Detector before",
-              help="The detector, or amplifier, before."),
-        Entry(id="data.older", keys="left_square_bracket", action="attempt(-1)", title="Older", footer="older",
-              help="The RUN made before with the same calibration type."),
-        Entry(id="data.newer", keys="right_square_bracket", action="attempt(1)", title="Newer", footer="newer",
-              help="The RUN made after."),
-        Entry(id="data.histogram", keys="H,shift+h", action="histogram", title="Histogram", footer="hist",
-              help="Show or hide the histogram below the picture."),
-        Entry(id="data.save", keys="S,shift+s", action="save", title="Save PNG", footer="save", word="save-picture",
-              help="Write the picture as a PNG file and say where."),
-        Entry(id="data.graphics", keys="G,shift+g", action="graphics", title="Graphics", word="graphics",
-              help="Next way to draw: half blocks in 256 colours, truecolor, greys, characters, dots."),
-        Entry(id="data.spot", keys="s", action="spot", title="Spot check",
-              help="Say whether what you see is ok, in the form of the spot check."),
-        Entry(id="data.metrics", keys="m", action="metrics", title="Metrics",
-              help="Show the verification of this product on the Metrics screen."),
-    )  # fmt: skip
+    HELP_TEXT = HELP_TEXT
+    ENTRIES = ENTRIES
     BINDINGS = bindings(ENTRIES)
     DEFAULT_CSS = """
     DataView { layout: vertical; }
@@ -93,6 +57,8 @@ class DataView(View):
         self._filter = ""
         self._has_histogram: bool | None = None
         self._cursor = ""
+        self._row = ""
+        """Row of a table under the cursor."""
         self._is_awaited = False
         """The status line says what is being drawn."""
 
@@ -105,6 +71,9 @@ class DataView(View):
                 under.can_focus = False
                 yield under
             yield TextPane(id="data-side")
+        table = TablePane(id="data-table")
+        table.display = False  # pictures are more
+        yield table
         yield LineStrip(id="data-cursor")
         yield LineStrip(id="data-difference")
 
@@ -113,8 +82,9 @@ class DataView(View):
     def open(self, place: Place) -> None:
         """Show a place; what was shown stays until the picture is there."""
         self.place = place
-        if self._mosaic.size.width > 1 and self._mosaic.size.height > 1:
-            self._ask()
+        self._row = place.option("row")
+        if self._table.display or (self._mosaic.size.width > 1 and self._mosaic.size.height > 1):
+            self.ask()
 
     def instrument(self) -> str:
         """Return the camera whose data are shown."""
@@ -124,11 +94,18 @@ class DataView(View):
         """Return type, ticket, rerun and what of it."""
         return paint.crumb(self.look) if self.look else self.place.word(0)
 
+    def entries_now(self) -> tuple[Entry, ...]:
+        """Return keys that do something for what is shown, pages and rows of a table first."""
+        if self.look is None or self.look.table is None:
+            return tuple(one for one in self.ENTRIES if one.id not in OF_TABLES)
+        known = {one.id: one for one in self.ENTRIES}
+        return tuple(known[name] for name in TABLE_KEYS)
+
     def thing(self) -> str:
         """Return the id of the dataset under the cursor."""
         if self.look is None:
             return ""
-        box = self._mosaic.pointed
+        box = self._mosaic.pointed if self.look.table is None else None
         row = self.look.detector_row(box.detector if box else self.look.detector)
         return row.dataset_id if row else ""
 
@@ -150,6 +127,8 @@ class DataView(View):
         if self.look is None or self.look.missing:
             return ()
         width = max(NARROWEST, self.size.width - 2)
+        if self.look.table is not None:
+            return tuple(paint.page(self.look, width))
         return tuple(paint.side_lines(self.look, width, at=self._cursor))
 
     # What keys do.
@@ -170,30 +149,33 @@ class DataView(View):
         now = self._mode or self._mosaic.mode
         self._mode = MODES[(MODES.index(now) + 1) % len(MODES)]
         self.say(f"drawn as {MODE_NAMES[self._mode]}")
-        self._ask()
+        self.ask()
 
     def action_difference(self) -> None:
         """Show the difference, or the product again."""
         if "compare" in self.place.options:
-            self._move_to(compare="")
+            self.move_to(compare="")
         elif self.look is not None and self.look.compared is not None:
             compared = self.look.compared
             if compared.fault or not compared.run:
                 self.say(f"no difference: {compared.fault or compared.relation}")
             else:
-                self._move_to(compare=paint.IN_USE)
+                self.move_to(compare=paint.IN_USE)
 
     def action_step(self, delta: int) -> None:
         """Go to the next detector, or on a camera with one to the next amplifier."""
         look = self.look
         if look is None:
             return
+        if look.table is not None and len(look.detectors) < 2:
+            self._table.move(delta)
+            return
         made = [row.detector for row in look.detectors if row.dataset_id]
         if not look.is_one_detector or len(made) < 2:
             self._mosaic.step(delta)
         else:
             at = made.index(look.detector) if look.detector in made else 0
-            self._move_to(detector=str(made[(at + delta) % len(made)]))
+            self.move_to(detector=str(made[(at + delta) % len(made)]))
 
     def action_attempt(self, delta: int) -> None:
         """Show the RUN made before or after."""
@@ -205,7 +187,7 @@ class DataView(View):
         if not 0 <= at < len(look.runs):
             self.say(f"{look.rerun or look.run} is the {'newest' if delta > 0 else 'oldest'} RUN shown here")
             return
-        self._move_to(run=look.runs[at], ticket="", collection="")
+        self.move_to(run=look.runs[at], ticket="", collection="")
 
     def action_histogram(self) -> None:
         """Show or hide the histogram below the picture."""
@@ -252,7 +234,7 @@ class DataView(View):
     def on_mosaic_roomed(self, event: Mosaic.Roomed) -> None:
         """Draw for the new size."""
         event.stop()
-        self._ask()
+        self.ask()
 
     def on_resize(self, _event: Resize) -> None:
         """Fold panes away where there is no room."""
@@ -276,7 +258,7 @@ class DataView(View):
         side.display = self.size.width >= NARROWEST
         side.styles.width = _SIDE_WIDTHS[self.size.width >= WIDE]
         self.query_one("#data-under", TextPane).display = self._shows_histogram
-        self.query_one("#data-difference", LineStrip).display = self.size.height >= 10
+        self._show_kind(is_table=self.look is not None and self.look.table is not None)
         self._paint(keep_place=True)
 
     def _turn(self, name: str, known: tuple[str, ...]) -> None:
@@ -286,40 +268,67 @@ class DataView(View):
         # Said at once: the picture needs a moment, and longer on a slow line.
         self.say(f"{STRETCH_NAMES.get(following, following)} ...")
         self._is_awaited = True
-        self._move_to(**{name: "" if following == known[0] else following})
+        self.move_to(**{name: "" if following == known[0] else following})
 
-    def _move_to(self, **options: str) -> None:
+    def move_to(self, **options: str) -> None:
+        """Show the same with other options."""
         merged = {key: value for key, value in {**self.place.options, **options}.items() if value}
         self.moved(Place(self.NAME, self.place.words, merged))
-        self._ask()
+        self.ask()
 
-    def _ask(self) -> None:
+    def step_picture(self, delta: int) -> None:
+        """Move the cursor of a picture."""
+        self._mosaic.step(delta)
+
+    def ask(self) -> None:
+        """Read what the place shows, for the room there is."""
         columns, rows = self._mosaic.room
+        wide, high = plot_room(self.size.width, self.size.height)
         which = paint.asked(self.place, self.frame.instrument)
         style = paint.style_of(self.place)
         mode = self._mode or self._mosaic.mode
+        place = self.place
 
         def question(context: "Context") -> "DataLook":
             from calibstore.services.looks.data import Wish, data_look
+            from calibstore.services.looks.data_tables import Room
 
-            return data_look(context, **which, wish=Wish(columns=columns, rows=rows, mode=mode, **style))
+            wish = Wish(columns=columns, rows=rows, mode=mode, **style)
+            room = Room(columns=wide, rows=high, mode=mode, color_map=wish.color_map)
+            return data_look(context, **which, wish=wish, page=page_wish(place, room))
 
         self.read(question, self._arrived, failed=self._failed)
 
     def _arrived(self, look: "DataLook") -> None:
         self.look = look
+        self._show_kind(is_table=look.table is not None)
+        if look.table is not None:
+            self._row = look.table.selected
+            self._show_table()
+            self._settled()
+            return
         note = f"{look.missing}. {look.advice}." if look.missing else look.picture_fault
         self._mosaic.show(look.picture, unit=look.unit, note=note, flagged=look.flagged, at=self._cursor)
         pointed = self._mosaic.pointed
         self._cursor = pointed.name if pointed else ""
         self._paint(keep_place=True)
+        self._settled()
+
+    def _settled(self) -> None:
         if self._is_awaited:
             self.say("")
             self._is_awaited = False
         self.moved(self.place)
 
+    def _show_kind(self, *, is_table: bool) -> None:
+        """Let a picture or a table have the screen."""
+        self._table.display = is_table
+        self.query_one("#data-body").display = not is_table
+        self.query_one("#data-difference", LineStrip).display = not is_table and self.size.height >= 10
+
     def _failed(self, fault: "CabstandError") -> None:
         self.look = None
+        self._show_kind(is_table=False)
         self._mosaic.show(None, note=f"{fault.message} ({fault.hint})" if fault.hint else fault.message)
         self._paint()
         self.frame.report(fault)
@@ -328,6 +337,9 @@ class DataView(View):
         side, under = self.query_one("#data-side", TextPane), self.query_one("#data-under", TextPane)
         cursor, difference = self.query_one("#data-cursor", LineStrip), self.query_one("#data-difference", LineStrip)
         look, width = self.look, self.size.width
+        if look is not None and look.table is not None:
+            self._show_table()
+            return
         if look is None or look.missing:
             for pane in (side, under):
                 pane.show(())

@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibstore.errors import CabstandError, NotFoundError
+from calibstore.errors import CabstandError, NotFoundError, UserInputError
 from calibstore.model.calib_types import calib_names
 from calibstore.model.camera import Camera
-from calibstore.model.collections import CollectionType, did_you_mean
+from calibstore.model.collections import did_you_mean
 from calibstore.model.names import find_name
-from calibstore.model.times import timespan_text
 from calibstore.pipelines.screen_images import CellBox, Picture, Wish, draw_picture, save_picture
 from calibstore.pipelines.screen_planes import Scene
 from calibstore.services.context import Context
 from calibstore.services.instruments import one_instrument
+from calibstore.services.looks.data_facts import bad_pixels_of, certified_of, integer_of, list_of, spot_of
 from calibstore.services.looks.data_numbers import (
     AmplifierRow,
     DetectorRow,
@@ -31,6 +31,7 @@ from calibstore.services.looks.data_subject import (
     scene_of,
     to_compare,
 )
+from calibstore.services.looks.data_tables import PageWish, TableFile, TableLook, draw_table, is_table, table_file
 from calibstore.services.native_campaign import retrieve_lines
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class DataLook:
     is_difference: bool = False
     picture: Picture | None = None
     picture_fault: str = ""
+    table: TableLook | None = None
+    """Numbers and plots, where the product is a table; its picture, if it has one, is in there."""
     native: tuple[str, ...] = ()
 
     @property
@@ -116,8 +119,11 @@ class _Found:
     subject: Subject
     detector: int | None
     """None: the focal plane."""
-    scene: Scene
+    scene: Scene | None
+    """None: the product is a table."""
     minus: Scene | None
+    table: TableFile | None
+    minus_table: TableFile | None
     compared: Compared | None
 
 
@@ -133,8 +139,9 @@ def data_look(
     is_difference: bool = False,
     instrument: str = "",
     wish: Wish | None = None,
+    page: PageWish | None = None,
 ) -> DataLook:
-    """Read a product and draw its picture.
+    """Read a product and draw its picture, or its plots where it is a table.
 
     Parameters
     ----------
@@ -154,6 +161,8 @@ def data_look(
         Empty where the repository has one only.
     wish : Wish, optional
         Size and looks of the picture; without it none is drawn.
+    page : PageWish, optional
+        Of a table: which page and row, and the room for plots; without it nothing is drawn.
 
     Raises
     ------
@@ -170,6 +179,11 @@ def data_look(
         if isinstance(found, DataLook):
             return found
         told = _facts(uow, context, found)
+    if found.table is not None:
+        table, fault = _draw_table(found.table, found.minus_table, page or PageWish())
+        is_less = table is not None and table.is_difference
+        fault = fault or (_no_difference(found.compared) if is_difference and not is_less else "")
+        return replace(told, is_difference=is_less, table=table, picture_fault=fault)
     picture, fault = _draw(found, wish, is_difference=is_difference)
     has_difference = is_difference and found.minus is not None
     return replace(told, is_difference=has_difference, picture=picture, picture_fault=fault)
@@ -201,6 +215,11 @@ def save_png(context: Context, wish: Wish, **which: object) -> tuple[Path, int, 
         found = _find(uow, context, **which)  # type: ignore[arg-type]  # the keywords of data_look
     if isinstance(found, DataLook):
         raise NotFoundError(found.missing, hint=found.advice)
+    if found.scene is None:
+        raise UserInputError(
+            f"{found.subject.dataset_type} is a table and has no pixels to save",
+            hint="cabstand show-product prints it",
+        )
     words = [found.subject.run.replace("/", "_"), found.subject.dataset_type]
     words += [f"det{found.detector}"] if found.detector is not None else []
     words += ["minus", Path(found.compared.run).name] if found.minus is not None and found.compared else []
@@ -252,6 +271,19 @@ def _find(
         have = ", ".join(str(number) for number in sorted(subject.products))
         raise NotFoundError(f"{subject.run} has no {subject.dataset_type} of detector {detector}", hint=f"has {have}")
     compared, other = _other(uow, camera, subject, compare, now)
+    if is_table(uow, subject.dataset_type, next(iter(subject.products.values()))):
+        number = detector if detector is not None else min(subject.products)
+        there = other.products.get(number) if is_difference and other is not None else None
+        return _Found(
+            camera=camera,
+            subject=subject,
+            detector=number,
+            scene=None,
+            minus=None,
+            table=table_file(context, camera, subject.products[number]),
+            minus_table=table_file(context, camera, there) if there is not None else None,
+            compared=compared,
+        )
     chosen, minus = subject.products, None
     if is_difference and other is not None:
         shared = {number for number in subject.products if number in other.products}
@@ -265,6 +297,8 @@ def _find(
         detector=detector,
         scene=scene_of(uow, context, camera, chosen, detector=detector),
         minus=minus,
+        table=None,
+        minus_table=None,
         compared=compared,
     )
 
@@ -281,12 +315,19 @@ def _other(uow: "UnitOfWork", camera: Camera, subject: Subject, run: str, now: i
 
 
 def _draw(found: _Found, wish: Wish | None, *, is_difference: bool) -> tuple[Picture | None, str]:
-    if wish is None:
+    if wish is None or found.scene is None:
         return None, ""
     try:
         if is_difference and found.minus is None:
             return None, _no_difference(found.compared)
         return draw_picture(found.scene, wish, minus=found.minus), ""
+    except CabstandError as fault:
+        return None, fault.message + (f" ({fault.hint})" if fault.hint else "")
+
+
+def _draw_table(file: TableFile, minus: TableFile | None, page: PageWish) -> tuple[TableLook | None, str]:
+    try:
+        return draw_table(file, page, minus=minus), ""
     except CabstandError as fault:
         return None, fault.message + (f" ({fault.hint})" if fault.hint else "")
 
@@ -323,57 +364,15 @@ def _facts(uow: "UnitOfWork", context: Context, found: _Found) -> DataLook:
         n_amplifiers=len(medians),
         size=f"{shown.width} x {shown.height}",
         unit=first.unit,
-        certified=_certified(uow, subject),
+        certified=certified_of(uow, subject),
         is_in_use=bool(used) and {one.id for one in subject.products.values()} <= {one.id for one in used.values()},
-        n_inputs=_integer(first.provenance.get("n_inputs")),
+        n_inputs=integer_of(first.provenance.get("n_inputs")),
         exposures=tuple(int(one) for one in inputs) if isinstance(inputs, list) else (),
         gain_source=str(first.provenance.get("gain_source", "")),
-        not_applied=tuple(str(one) for one in _list(first.provenance.get("steps_not_applied"))),
-        n_bad_pixels=_bad_pixels(subject, found.detector),
-        spot=_spot(uow, ticket, subject),
+        not_applied=tuple(str(one) for one in list_of(first.provenance.get("steps_not_applied"))),
+        n_bad_pixels=bad_pixels_of(subject, found.detector),
+        spot=spot_of(uow, ticket, subject),
         verified=verified,
         compared=found.compared,
         native=retrieve_lines(context.root, subject.run, subject.dataset_type, detectors),
     )
-
-
-def _certified(uow: "UnitOfWork", subject: Subject) -> tuple[str, ...]:
-    ids = {one.id for one in subject.products.values()}
-    tree = uow.associations.tree()
-    names = [name for name, kind in tree.types.items() if kind is CollectionType.CALIBRATION]
-    rows = uow.associations.rows(names, tree, dataset_types=[subject.dataset_type])
-    found = {
-        (row.collection, timespan_text(row.timespan))
-        for several in rows.values()
-        for row in several
-        if row.dataset_id in ids and row.timespan is not None
-    }
-    return tuple(f"{collection}  {text}" for collection, text in sorted(found))
-
-
-def _spot(uow: "UnitOfWork", ticket: str, subject: Subject) -> str:
-    if not ticket or uow.campaigns.find_campaign(ticket) is None:
-        return ""
-    seen = [
-        one
-        for one in uow.campaigns.spot_checks(ticket)
-        if one.run == subject.run and one.dataset_type == subject.dataset_type
-    ]
-    if not seen:
-        return "nobody has looked yet"
-    return f"{'ok' if seen[-1].is_ok else 'NOT ok'} {seen[-1].comment}".rstrip()
-
-
-def _bad_pixels(subject: Subject, detector: int | None) -> int | None:
-    chosen = [one for number, one in subject.products.items() if detector in (None, number)]
-    numbers = [one.provenance.get("n_bad_pixels") for one in chosen]
-    known = [one for one in numbers if isinstance(one, int)]
-    return sum(known) if len(known) == len(chosen) else None
-
-
-def _integer(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
