@@ -82,6 +82,11 @@ class Command:
     needs_role: ClassVar[str]
     """Who may use it: one of `ROLES`."""
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether it changes nothing as it is given, though its verb writes."""
+        return False
+
 
 VIEWER: Final = "viewer"
 """May ask, and look at what a change would do."""

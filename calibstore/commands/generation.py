@@ -51,6 +51,11 @@ class Generate(Command):
     )
     instrument: str = option("with --graph: instrument, when the repository has several", default="")
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether it shows the graph and builds nothing."""
+        return self.graph
+
 
 @command("jobs", writes=True, role="viewer")
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ def execute(command: Command, context: Context, *, dry_run: bool = False) -> Eff
     WorkflowError
         If the effect is another one than ``context.seen``, to which the user agreed.
     """
-    require_for(command, context, is_looking=dry_run)
+    require_for(command, context, is_looking=dry_run or command.only_looks)
     handler = handler_of(command)
     _refuse_foreign(command, context, dry_run=dry_run)
     if context.is_read_only and not dry_run:

@@ -7,7 +7,7 @@ from calibstore.commands.generation import Generate
 from calibstore.errors import UserInputError
 from calibstore.model.codec import to_plain
 from calibstore.model.collections import did_you_mean
-from calibstore.model.times import describe, parse_time
+from calibstore.model.times import NS_PER_S, describe, parse_time
 from calibstore.services.actions import Effect
 from calibstore.services.context import Context
 from calibstore.services.dependency_graph import GraphNode, GraphView, NodeState, dependency_graph
@@ -35,7 +35,7 @@ def graph_effect(command: Generate, context: Context, uow: "UnitOfWork") -> Effe
     instrument = one_instrument(uow, given)
     camera = uow.repository.camera(instrument)
     offset = camera.day_obs_offset_h
-    at = parse_time(command.at, day_obs_offset_h=offset).tai_ns if command.at else context.clock()
+    at = parse_time(command.at, day_obs_offset_h=offset).tai_ns if command.at else context.clock() // NS_PER_S * NS_PER_S
     view = dependency_graph(uow, instrument, at_tai_ns=at, ticket=ticket)
     nodes = _asked(view, command.calib_type)
     counts = {state: sum(1 for one in nodes if one.state is state) for state in NodeState}

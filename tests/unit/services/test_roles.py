@@ -9,7 +9,7 @@ from calibstore import config
 from calibstore.commands import registered
 from calibstore.commands.collections import RegisterCollection
 from calibstore.commands.fields import ROLES, Command, asked_fields
-from calibstore.commands.generation import Jobs
+from calibstore.commands.generation import Generate, Jobs
 from calibstore.commands.store import QueryCollections
 from calibstore.config import REPOSITORY_FILE
 from calibstore.errors import WorkflowError
@@ -78,6 +78,7 @@ def test_looking_takes_a_viewer_only(strict_repo: Any) -> None:
     assert execute(MAKE, context, dry_run=True).summary
     assert ask(QueryCollections(), context).lines
     assert execute(Jobs(), context).summary
+    assert execute(Generate(graph=True, instrument="LATISS"), context).lines
     with pytest.raises(WorkflowError, match="builder"):
         execute(Jobs(resume="j1"), context)
     # Who may act may look.
