@@ -75,7 +75,11 @@ def _new(command: CampaignNew, context: Context, uow: "UnitOfWork", _prepared: o
         warnings=tuple(warnings),
         native=environment_lines(record, context.root, rerun=rerun),
         next=(
-            *(lines.inputs_line(uow, _bare(record, uow, context), name) for name in record.calib_types),
+            *(
+                lines.inputs_line(uow, _bare(record, uow, context), name)
+                for name in record.calib_types
+                if find_calib_type(name).observation_type
+            ),
             to_line(CampaignShow(ticket=record.ticket, explain=True)),
         ),
         data={"ticket": record.ticket, "names": [{"what": what, "name": name} for what, name in named]},

@@ -1,9 +1,10 @@
 """What is known of calibrations about to be certified: how they were made, verified, and for which camera state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from calibstore.model.calib_types import calib_names, catalogue, dataset_types
 from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
 from calibstore.model.records import DatasetRecord
@@ -28,14 +29,26 @@ class Facts:
 
 
 def how_made(datasets: Sequence[DatasetRecord]) -> Facts:
-    """Tell units, source of the gains and the steps that were not applied."""
-    units = sorted({one.unit or "unknown" for one in datasets})
-    gains = sorted({str(one.provenance.get("gain_source") or "not recorded") for one in datasets})
+    """Tell units, source of the gains and the steps that were not applied; tables have their units by column."""
+    images = {one.name: one.unit for one in dataset_types() if one.storage_class.startswith("Exposure")}
+    is_table = not any(one.dataset_type in images for one in datasets)
+    # An image of a type without a unit is relative; one of a type that has one should say it.
+    units = sorted(
+        {
+            one.unit or ("1" if images.get(one.dataset_type) == "" else "unknown")
+            for one in datasets
+            if one.unit or not is_table
+        }
+    )
+    sources = [one.provenance.get("gain_source") for one in datasets]
+    gains = sorted({str(source or "not recorded") for source in sources if source or not is_table})
     # In the order in which the processing applies them.
     steps = list(
         dict.fromkeys(str(step) for one in datasets for step in _listed(one.provenance.get("steps_not_applied")))
     )
-    lines = [f"units {', '.join(units)}; gains from {', '.join(gains)}"]
+    told = [f"units {', '.join(units)}" if units else "units those of its columns"]
+    told += [f"gains from {', '.join(gains)}"] if gains else []
+    lines = ["; ".join(told)]
     if steps:
         lines.append(f"steps not applied: {', '.join(steps)}")
     return Facts(tuple(lines), (), {"units": units, "gain_source": gains, "steps_not_applied": steps})
@@ -90,10 +103,36 @@ def how_verified(uow: "UnitOfWork", ticket: str, dataset_type: str, datasets: Se
 
 
 def build_exposures(uow: "UnitOfWork", datasets: Sequence[DatasetRecord]) -> tuple[Exposure, ...]:
-    """Return the exposures that calibrations were built from, in time order."""
-    inputs = {input_id for one in datasets[:1] for input_id, _ in uow.datasets.inputs(one.id)}
-    ids = {one.exposure for one in uow.datasets.by_ids(inputs).values() if one.exposure is not None}
-    return uow.exposures.by_ids(datasets[0].instrument, sorted(ids)) if datasets else ()
+    """Return the exposures that calibrations were built from, in time order; through what was made on the way."""
+    found = {given.exposure for _, given in _made_from(uow, datasets[:1]) if given.exposure is not None}
+    return uow.exposures.by_ids(datasets[0].instrument, sorted(found)) if datasets else ()
+
+
+def _made_from(uow: "UnitOfWork", datasets: Sequence[DatasetRecord]) -> Iterable[tuple[str, DatasetRecord]]:
+    """Yield (id of a product, what it was made from): exposures and calibrations that can be certified.
+
+    Bootstraps and intermediate products never apply to anything: what they were made from stands for them.
+    """
+    names = {one.dataset_type: one for one in calib_names()}
+    on_the_way = {other.name for made in catalogue().all_types for other in made.intermediates}
+    on_the_way |= {name for name, one in names.items() if one.is_bootstrap}
+    owners = {one.id: {one.id} for one in datasets}
+    seen = set(owners)
+    while owners:
+        onward: dict[str, set[str]] = {}
+        inputs = uow.datasets.inputs_of(owners)
+        given = uow.datasets.by_ids({key for pairs in inputs.values() for key, _ in pairs})
+        for made, pairs in inputs.items():
+            for key, _ in pairs:
+                row = given.get(key)
+                if row is None:
+                    continue
+                if row.dataset_type in on_the_way:
+                    onward.setdefault(key, set()).update(owners[made])
+                else:
+                    yield from ((owner, row) for owner in owners[made])
+        owners = {key: those for key, those in onward.items() if key not in seen}
+        seen |= set(owners)
 
 
 def camera_state(uow: "UnitOfWork", camera: Camera, built_from: Sequence[Exposure], timespan: Timespan) -> Facts:
@@ -133,9 +172,7 @@ def compare_parents(
     lines: list[str] = []
     warnings: list[str] = []
     data: list[dict[str, object]] = []
-    used = {one.id: [key for key, _ in uow.datasets.inputs(one.id)] for one in datasets}
-    parents = uow.datasets.by_ids(key for keys in used.values() for key in keys)
-    calibs = {key: one for key, one in parents.items() if one.exposure is None}
+    calibs = {given.id: given for _, given in _made_from(uow, datasets) if given.exposure is None}
     if not calibs:
         return Facts((), (), {"parents": []})
     segments = load_view(uow, tops, dataset_types=sorted({one.dataset_type for one in calibs.values()})).segments(tops)

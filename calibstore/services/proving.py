@@ -228,12 +228,16 @@ def _compare(
     detector: int,
     physical_filter: str,
 ) -> tuple[ProofRow, ...]:
+    from calibstore.pipelines.process_exposure import applied_types  # numpy comes with it
+
     used = {one.dataset_type: one for one in provenance.calibs}
+    # Of what never touches a frame of this instrument (daily gains; at LATISS kernels) a file has nothing to say.
+    expected = {*applied_types(chain.instrument), *used}
     known = {name for name, one in uow.repository.dataset_types().items() if one.is_calibration}
     member = uow.collections.find(chain.name)
     own = {record.name for _, record in uow.collections.walk(member)} if member is not None else set()
     rows = []
-    for name in sorted(known | set(used)):
+    for name in sorted(expected & (known | set(used))):
         winner = (
             _winner(uow, name, chain, timespan=timespan, detector=detector, physical_filter=physical_filter)
             if name in known

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from calibstore.model.calib_types import find_calib_type
 from calibstore.model.hailing import HailingState
 from calibstore.model.workflow import ROWS, ChecklistItem
 from calibstore.services.checklist_items import view_item
@@ -132,7 +133,11 @@ def waits_at(uow: "UnitOfWork", found: Standing, item: ChecklistItem) -> tuple[s
     Rows whose full view would read every exposure or judge every number again are told from what is known already.
     """
     if item.key == "inputs":
-        lacking = [one.calib_type for one in found.types if one.build is None]
+        lacking = [
+            one.calib_type
+            for one in found.types
+            if one.build is None and find_calib_type(one.calib_type).observation_type
+        ]
         return (f"exposures to build {', '.join(lacking)} from", "ok") if lacking else None
     if item.key == "verify":
         return _verify_waits(found)

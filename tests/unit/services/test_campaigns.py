@@ -38,13 +38,20 @@ def test_a_dry_run_shows_every_name_and_writes_nothing(strict_repo: Any) -> None
         assert uow.campaigns.campaigns() == ()
 
 
+def test_no_exposures_are_asked_for_what_is_made_from_other_products(strict_repo: Any) -> None:
+    effect = strict_repo.do(new(calib_type=("bias", "defects")), dry_run=True)
+    told = [line for line in effect.next if "campaign inputs" in line]
+    assert len(told) == 1
+    assert " bias " in told[0]
+
+
 @pytest.mark.parametrize(
     ("more", "error", "code"),
     [
         ({"ticket": "dm-1"}, UserInputError, "E-NAME"),
         ({"tag": "DP1/x"}, UserInputError, "E-NAME"),
         ({"instrument": "LATIS"}, NotFoundError, "E-INSTRUMENT"),
-        ({"calib_type": ("flat",)}, UserInputError, "E-CALIBTYPE"),
+        ({"calib_type": ("flats",)}, UserInputError, "E-CALIBTYPE"),
         ({"user_prefix": "u/ada/"}, UserInputError, "E-USERPREFIX"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from calibstore.commands import to_line
 from calibstore.commands.store import CertifyCalibrations, CollectionChain, Decertify, QueryDatasets
 from calibstore.errors import ConflictError, NotFoundError, UserInputError, WorkflowError
+from calibstore.model.calib_types import as_record, find_calib_type
 from calibstore.model.campaign_records import CampaignRecord
 from calibstore.model.records import CertificationRecord
 from calibstore.model.times import parse_time
@@ -337,20 +338,69 @@ def test_below_a_live_chain_a_test_repository_says_live_at_once(loose_repo: Any)
     assert any(one.startswith("W-LIVE") for one in effect.warnings)
 
 
+def know(repo: Any, *names: str) -> None:
+    """Register dataset types as the jobs that first make them do."""
+    types = [as_record(one) for name in names for one in find_calib_type(name).all_dataset_types]
+    repo.write(lambda uow, state: [uow.repository.register_dataset_type(one, state=state) for one in types])
+
+
 def test_parents_used_at_build_are_compared_with_what_applies(repo: Any) -> None:
+    know(repo, "ptc")
     parents = {
-        letter: repo.add_run(f"{BASE}/DP1/biasBootstrapGen.20250101{letter}/run1", [0], dataset_type="biasBootstrap")[0]
+        letter: repo.add_run(f"{BASE}/DP1/ptcGen.20250101{letter}", [0], dataset_type="ptc", unit="")[0]
         for letter in "ab"
     }
     run = f"{BASE}/DP1/biasGen.20250207c"
-    repo.add_run(run, [0], inputs=((parents["a"].id, "biasBootstrap"),))
+    repo.add_run(run, [0], inputs=((parents["a"].id, "ptc"),))
     repo.add_chain("LATISS/calib", [parents["b"].run])
     effect = repo.do(certify(run=run), dry_run=True)
-    assert any(one.startswith("W-PARENTS 1 of 1 biasBootstrap") for one in effect.warnings)
+    assert any(one.startswith("W-PARENTS 1 of 1 ptc") for one in effect.warnings)
     repo.add_chain("LATISS/calib", [parents["a"].run])
     effect = repo.do(certify(run=run), dry_run=True)
     assert not any(one.startswith("W-PARENTS") for one in effect.warnings)
-    assert effect.data["parents"] == [{"dataset_type": "biasBootstrap", "same": 1, "of": 1}]
+    assert effect.data["parents"] == [{"dataset_type": "ptc", "same": 1, "of": 1}]
+
+
+def test_what_was_made_on_the_way_stands_for_its_own_parents_and_exposures(repo: Any) -> None:
+    """Bootstraps and intermediate tables never apply to anything: comparing them would warn of every product."""
+    know(repo, "ptc", "defects")
+    built = repo.add_exposures(["2025-02-08T03:00:00"], camera_state={"SEQNAME": "new"})
+    raw = repo.add_raw(built[0])
+    defects = repo.add_run(f"{BASE}/DP1/defectGen.20250101a", [0], dataset_type="defects", unit="pixel")[0]
+    other = repo.add_run(f"{BASE}/DP1/defectGen.20250101b", [0], dataset_type="defects", unit="pixel", pixels="b")[0]
+    run = f"{BASE}/DP1/ptcGen.20250207c"
+    partial = repo.add_run(
+        f"{BASE}/DP1/ptcGen.20250207p",
+        [0],
+        dataset_type="ptcPartial",
+        unit="",
+        inputs=(
+            (raw, "raw"),
+            (defects.id, "defects"),
+        ),
+    )[0]
+    bootstrap = repo.add_run(f"{BASE}/DP1/biasBootstrapGen.20250101a/run1", [0], dataset_type="biasBootstrap")[0]
+    repo.add_run(
+        run,
+        [0],
+        dataset_type="ptc",
+        unit="",
+        provenance={"created": "2025"},
+        inputs=((partial.id, "ptcPartial"), (bootstrap.id, "biasBootstrap")),
+    )
+    repo.write(
+        lambda uow, state: uow.repository.register_dataset_type(
+            as_record(find_calib_type("ptc").dataset_type), state=state
+        )
+    )
+    repo.add_chain("LATISS/calib", [other.run])
+    effect = repo.do(certify(run=run, collection=f"{BASE}/DP1/ptc.20250207c", dataset_type="ptc"), dry_run=True)
+    assert effect.data["parents"] == [{"dataset_type": "defects", "same": 0, "of": 1}]
+    told = "\n".join(effect.lines)
+    assert "camera state: 0 of 1 exposures" in told
+    assert "units those of its columns" in told
+    assert "not recorded" not in told
+    assert "unknown" not in told
 
 
 def test_camera_state_counts_exposures_with_another_one(repo: Any) -> None:
