@@ -1,7 +1,7 @@
 """Defects for the screen: where the boxes are on the detector, how many of which kind, in which amplifier."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 import numpy as np
@@ -29,6 +29,10 @@ class DefectsContent:
 
     boxes: Boxes
     detector: Detector
+    kept: dict[str, tuple[ValueRow, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """Rows of pages already asked for: a cursor asks for them again and again."""
+    kept_facts: list[tuple[tuple[str, str], ...]] = field(default_factory=list, compare=False, repr=False)
+    kept_rasters: list[Raster] = field(default_factory=list, compare=False, repr=False)
 
     title: ClassVar[str] = "defects"
     pages: ClassVar[tuple[str, ...]] = (AMPLIFIERS, BOXES)
@@ -54,24 +58,28 @@ class DefectsContent:
 
     def rows(self, page: str) -> tuple[ValueRow, ...]:
         """Return one row for each amplifier, or for each box, the largest first."""
+        if page not in self.kept:
+            self.kept[page] = self._made_rows(page)
+        return self.kept[page]
+
+    def _made_rows(self, page: str) -> tuple[ValueRow, ...]:
         owners = self._owners()
         if page == BOXES:
             areas = self.boxes[:, 2].astype(np.int64) * self.boxes[:, 3]
             order = np.lexsort((self.boxes[:, 0], self.boxes[:, 1], -areas))
             return tuple(self._box_row(self.boxes[at].tolist(), owners[at]) for at in order.tolist())
         mask = self._mask()
-        kinds = self._kinds()
+        counts = Counter(zip(owners, self._kinds(), strict=True))
         found = []
         for amplifier in self.detector.amplifiers:
             place = amplifier.place
-            own = [kind for kind, owner in zip(kinds, owners, strict=True) if owner == amplifier.name]
-            counts = Counter(own)
+            own = {kind: counts[amplifier.name, kind] for kind in KINDS}
             n_bad = int(mask[place.y0 : place.y0 + place.height, place.x0 : place.x0 + place.width].sum())
             share = n_bad / (place.width * place.height)
             found.append(
                 ValueRow(
                     key=amplifier.name,
-                    values=(len(own), n_bad, 100 * share, counts[COLUMN], counts[ROW], counts[BLOCK]),
+                    values=(sum(own.values()), n_bad, 100 * share, own[COLUMN], own[ROW], own[BLOCK]),
                     state=WARN if share > BAD_SHARE else OK,
                     reason=f"{100 * share:.1f} % of its pixels are bad" if share > BAD_SHARE else "",
                 )
@@ -80,6 +88,13 @@ class DefectsContent:
 
     def facts(self, other: "DefectsContent | None") -> tuple[tuple[str, str], ...]:
         """Return boxes, pixels, counts by kind, and what came and went."""
+        if other is not None:
+            return self._made_facts(other)
+        if not self.kept_facts:
+            self.kept_facts.append(self._made_facts(None))
+        return self.kept_facts[0]
+
+    def _made_facts(self, other: "DefectsContent | None") -> tuple[tuple[str, str], ...]:
         counts = Counter(self._kinds())
         mask = self._mask()
         told = [("boxes", f"{len(self.boxes)}"), ("bad", f"{int(mask.sum())} px, {100 * mask.mean():.3f} %")]
@@ -95,6 +110,13 @@ class DefectsContent:
     def raster(self, page: str, selected: str, other: "DefectsContent | None") -> Raster | None:
         """Return how many bad pixels lie where: 0 for none, else 1 and the power of ten; signed for a difference."""
         del page, selected
+        if other is not None:
+            return self._made_raster(other)
+        if not self.kept_rasters:
+            self.kept_rasters.append(self._made_raster(None))
+        return self.kept_rasters[0]
+
+    def _made_raster(self, other: "DefectsContent | None") -> Raster:
         mask = self._mask()
         ny, nx = mask.shape
         block = max(1, -(-max(ny, nx) // _RASTER))
