@@ -145,7 +145,7 @@ def test_the_gain_of_flat_pairs_is_that_of_its_level(truth: Truth) -> None:
     slopes, _ = truth.linearity()
     ratio = columns["GAIN"] * slopes / truth.gain
     assert np.mean(ratio) == pytest.approx(biased, abs=0.02)  # two pairs know 16 gains to 0.5 %
-    # gain.py gives an error of 1.6 to 2.4 %; the scatter is that.
+    # The stated errors are 1.6 to 2.4 %, and the scatter is no larger than such errors allow.
     assert np.std(ratio) < 2 * np.mean(columns["GAIN_ERR"])
 
 
