@@ -9,7 +9,7 @@ from calibstore.errors import CabstandError
 from tui.forms.model import FormModel
 from tui.forms.paint import effect_lines, error_lines, hollow, label_width, mending_lines, shown_value
 from tui.places import Place
-from tui.spans import Line, Role, Span, line, padded, wrapped
+from tui.spans import Line, Role, Span, cut, line, padded, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.actions import Effect
@@ -62,7 +62,7 @@ def page(form: FormPage, width: int) -> tuple[Line, ...]:
     for field in sorted(model.fields, key=lambda one: one.is_rare):
         value = model.values[field.name]
         shown = "; ".join(value) if isinstance(value, tuple) else shown_value(field, value)
-        lines.append(line(Span(padded(field.label, room), Role.LABEL), shown or hollow(field)))
+        lines.append(line(Span(padded(field.label, room), Role.LABEL), shown or cut(hollow(field), width - room)))
         lines += wrapped(field.help, width - 1, role=Role.DIM, first=" " * LABEL, rest=" " * LABEL)
     lines.append(())
     if form.refused is not None:

@@ -168,7 +168,7 @@ def note_lines(
         about += ". One a line"
     elif field.default and field.kind is not Kind.FOLD:
         about += f". Left empty: {field.default}"
-    if known and problem is None:
+    if known and problem is None and not field.choices:
         about += f". Known: {', '.join(known)} (^o lists them)"
     told += wrapped(about, width - 2, role=Role.DIM, first="  ", rest="  ")
     if len(told) > height:

@@ -58,7 +58,7 @@ def spelled(value: Setting) -> str:
     """Return a value as people type it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def opening_value(one: Parameter) -> str:

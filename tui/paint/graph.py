@@ -42,13 +42,10 @@ def page(looked: "GraphLook", width: int) -> tuple[Line, ...]:
     lines += wrapped(scheme_text(looked), width, role=Role.DIM)
     for node in looked.nodes:
         lines.append(())
-        lines.append(
-            line(
-                Span(padded("  " * node.level + node.name, 34) + " ", Role.STRONG),
-                status_span(node),
-                f"  {where(node)}",
-            )
-        )
+        head = padded("  " * node.level + node.name, 34) + " "
+        status = status_span(node)
+        told = cut(f"  {where(node)}", max(1, width - width_of(head) - width_of(status.text)))
+        lines.append(line(Span(head, Role.STRONG), status, told))
         lines += about_lines(looked, node, width, is_whole=False)
     return tuple(lines)
 

@@ -29,7 +29,7 @@ _REST: Final = (
     Column(name="WHERE, OR WHAT IT WAITS FOR"),
     Column(name="BEGUN", width=7, align=">", from_width=100),
 )
-_NARROW: Final = (Column(name="   TYPE", width=33), *_REST)
+_NARROW: Final = (Column(name="   TYPE", width=35), *_REST)
 _WIDE: Final = (Column(name="   TYPE", width=45), *_REST)
 _BRINGERS: Final = {"curated": "write-curated-calibrations", "import": "import", "ingest": "import"}
 """Verb that brings a type in which is not built, by where it comes from."""

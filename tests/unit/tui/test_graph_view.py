@@ -96,7 +96,7 @@ async def test_the_graph_is_walked_and_leads_to_the_form(
         assert app.query_one("#node", TextPane).pane_title == "darkBootstrap"
         row = table.row_at(table.cursor_row - 1)
         assert row is not None
-        assert "┌─ " in plain_text([row.cells[0]])  # type: ignore[list-item]
+        assert "┌─ " in plain_text([row.cells[0]])
         await pilot.press("w", "e", "e", "w", "up", "enter")
         await settled(pilot)
         assert app.place.text == "do generate biasBootstrap DM-1"
