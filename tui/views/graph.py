@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from tui.forms.place import place_of_line
+from calibstore.commands.lines import read_line
 from tui.paint import graph as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
@@ -303,11 +303,12 @@ class GraphView(View):
         node = self._node
         if node is None:
             return
-        place = place_of_line(node.next) if node.next and "--help" not in node.next else None
-        if place is None or node.next.startswith("cabstand generate "):
+        is_own = not node.next or "--help" in node.next or node.next.startswith("cabstand generate ")
+        said = None if is_own else read_line(node.next)
+        if said is None or (said.cls.verb == "jobs" and not said.given.get("resume")):
             self.action_open_node()
         else:
-            self.go(place)
+            self.fill_in(said.cls.verb, said.given)
 
     def action_only_open(self) -> None:
         """Show only what is to do, or everything."""
