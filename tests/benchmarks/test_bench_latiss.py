@@ -45,7 +45,7 @@ class Size:
     n_pairs: int
 
 
-SIZES = {"full": Size(20, 100), "reduced": Size(5, 8)}
+SIZES = {"full": Size(20, 100), "reduced": Size(5, 16)}
 
 
 @pytest.fixture
