@@ -61,7 +61,7 @@ class GraphView(View):
               help="Open the form that builds the type under the cursor; where a job is at work, show the job."),
         Entry(id="graph.next", keys="n", action="next", title="What is next", footer="next",
               help="Open the form of what brings the type on: certify what is made, rerun what failed, or build it."),
-        Entry(id="graph.todo", keys="w", action="only_open", title="Only what is to do", footer="to do", word="to-do",
+        Entry(id="graph.todo", keys="w", action="only_open", title="What is to do", footer="to do", word="to-do",
               help="Show only types that are not made, or stale; again shows all."),
         Entry(id="graph.explain", keys="e", action="explain", title="Explain", footer="explain",
               help="Show the scheme, and how the type is made: its steps and parameters."),
