@@ -14,8 +14,9 @@ import numpy as np
 
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.datastore.product_fits import create_product, image_planes
-from calibstore.errors import ConflictError, ExecutionError, UserInputError
+from calibstore.errors import ConflictError, UserInputError
 from calibstore.model.camera import Detector
+from calibstore.pipelines.bad_amplifiers import BadAmplifiers, dead_amplifiers
 from calibstore.pipelines.bias_header import (
     STEPS,
     combined_cards,
@@ -28,12 +29,13 @@ from calibstore.pipelines.binned_images import BINNINGS, write_derived
 from calibstore.pipelines.combine_parameters import CombinedKind, CombineParameters, Scaling
 from calibstore.pipelines.combined_bands import combined_bands
 from calibstore.pipelines.combined_product import fill_bad_pixels, mask_vignetted, summed_up, write_bands
-from calibstore.pipelines.corrected_bands import CorrectedStack, corrected_bands
+from calibstore.pipelines.corrected_bands import CorrectedStack, corrected_bands, corrected_faults
 from calibstore.pipelines.corrected_frames import CorrectedFrame, open_corrected
 from calibstore.pipelines.dark_cosmic_rays import FrameRays, find_rays
 from calibstore.pipelines.detector_frames import DetectorFrame, open_frames
-from calibstore.pipelines.flat_levels import usable_level
+from calibstore.pipelines.flat_levels import dark_amplifiers, usable_level
 from calibstore.pipelines.flat_scales import read_flat_scales
+from calibstore.pipelines.isr_amplifiers import require_dark_time
 from calibstore.pipelines.isr_flags import flags_for
 from calibstore.pipelines.kept_outputs import kept_file
 from calibstore.pipelines.quantum import CalibInput, Outcome, OutputFile, Quantum, WrittenFile
@@ -68,6 +70,7 @@ def combine(quantum: Quantum) -> Outcome:
     Outcome
         Files in the order of the outputs; details: n_inputs, units, gain_source, steps_not_applied, n_bad_pixels,
         scales (by exposure), state_differs, frames_apart (exposures whose mean level is unlike the others'),
+        bad_amplifiers (those without a value, with the reason), amplifiers_left_out (those of single exposures),
         cosmic_rays (exposure, n_pixels, is_given_up), n_vignetted_pixels, amplifiers (median and 16-84 per cent half
         width), kept (dataset types not made again).
 
@@ -121,6 +124,7 @@ class _Work:
     scales: Sequence[float]
     stack: CorrectedStack | None = None
     rays: Sequence[FrameRays] = ()
+    bad: BadAmplifiers
 
     def means(self) -> Vector:
         """Return the mean of each scaled frame, once all bands are read [unit of the product]."""
@@ -152,7 +156,7 @@ def _write_product(
         cards = combined_cards(
             quantum, detector, [frame.raw for frame in work.frames], obstype=obstype, scales=work.scales
         )
-        cards |= work.state
+        cards |= {**work.state, **work.bad.cards()}
         cards |= {"CAB DATASET ID": output.dataset_id, "CAB RUN": output.run}
         holes = distribution_cards(detector, obstype, {}, {})
         with create_product(
@@ -168,7 +172,7 @@ def _write_product(
             distributions, told = summed_up(writer, detector, obstype, n_bad, has_holes=n_dark > 0)
             writer.complete_header(cards | distributions)
             sums = writer.checksums()
-        details |= told | _facts(work, parameters.kind)
+        details |= told | work.bad.details() | _facts(work, parameters.kind)
         details |= {"n_bad_pixels": sum(n_bad.values()), "n_vignetted_pixels": n_dark}
     return output.written(sums)
 
@@ -185,6 +189,8 @@ def _short_work(
     frames = stack.enter_context(
         open_frames(detector, quantum.raws, instrument=quantum.instrument, verify_checksums=parameters.verify_checksums)
     )
+    bad = dead_amplifiers(detector, frames)
+    bad.require_some(detector)
     bands = combined_bands(
         detector,
         frames,
@@ -192,10 +198,10 @@ def _short_work(
         n_sigma=parameters.n_sigma,
         max_iter=parameters.max_iter,
         band_rows=parameters.band_rows or 32,
+        bad=bad,
     )
-    return _Work(
-        frames=frames, bands=bands, state=uncorrected_state(detector, frames, units), scales=[1.0] * len(frames)
-    )
+    state = uncorrected_state(detector, frames, units)
+    return _Work(frames=frames, bands=bands, state=state, scales=[1.0] * len(frames), bad=bad)
 
 
 def _work(
@@ -217,15 +223,19 @@ def _work(
         )
     )
     kind = parameters.kind
+    corrected_faults(frames).require_some(detector)
     scales = [_SCALE_OF[kind.scaling](frame, _given_scales(quantum)) for frame in frames]
     rays = find_rays(frames, parameters.finding) if parameters.finding is not None else []
     excluded = sum(plane_bit(name) for name in kind.excluded)
-    samples = CorrectedStack(detector, frames, scales=scales, excluded=excluded, rays=rays)
+    is_lit = kind.scaling is Scaling.LEVEL
+    bad = corrected_faults(frames, dark_amplifiers(detector, frames, scales, parameters.vignetted) if is_lit else {})
+    bad.require_some(detector)
+    samples = CorrectedStack(detector, frames, scales=scales, excluded=excluded, rays=rays, bad=bad)
     bands = corrected_bands(
         samples, n_sigma=parameters.n_sigma, max_iter=parameters.max_iter, band_rows=parameters.band_rows or 16
     )
     state = merged_state([frame.cards() for frame in frames])
-    return _Work(frames=frames, bands=bands, state=state, scales=scales, stack=samples, rays=rays)
+    return _Work(frames=frames, bands=bands, state=state, scales=scales, stack=samples, rays=rays, bad=bad)
 
 
 def _given_scales(quantum: Quantum) -> dict[int, float]:
@@ -240,14 +250,7 @@ def _unity(_frame: CorrectedFrame, _given: Mapping[int, float]) -> float:
 
 
 def _dark_time(frame: CorrectedFrame, _given: Mapping[int, float]) -> float:
-    seconds = frame.raw.dark_time_s or frame.raw.exposure_time_s
-    if not seconds > 0:
-        raise ExecutionError(
-            f"{frame.raw.path}: exposure {frame.raw.exposure} has a dark time of {seconds:g} s",
-            hint=f"leave exposure {frame.raw.exposure} out, or correct its DARKTIME and ingest it again",
-            code="E-DARKTIME",
-        )
-    return seconds
+    return require_dark_time(frame.raw)
 
 
 def _level(frame: CorrectedFrame, given: Mapping[int, float]) -> float:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from calibstore.model.camera import Detector
+from calibstore.pipelines.bad_amplifiers import BadAmplifiers, dead_amplifiers
 from calibstore.pipelines.clip_rule import frame_combiner
 from calibstore.pipelines.detector_frames import ELECTRON, DetectorFrame, placements_of
 from kernels.arrays import Image
@@ -27,6 +28,7 @@ def combined_bands(
     n_sigma: float | None = 3.0,
     max_iter: int = 3,
     band_rows: int = 32,
+    bad: BadAmplifiers | None = None,
 ) -> Iterator[tuple[int, Combined]]:
     """Combine open frames band by band.
 
@@ -42,6 +44,8 @@ def combined_bands(
         As in `kernels.combine.clipped_mean`.
     band_rows : int
         Rows of each frame held in memory.
+    bad : BadAmplifiers, optional
+        Amplifiers that take no part; by default those that are dead.
 
     Yields
     ------
@@ -57,6 +61,8 @@ def combined_bands(
         If a file cannot be read in full.
     """
     placements = placements_of(detector)
+    found = dead_amplifiers(detector, frames) if bad is None else bad
+    left_out = [set(found.indices(number)) for number in range(len(frames))]
     gains = np.array([a.gain_e_per_adu if units == ELECTRON else 1.0 for a in detector.amplifiers], np.float32)
     is_quantised = all(frame.is_quantised for frame in frames)
     combiner = frame_combiner(
@@ -76,8 +82,10 @@ def combined_bands(
             band[...] = np.nan
         for index in inside:
             rows, columns = placements[index].raw_rows(y0, y1), placements[index].detector_columns
-            for frame, pixels in zip(frames, band, strict=True):
+            for frame, pixels, bad_here in zip(frames, band, left_out, strict=True):
                 frame.read_data(index, *rows, out=pixels[:, columns])
+                if index in bad_here:
+                    pixels[:, columns] = np.nan
         out = Combined(planes.mean[: y1 - y0], planes.variance[: y1 - y0], planes.count[: y1 - y0])
         combiner.combine(list(band), frame_variance=_frame_variance(detector, frames, inside), out=out)
         for index in inside:

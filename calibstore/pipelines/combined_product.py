@@ -172,15 +172,17 @@ def summed_up(
                 rows[bad] = np.nan
             pixels[first - place.y0 : last - place.y0] = rows
         found[amplifier.name] = [float(value) for value in percentiles(pixels)]
+    # of an amplifier without a good pixel nothing is known
+    known = {name: values for name, values in found.items() if np.isfinite(values[3])}
     details: dict[str, object] = {
         "amplifiers": {
             name: {"median": values[3], "half_width_16_84": (values[4] - values[2]) / 2}
-            for name, values in found.items()
+            for name, values in known.items()
         }
     }
-    medians = [values[3] for values in found.values() if np.isfinite(values[3])]
+    medians = [values[3] for values in known.values()]
     details["median_of_amplifiers"] = float(np.median(medians)) if medians else None
-    return distribution_cards(detector, obstype, found, n_bad), details
+    return distribution_cards(detector, obstype, known, n_bad), details
 
 
 def _plane_bands(writer: ProductWriter, name: str, height: int) -> Iterator[Image]:

@@ -4,13 +4,14 @@ Each frame is divided by its scale as it is read; samples under a mask plane, an
 values, so that the masks of twenty frames are never in memory together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from calibstore.errors import ExecutionError
 from calibstore.model.camera import Detector
+from calibstore.pipelines.bad_amplifiers import BadAmplifiers
 from calibstore.pipelines.clip_rule import frame_combiner
 from calibstore.pipelines.corrected_frames import CorrectedFrame
 from calibstore.pipelines.dark_cosmic_rays import FrameRays
@@ -37,6 +38,8 @@ class CorrectedStack:
         Bits of the mask planes whose samples take no part.
     rays : sequence of FrameRays, optional
         Cosmic rays of each frame.
+    bad : BadAmplifiers, optional
+        Amplifiers that take no part; by default those that each frame calls bad.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class CorrectedStack:
         scales: Sequence[float],
         excluded: int,
         rays: Sequence[FrameRays] = (),
+        bad: BadAmplifiers | None = None,
     ) -> None:
         self.detector = detector
         self.frames = frames
@@ -54,6 +58,7 @@ class CorrectedStack:
         self.scales = [float(scale) for scale in scales]
         self._excluded = np.int32(excluded)
         self._rays = rays
+        self._bad = corrected_faults(frames) if bad is None else bad
         self._mask: Mask | None = None
         self._sum = np.zeros(len(frames))
         self._n_read = np.zeros(len(frames), np.int64)
@@ -98,6 +103,7 @@ class CorrectedStack:
                 band[(mask & self._excluded) != 0] = np.nan
             if self._rays and (hit := self._rays[number].mask(y0, y1, n_amps, width)) is not None:
                 band[hit] = np.nan
+            band[self._bad.indices(number)] = np.nan
             if self.scales[number] != 1.0:
                 np.multiply(pixels, np.float32(1.0 / self.scales[number]), out=pixels)
             self._count(number, pixels)
@@ -135,7 +141,7 @@ class CorrectedStack:
     def adu_per_unit(self) -> float:
         """What turns a value of the product into adu of a typical frame."""
         frame = self.frames[0]
-        gain = float(np.median([state.gain_e_per_adu for state in frame.amplifiers]))
+        gain = float(np.nanmedian([state.gain_e_per_adu for state in frame.amplifiers]))
         step = gain if frame.flags.units == ELECTRON else 1.0
         return float(np.median(self.scales)) / step
 
@@ -153,6 +159,24 @@ class CorrectedStack:
             total, n_read = float(np.add.reduce(finite)), finite.size
         self._sum[number] += total
         self._n_read[number] += n_read
+
+
+def corrected_faults(frames: Sequence[CorrectedFrame], everywhere: Mapping[str, str] | None = None) -> BadAmplifiers:
+    """Return the bad amplifiers of corrected frames.
+
+    Parameters
+    ----------
+    frames : sequence of CorrectedFrame
+        Open exposures.
+    everywhere : mapping of str to str, optional
+        More of them, by name, with the reason.
+    """
+    return BadAmplifiers(
+        names=tuple(state.name for state in frames[0].amplifiers),
+        raws=tuple(frame.raw for frame in frames),
+        by_frame=tuple(frame.bad_amplifiers for frame in frames),
+        everywhere=everywhere or {},
+    )
 
 
 def corrected_bands(

@@ -44,7 +44,8 @@ def isr_cards(
     calibs : IsrCalibs
         Calibrations applied.
     """
-    used = calibs.used
+    # without a time in the dark nothing was taken off: a bias has no dark current
+    used = {step: one for step, one in calibs.used.items() if step != "dark" or raw.dark_seconds > 0}
     cards: dict[str, CardValue] = {}
     for one in used.values():
         cards |= calib_cards(one)

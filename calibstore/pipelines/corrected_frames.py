@@ -30,6 +30,7 @@ from calibstore.pipelines.isr_amplifiers import (
     AmplifierState,
     amplifier_states,
     known_amplifiers,
+    require_dark_time,
     require_powered,
     require_usable,
 )
@@ -72,6 +73,8 @@ class CorrectedFrame:
         self._placements = placements_of(detector)
         if flags.check_unprocessable:
             require_powered(raw, flags)
+        if "dark" in flags.needs:
+            require_dark_time(raw)
         self._known = known_amplifiers(detector, calibs, flags)
         self._steps = BandSteps(detector, calibs, self._known, flags)
         self._spool: tuple[ScratchCube, ScratchCube] | None = None

@@ -100,7 +100,7 @@ class DetectorFrame:
         try:
             self._planes = [self._plane(amplifier) for amplifier in detector.amplifiers]
             self._whole_zeros = [_whole_zero(plane) for plane in self._planes]
-            self._is_dithered = is_dithered and self.is_quantised
+            self.is_dithered = is_dithered and self.is_quantised
             self._buffer = np.empty(0, np.uint8)
             self._row_offsets: list[Image] = []
             self._column_offsets: list[Image | None] = []
@@ -155,7 +155,7 @@ class DetectorFrame:
         else:
             np.multiply(stored, np.float32(plane.scale), out=out, dtype=np.float32, casting="unsafe")
             np.subtract(out, offset, out=out)
-        if self._is_dithered:
+        if self.is_dithered:
             out += dither_rows(self.raw.exposure, self._channel(index, _DATA), y0, y1, box.width)
         columns = self._column_offsets[index]
         if not with_columns:
@@ -203,7 +203,7 @@ class DetectorFrame:
             region[y0 - rows[0] : y1 - rows[0]] = self._stored(index, y0, y1)[:, columns[0] : columns[1]]
         if plane.scale != 1.0:
             region *= np.float32(plane.scale)
-        if self._is_dithered:
+        if self.is_dithered:
             region += dither_rows(self.raw.exposure, self._channel(index, part), *rows, columns[1] - columns[0])
         return region
 

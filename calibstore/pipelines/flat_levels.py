@@ -4,6 +4,7 @@ The mean is of evenly spread rows, about a million pixels of a full-size detecto
 cent then leaves 1e-5, and the same rows are taken of every exposure, so that what they miss cancels in the scales.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, write_calib_tables
 from calibstore.errors import ExecutionError, UserInputError
+from calibstore.model.camera import Detector
 from calibstore.pipelines.calib_identity import identity_metadata
+from calibstore.pipelines.combined_product import VignettedField
 from calibstore.pipelines.corrected_frames import CorrectedFrame, open_corrected
+from calibstore.pipelines.detector_frames import ELECTRON
 from calibstore.pipelines.isr_flags import flags_for
 from calibstore.pipelines.kept_outputs import kept_file, recorded_sums
 from calibstore.pipelines.quantum import Outcome, Quantum
-from kernels.arrays import plane_bit
+from kernels.arrays import Vector, plane_bit
 from kernels.errors import NotEnoughDataError
+from kernels.flat_scales import LIT_SHARE
 from kernels.statistics import ClippedStatistics, clipped_statistics
 
 LEVELS_CLASS: Final = "calibstore.pipelines.flat_levels"
@@ -27,6 +32,7 @@ UNUSABLE_PLANES: Final = ("DETECTED", "BAD", "NO_DATA")
 
 _SAMPLES: Final = 1_000_000
 _GROUP_ROWS: Final = 4
+_JUDGED_GROUPS: Final = 5
 
 
 def flat_levels(quantum: Quantum) -> Outcome:
@@ -127,10 +133,10 @@ def usable_level(frame: CorrectedFrame) -> float:
     Raises
     ------
     ExecutionError
-        If it is not positive, or no pixel is usable: the lamp was off, or nothing came out.
+        If it is not above the read noise of a pixel, or no pixel is usable: the lamp was off, or nothing came out.
     """
     found = _level_or_none(frame)
-    if found is None or not found.mean > 0:
+    if found is None or not found.mean > _read_noise(frame):
         told = "no usable pixel" if found is None else f"a mean of {found.mean:.3g} {frame.flags.units}"
         raise ExecutionError(
             f"{frame.raw.path}: exposure {frame.raw.exposure} has {told}: no flat can be made of it",
@@ -138,6 +144,58 @@ def usable_level(frame: CorrectedFrame) -> float:
             code="E-LEVEL",
         )
     return found.mean
+
+
+def dark_amplifiers(
+    detector: Detector, frames: Sequence[CorrectedFrame], scales: Sequence[float], field: VignettedField | None
+) -> dict[str, str]:
+    """Return the amplifiers no light is seen by, and what is seen instead.
+
+    Parameters
+    ----------
+    detector : Detector
+        Geometry.
+    frames : sequence of CorrectedFrame
+        Open flats.
+    scales : sequence of float
+        What each is divided by: of the focal plane, or of the detector [unit of the frames].
+    field : VignettedField or None
+        Amplifiers it leaves partly in the dark are not judged.
+    """
+    levels = np.array([_amplifier_levels(frame) / scale for frame, scale in zip(frames, scales, strict=True)])
+    told = {}
+    for index, amplifier in enumerate(detector.amplifiers):
+        box = amplifier.place
+        usual = levels[np.isfinite(levels[:, index]), index]
+        if usual.size == 0 or not float(np.median(usual)) < LIT_SHARE:
+            continue
+        bits = 0 if field is None else field.bits(detector, box.y0, box.y1)[:, box.slices[1]] & plane_bit("NO_DATA")
+        if not np.any(bits):
+            told[amplifier.name] = f"level of {float(np.median(usual)):.2g} of the usual light: it sees none"
+    return told
+
+
+def _amplifier_levels(frame: CorrectedFrame) -> Vector:
+    """Return the level of each amplifier, that of its brightest rows of a few; NaN of a bad one."""
+    height = frame.band_height
+    found = np.full((_JUDGED_GROUPS, len(frame.amplifiers)), -np.inf)
+    for group, y0 in enumerate(np.linspace(0, max(height - _GROUP_ROWS, 0), _JUDGED_GROUPS).astype(int).tolist()):
+        image, _ = frame.read_band(y0, min(y0 + _GROUP_ROWS, height))
+        for index, pixels in enumerate(image):
+            values = pixels[np.isfinite(pixels)]
+            if values.size:
+                found[group, index] = np.median(values)
+    levels: Vector = found.max(axis=0)
+    levels[[state.is_bad for state in frame.amplifiers]] = np.nan
+    return levels
+
+
+def _read_noise(frame: CorrectedFrame) -> float:
+    """Return the read noise of the usual amplifier in the unit of the frame; 0 where it is not known."""
+    is_electron = frame.flags.units == ELECTRON
+    found = [one.read_noise_e / (1.0 if is_electron else one.gain_e_per_adu) for one in frame.amplifiers]
+    known = [noise for noise in found if np.isfinite(noise)]
+    return float(np.median(known)) if known else 0.0
 
 
 def _level_or_none(frame: CorrectedFrame) -> ClippedStatistics | None:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from calibstore.datastore.fits_headers import read_headers
 from calibstore.errors import ExecutionError
 from calibstore.model.camera import Detector
+from calibstore.pipelines.bad_amplifiers import dead_fault, overscan_noise_adu
 from calibstore.pipelines.detector_frames import AmplifierLevels, DetectorFrame
 from calibstore.pipelines.isr_calibs import IsrCalibs
 from calibstore.pipelines.isr_flags import GainSource, IsrFlags
 from calibstore.pipelines.quantum import RawInput
 from kernels.arrays import Vector
 from kernels.isr_levels import LevelLimits, amplifier_fault
-from kernels.isr_pixels import DITHER_VARIANCE
 
 Coefficients: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 """Crosstalk ratios, and coefficients of the squared source, [source, target]."""
@@ -96,9 +96,7 @@ def _state(
 ) -> AmplifierState:
     (calibs, flags), amplifier, levels = work, detector.amplifiers[index], frame.levels[index]
     gain, ptc = float(known.gains[index]), calibs.tables.ptc
-    noise_adu = math.nan if levels.serial is None else levels.serial.residual_stdev
-    if flags.dither and frame.is_quantised:  # what the dither adds is no noise of the amplifier
-        noise_adu = math.sqrt(max(noise_adu**2 - DITHER_VARIANCE, 0.0))
+    noise_adu = overscan_noise_adu(frame, index)
     read_noise = _read_noise(index, detector, known, (calibs, flags), noise_adu * gain)
     turnoff = math.nan if ptc is None else float(ptc.turnoff_adu[index])
     saturation = turnoff if math.isfinite(turnoff) else amplifier.saturation_adu
@@ -113,6 +111,8 @@ def _state(
             reference_sigma_adu=math.nan if ptc is None else float(ptc.overscan_sigma_adu[index]),
             limits=LevelLimits(noise_limit_e=flags.noise_limit_e, shift_limit_sigma=flags.level_limit_sigma),
         )
+    if not reason:
+        reason = dead_fault(detector, frame, index, gain_e_per_adu=gain)
     return AmplifierState(
         index=index,
         name=amplifier.name,
@@ -199,6 +199,24 @@ def require_usable(detector: Detector, raw: RawInput, amplifiers: Sequence[Ampli
             hint=f"look at exposure {raw.exposure}, or leave it out",
             code="E-NODATA",
         )
+
+
+def require_dark_time(raw: RawInput) -> float:
+    """Return the time in which dark current gathered in an exposure [s].
+
+    Raises
+    ------
+    ExecutionError
+        If neither its dark time nor its exposure time is above zero.
+    """
+    seconds = raw.dark_seconds
+    if not seconds > 0:
+        raise ExecutionError(
+            f"{raw.path}: exposure {raw.exposure} has a dark time of {seconds:g} s",
+            hint=f"leave exposure {raw.exposure} out, or correct its DARKTIME and ingest it again",
+            code="E-DARKTIME",
+        )
+    return seconds
 
 
 def require_powered(raw: RawInput, flags: IsrFlags) -> None:

@@ -71,7 +71,7 @@ class BandSteps:
 
     @property
     def _dark_factor(self) -> float:
-        return self._frame.raw.dark_time_s / self._calibs.dark_time_s
+        return self._frame.raw.dark_seconds / self._calibs.dark_time_s
 
     def until_defects(self, rows: Rows, image: Cube, mask: Mask) -> None:
         """Do the steps from the serial overscan to the defects."""

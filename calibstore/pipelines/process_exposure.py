@@ -159,7 +159,7 @@ def _identity(quantum: Quantum, frame: CorrectedFrame) -> dict[str, CardValue]:
         "DATE-BEG": ns_to_iso(raw.begin_tai_ns, 3),
         "DATE-END": ns_to_iso(raw.end_tai_ns, 3),
         "EXPTIME": raw.exposure_time_s,
-        "DARKTIME": raw.dark_time_s,
+        "DARKTIME": raw.dark_seconds,
     }
 
 

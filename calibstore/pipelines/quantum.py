@@ -28,6 +28,11 @@ class RawInput:
     in_build: bool = True
     """Verification only: whether this exposure was used to build the candidate."""
 
+    @property
+    def dark_seconds(self) -> float:
+        """Time in which dark current gathered: the exposure time where a record gives no dark time [s]."""
+        return self.dark_time_s if self.dark_time_s > 0 else self.exposure_time_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibInput:

@@ -288,7 +288,7 @@ def product_lines(quanta: tuple[QuantumRecord, ...]) -> tuple[str, ...]:
             f"{quantum.label:<11} {details['n_inputs']} frames, {median}, {details['n_bad_pixels']} bad pixels "
             f"({quantum.wall_s or 0.0:.1f} s{peak})"
         )
-        lines += [f"{quantum.label:<11} look at {text}" for text in apart_lines(details)]
+        lines += [f"{quantum.label:<11} look at {text}" for text in (*_bad_lines(details), *apart_lines(details))]
     return tuple(lines)
 
 
@@ -306,9 +306,21 @@ def _table_lines(quantum: QuantumRecord) -> list[str]:
         if isinstance(value, int | float | str) and not isinstance(value, bool) and name not in _NOT_TOLD
     ]
     told = f"{quantum.label:<11} {', '.join(numbers[:_MOST_TOLD])} ({quantum.wall_s or 0.0:.1f} s)"
-    bad = quantum.details.get("bad_amplifiers") or quantum.details.get("defective_amplifiers")
+    return [told, *(f"{quantum.label:<11} look at {text}" for text in _bad_lines(quantum.details))]
+
+
+def _bad_lines(details: dict[str, object]) -> list[str]:
+    """Return one line for each amplifier without a value, and for each left out of a single exposure."""
+    bad = details.get("bad_amplifiers") or details.get("defective_amplifiers")
     listed = bad.items() if isinstance(bad, dict) else ((one, "") for one in (bad if isinstance(bad, list) else []))
-    return [told, *(f"{quantum.label:<11} look at {name}{reason and f': {reason}'}" for name, reason in listed)]
+    left_out = details.get("amplifiers_left_out")
+    return [
+        *(f"{name}{reason and f': {reason}'}" for name, reason in listed),
+        *(
+            f"{one['amplifier']} of exposure {one['exposure']}: {one['reason']}"
+            for one in (left_out if isinstance(left_out, list) else [])
+        ),
+    ]
 
 
 def apart_lines(details: dict[str, object]) -> list[str]:

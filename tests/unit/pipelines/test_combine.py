@@ -221,10 +221,10 @@ def test_pixels_without_any_valid_input_are_filled_flagged_and_counted(tmp_path:
 def test_nothing_valid_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     empty = np.full((4, HEIGHT, WIDTH), np.nan)
     frames = [write_raw(tmp_path / f"{i}.fits", i, data=empty, dtype=np.float32) for i in range(5)]
-    with pytest.raises(ExecutionError, match="no pixel of detector R22_S10") as caught:
+    with pytest.raises(ExecutionError, match="no amplifier of detector R22_S10 can be used") as caught:
         combine(build_quantum(frames, tmp_path / "out"))
     assert caught.value.code == "E-NODATA"
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_camera_without_overscan_keeps_its_level(raws, tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_a_clip_that_cannot_reject_is_refused_with_the_way_out(raws, tmp_path: P
     assert combine(build_quantum(raws[:3], tmp_path, n_sigma=None)).is_done
     with pytest.raises(UserInputError, match="no raw frames"):
         combine(build_quantum([], tmp_path))
-    with pytest.raises(UserInputError, match="product .fringe.") as caught:
+    with pytest.raises(UserInputError, match=r"product .fringe.") as caught:
         combine(build_quantum(raws, tmp_path, product="fringe"))
     assert caught.value.code == "E-PRODUCT"
     odd = build_quantum(raws, tmp_path)

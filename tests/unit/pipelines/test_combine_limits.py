@@ -9,7 +9,9 @@ from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import ExecutionError, UserInputError
 from calibstore.pipelines.combine import combine
 from calibstore.pipelines.combined_product import VignettedField
+from calibstore.pipelines.corrected_frames import open_corrected
 from calibstore.pipelines.dark_cosmic_rays import FrameRays
+from calibstore.pipelines.isr_flags import flags_for
 from calibstore.pipelines.quantum import CalibInput, RawInput
 from kernels.arrays import plane_bit
 from kernels.simulate import bias_frame, dark_frame, flat_frame
@@ -108,6 +110,54 @@ def test_a_dark_without_dark_time_is_named(simulated, bias, darks) -> None:
     with pytest.raises(ExecutionError, match=f"exposure {odd.exposure} has a dark time of 0 s") as caught:
         combine(simulated.quantum("dark", [odd, *darks[1:]], (bias,)))
     assert caught.value.code == "E-DARKTIME"
+
+
+def test_a_missing_dark_time_is_the_exposure_time_everywhere(simulated, bias, darks, flats) -> None:
+    combine(simulated.quantum("dark", darks, (bias,)))
+    dark = calib(simulated, "dark")
+    calibs, flags = (bias, dark), flags_for("flat")
+    images = {}
+    for seconds in (2.0, 0.0):
+        raw = replace(flats[0], dark_time_s=seconds)
+        with open_corrected(simulated.detector, [raw], calibs, flags=flags, instrument="LSSTComCam") as (frame,):
+            images[seconds] = frame.read_image()
+            assert frame.cards()["LSST ISR DARK APPLIED"] is True
+    np.testing.assert_array_equal(images[0.0], images[2.0])
+    timeless = replace(flats[0], dark_time_s=0.0, exposure_time_s=0.0)
+    with pytest.raises(ExecutionError) as caught:
+        combine(simulated.quantum("flat", [timeless, *flats[1:]], calibs))
+    assert caught.value.code == "E-DARKTIME"
+    # what is only looked at, as a bias, has no dark current: none is taken off and none is claimed
+    flags = replace(flags_for("process"), needs=frozenset(), flat=False)
+    with open_corrected(simulated.detector, [timeless], calibs, flags=flags, instrument="LSSTComCam") as (frame,):
+        cards = frame.cards()
+    assert cards["LSST ISR DARK APPLIED"] is False
+    assert "LSST CALIB UUID DARK" not in cards
+    assert cards["LSST ISR BIAS APPLIED"] is True
+
+
+def test_an_amplifier_that_sees_no_light_has_no_flat(simulated, bias, darks) -> None:
+    combine(simulated.quantum("dark", darks, (bias,)))
+    lit = [flat_frame(simulated.truth, np.random.default_rng([9, i]), illumination_e=40_000.0) for i in range(6)]
+    dim = [bias_frame(simulated.truth, np.random.default_rng([10, i])) for i in range(6)]
+    for bright, dead in zip(lit, dim, strict=True):
+        bright.raw[1] = dead.raw[1]  # its noise is alive
+    raws = [simulated.write(frame, 120 + i, seconds=2.0) for i, frame in enumerate(lit)]
+    calibs = (bias, calib(simulated, "dark"))
+    outcome = combine(simulated.quantum("flat", raws, calibs))
+    name, path = simulated.detector.amplifiers[1].name, simulated.product_path("flat")
+    assert list(outcome.details["bad_amplifiers"]) == [name]
+    assert name not in outcome.details["amplifiers"]
+    header, image, mask = read_header(path), read_plane(path), read_plane(path, "MASK")
+    assert "sees none" in header[f"CAB BAD AMP {name}"]
+    assert header.get(f"LSST CALIB FLAT {name} DISTRIBUTION 50-PCT") is None
+    box = simulated.detector.amplifiers[1].place.slices
+    assert (mask[box] == plane_bit("BAD")).all()
+    assert (image[box] > 0.9).all()  # the median of the others
+    dark = [simulated.write(frame, 140 + i, seconds=2.0) for i, frame in enumerate(dim)]
+    with pytest.raises(ExecutionError) as caught:
+        combine(simulated.quantum("flat", dark, calibs))
+    assert caught.value.code == "E-LEVEL"
 
 
 def test_where_no_light_falls_a_flat_has_no_value(simulated, bias, darks, flats) -> None:

@@ -13,7 +13,7 @@ from calibstore.datastore.checksums import sha256_of_file
 from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import CabstandError, ConflictError, ExecutionError, NotFoundError, UserInputError, WorkflowError
 from calibstore.model.job_records import QuantumRecord
-from calibstore.services.generation import off_zero
+from calibstore.services.generation import off_zero, product_lines
 from calibstore.services.products import products
 
 BIASES = "instrument='LATISS' and exposure.observation_type='bias'"
@@ -233,3 +233,19 @@ def test_a_bias_far_from_zero_is_flagged_where_there_is_an_overscan() -> None:
     (warning,) = off_zero(quanta, "bias")
     assert warning.startswith("W-MEDIAN bias:1: median -5.1 electron")
     assert off_zero(quanta, "biasBootstrap") == ()
+
+
+def test_amplifiers_without_a_value_are_told() -> None:
+    details: dict[str, object] = {
+        "n_inputs": 20,
+        "units": "electron",
+        "n_bad_pixels": 6144,
+        "median_of_amplifiers": 0.1,
+        "bad_amplifiers": {"C03": "overscan noise of 0.00 adu"},
+        "amplifiers_left_out": [{"exposure": 7, "amplifier": "C05", "reason": "overscan noise of 0.01 adu"}],
+    }
+    lines = product_lines((QuantumRecord(label="bias:0", position=0, status="done", details=details),))
+    assert [line.split("look at ")[1] for line in lines[1:]] == [
+        "C03: overscan noise of 0.00 adu",
+        "C05 of exposure 7: overscan noise of 0.01 adu",
+    ]
