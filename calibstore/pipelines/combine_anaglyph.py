@@ -16,6 +16,7 @@ from calibstore.pipelines.assembled_product import product_outputs, with_derived
 from calibstore.pipelines.bias_header import creation_cards, merged_state
 from calibstore.pipelines.calib_identity import used_calib_cards
 from calibstore.pipelines.combine_parameters import vignetted_field
+from calibstore.pipelines.linearizer_dataset import REASON_KEY
 from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum
 from kernels.anaglyph import blended
 from kernels.arrays import plane_bit
@@ -67,14 +68,16 @@ def combine_anaglyph(quantum: Quantum) -> Outcome:
     details: dict[str, object] = {"weight_blue": weight, "kept": sorted(files)}
     if product not in files:
         headers = [_header(one, detector) for one in (blue, red)]
+        bad = _bad_amplifiers(detector, (blue, red), headers)
         cards = _cards(quantum, (blue, red), headers, weight)
+        cards |= {REASON_KEY + name: reason for name, reason in bad.items()}
         with ExitStack() as stack:
             bands = _bands(stack, (blue, red), weight, detector)
             field_mm = vignetted_field(quantum.parameters, quantum.instrument)
             files[product], told = write_assembled(
                 outputs[product], detector, bands, obstype="flat", cards=cards, field_mm=field_mm
             )
-        details |= told
+        details |= told | {"bad_amplifiers": bad}
     return Outcome(
         label=quantum.label, is_done=True, files=with_derived(quantum.outputs, product, files), details=details
     )
@@ -118,6 +121,22 @@ def _cards(
     }
     inputs = {f"CPP_INPUT_{number}": calib.dataset_id for number, calib in enumerate(calibs)}
     return kept | creation_cards(quantum.parameters) | used_calib_cards(calibs) | inputs | {"CAB WEIGHT BLUE": weight}
+
+
+def _bad_amplifiers(
+    detector: Detector, calibs: Sequence[CalibInput], headers: Sequence[dict[str, CardValue]]
+) -> dict[str, str]:
+    """Return the amplifiers without a value in either flat, with the reason."""
+    told = {}
+    for name in (amplifier.name for amplifier in detector.amplifiers):
+        reasons = [
+            f"{calib.dataset_type}: {header[REASON_KEY + name]}"
+            for calib, header in zip(calibs, headers, strict=True)
+            if header.get(REASON_KEY + name)
+        ]
+        if reasons:
+            told[name] = "; ".join(reasons)
+    return told
 
 
 def _bands(

@@ -13,6 +13,7 @@ from calibstore.model.camera import Detector
 from calibstore.pipelines.assembled_product import product_outputs, with_derived, write_assembled
 from calibstore.pipelines.bias_header import STEPS, combined_cards, differing_state, merged_state
 from calibstore.pipelines.clip_rule import frame_combiner
+from calibstore.pipelines.corrected_bands import corrected_faults
 from calibstore.pipelines.corrected_frames import CorrectedFrame, open_corrected
 from calibstore.pipelines.isr_flags import flags_for
 from calibstore.pipelines.ptc_parameters import rule_of
@@ -65,11 +66,12 @@ def combine_fringe(quantum: Quantum) -> Outcome:
     if product not in files:
         with ExitStack() as stack:
             work = _Work(stack, quantum, detector)
-            cards = combined_cards(quantum, detector, work.raws, obstype="fringe", scales=work.levels) | work.state
+            cards = combined_cards(quantum, detector, work.raws, obstype="fringe", scales=work.levels)
+            cards |= {**work.state, **work.bad.cards()}
             files[product], told = write_assembled(
                 outputs[product], detector, work.bands(), obstype="fringe", cards=cards
             )
-            details |= told | work.facts()
+            details |= told | work.bad.details() | work.facts()
     return Outcome(
         label=quantum.label, is_done=True, files=with_derived(quantum.outputs, product, files), details=details
     )
@@ -103,6 +105,8 @@ class _Work:
         stack.callback(self._cube.close)
         self._shape = (detector.height, detector.width)
         self._variance = np.zeros(self._shape, np.float32) if len(frames) < MIN_FRAMES_FOR_SPREAD else None
+        self.bad = corrected_faults(frames)
+        self.bad.require_some(detector)
         self.raws: list[RawInput] = [frame.raw for frame in frames]
         self.levels: list[float] = []
         self._n_detected: list[int] = []

@@ -135,3 +135,22 @@ def test_shares_are_between_none_and_all() -> None:
         blended(plane, plane, -0.1)
     with pytest.raises(KernelError):
         blended(plane, Combined(plane.mean[:1], plane.variance[:1], plane.count[:1]), 0.5)
+
+
+def test_an_amplifier_without_light_of_one_lamp_is_bad_and_named(tmp_path: Path) -> None:
+    simulated = build_simulated(tmp_path, seed=4)
+    blind = np.array(simulated.truth.response)
+    blind[1] = 0
+    shaded = replace(simulated, truth=replace(simulated.truth, response=blind))
+    blue = lamp_flat(shaded, "flat_blue", 4, 200, 1.0)
+    lamps = blue, lamp_flat(simulated, "flat_red", 4, 300, 1.0)
+    outcome = run_quantum(quantum(simulated, lamps))
+    assert outcome.is_done, outcome.error
+    name, path = simulated.detector.amplifiers[1].name, simulated.product_path("flat")
+    (told,) = outcome.details["bad_amplifiers"].items()
+    assert told[0] == name
+    assert told[1].startswith("flat_blue: level of ")
+    assert read_header(path)[f"CAB BAD AMP {name}"] == told[1]
+    bad = (read_plane(path, "MASK") & plane_bit("BAD")) != 0
+    assert bad[simulated.detector.amplifiers[1].place.slices].all()
+    assert bad.mean() == pytest.approx(1 / 8, abs=0.01)
