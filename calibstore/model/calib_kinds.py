@@ -14,6 +14,10 @@ BINS: Final = (8, 64)
 """Bin sizes of the images and mosaics made for looking at [pixel]."""
 
 
+_BRINGS: Final = {"curated": "write-curated-calibrations", "ingest": "ingest-photodiode", "import": "ingest-files"}
+"""Source of a type that is not made here to the verb that brings it in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibName:
     """Name parts of one calibration type in the collections of DMTN-222."""
@@ -90,6 +94,11 @@ class CalibType:
     def is_made(self) -> bool:
         """Whether `generate` makes it; others are brought in."""
         return bool(self.steps)
+
+    @property
+    def bring_line(self) -> str:
+        """The line that tells how it is brought in; empty where it is made here."""
+        return "" if self.is_made else f"cabstand {_BRINGS.get(self.source, 'ingest-files')} --help"
 
     @property
     def has_band(self) -> bool:

@@ -13,6 +13,7 @@ from calibstore.model.names import NameKind, find_name, top_chain_of
 from calibstore.model.records import CollectionRecord, DatasetRecord
 from calibstore.model.timespan import Timespan
 from calibstore.services.lookup import winners
+from calibstore.services.product_files import CURATED
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
@@ -272,7 +273,10 @@ def _node(
     notes = []
     untraced = sum(1 for row in rows.values() if made.parents.needs and not reading.made_with.get(row.id))
     if untraced and made.is_made:
-        notes.append(f"{untraced} of {len(rows)} do not tell what they were made with")
+        curated = sum(1 for row in rows.values() if not reading.made_with.get(row.id) and row.origin == CURATED)
+        others = untraced - curated
+        notes += [f"{curated} of {len(rows)} taken from the data package (curated)"] if curated else []
+        notes += [f"{others} of {len(rows)} do not tell what they were made with"] if others else []
     fresh = _uncertified(uow, made, runs, {row.id for row in rows.values()}) if ticket else ""
     if fresh:
         notes.append(f"made and not certified: {fresh}")
@@ -306,7 +310,7 @@ def _next(made: CalibType, state: NodeState, waits: Sequence[str], fresh: str, t
     if state is NodeState.MADE:
         return ""
     if not made.is_made:
-        return f"cabstand {'write-curated-calibrations' if made.source == 'curated' else 'import'} --help"
+        return made.bring_line
     if waits or (fresh and made.is_certifiable):
         return ""
     return f"cabstand generate {made.name} {ticket or 'TICKET'}{' --band BAND' if made.has_band else ''}"

@@ -215,9 +215,8 @@ def _made(command: Generate, camera: Camera) -> CalibType:
     """
     known = catalogue().find(command.calib_type, camera.instrument, camera.variant)
     if known is not None and not known.is_made:
-        verb = "write-curated-calibrations" if known.source == "curated" else "import"
         raise UserInputError(
-            f"{known.name} is not built here: {known.title}", hint=f"cabstand {verb} --help", code="E-CALIBTYPE"
+            f"{known.name} is not built here: {known.title}", hint=known.bring_line, code="E-CALIBTYPE"
         )
     made = find_calib_type(command.calib_type, camera.instrument, camera.variant)
     if bool(command.band) != made.has_band:

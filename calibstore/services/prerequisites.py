@@ -14,13 +14,13 @@ from calibstore.model.names import NameKind, find_name, next_rerun
 from calibstore.model.records import DatasetRecord
 from calibstore.model.times import utc_text
 from calibstore.model.timespan import Timespan
+from calibstore.services.layout import number_ranges
 from calibstore.services.lookup import find_first, winners
 from calibstore.services.products import generation_runs
 
 if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
-_SHOWN: Final = 6
 _INSTANT_NS: Final = 1
 
 
@@ -263,8 +263,8 @@ def _check_units(built: CalibType, parent: CalibType, found: Mapping[int, Datase
 def _needed(
     uow: "UnitOfWork", name: str, lacking: Sequence[Detector], occasion: Occasion, exposures: Sequence[Exposure]
 ) -> NotFoundError:
-    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
-    which = ", ".join(str(one.id) for one in lacking[:_SHOWN]) + more
+    noun = "detector" if len(lacking) == 1 else "detectors"
+    which = f"{noun} {number_ranges(one.id for one in lacking)}"
     where = (
         f"no RUN of {occasion.campaign.ticket} holds one"
         if _is_bootstrap(name)
@@ -272,7 +272,7 @@ def _needed(
     )
     when = f" to exposure {exposures[0].id}" if exposures and not _is_bootstrap(name) else ""
     return NotFoundError(
-        f"{occasion.made.name} needs {name}; for detector {which} {where}{when}",
+        f"{occasion.made.name} needs {name}; for {which} {where}{when}",
         hint=remedy_line(uow, name, occasion),
         code="E-NEEDED",
     )
@@ -282,7 +282,7 @@ def remedy_line(uow: "UnitOfWork", name: str, occasion: Occasion) -> str:
     """Return what to type to have a calibration: certify the ticket's own, or make one, or bring it in."""
     campaign, made = occasion.campaign, _type(name, occasion)
     if not made.is_made:
-        return f"bring it in: cabstand {'write-curated-calibrations' if made.source == 'curated' else 'import'} --help"
+        return f"bring it in: {made.bring_line}"
     runs = generation_runs(uow, campaign.ticket, name)
     held = [one for one in runs if uow.datasets.in_run(one[0], dataset_type=made.dataset_type.name)]
     if held and made.is_certifiable and name in (made.dataset_type.name,):

@@ -6,7 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from calibstore.commands.fields import to_line
 from calibstore.commands.generation import Process
+from calibstore.commands.store import Explain
 from calibstore.errors import NotFoundError
 from calibstore.model.calib_types import POST_ISR_IMAGE
 from calibstore.model.camera import Camera, Detector
@@ -163,7 +165,11 @@ def _quantum(command: Process, context: Context, uow: "UnitOfWork", subject: _Su
         raise NotFoundError(
             f"no bias in {subject.collection} applies to exposure {exposure.id} detector {detector.id} "
             f"({subject.when}); nothing was processed",
-            hint=f"cabstand explain bias {detector.id} {exposure.id} --collection {subject.collection}",
+            hint=to_line(
+                Explain(
+                    exposure=str(exposure.id), detector=detector.id, dataset_type="bias", collection=subject.collection
+                )
+            ),
             code="E-NOBIAS",
         )
     folder = Path(command.out).expanduser().absolute() if command.out else context.root / PROCESSED_FOLDER

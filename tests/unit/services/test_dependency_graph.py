@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from calibstore.commands.curated import IngestFiles, WriteCuratedCalibrations
 from calibstore.commands.generation import Generate
-from calibstore.errors import NotFoundError
+from calibstore.commands.lines import read_line
+from calibstore.commands.raws import IngestPhotodiode
+from calibstore.errors import NotFoundError, UserInputError
 from calibstore.model.calib_types import as_record, find_calib_type
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId, dataset_uuid
@@ -17,7 +20,9 @@ from calibstore.services.dependency_graph import GraphView, NodeState, dependenc
 TICKET_CHAIN = "LATISS/calib/DM-1"
 
 
-def make(repo: Any, name: str, rerun: str, *, inputs: tuple[DatasetRecord, ...] = (), is_live: bool = True) -> Any:
+def make(
+    repo: Any, name: str, rerun: str, *, inputs: tuple[DatasetRecord, ...] = (), is_live: bool = True, **more: Any
+) -> Any:
     """Store a product of detector 0 with what it was made from; certify it first in the ticket chain."""
     known = find_calib_type(name)
     run = f"{TICKET_CHAIN}/test/{known.names.stem}.{rerun}"
@@ -33,6 +38,7 @@ def make(repo: Any, name: str, rerun: str, *, inputs: tuple[DatasetRecord, ...] 
         content_sha256=run,
         path=f"data/{run}.fits",
         inputs=tuple((one.id, one.dataset_type) for one in inputs),
+        **more,
     )
 
     def change(uow: Any, state: int) -> None:
@@ -67,7 +73,29 @@ def test_nothing_is_made_and_everything_says_what_it_waits_for(bias_repo: Callab
     assert names.index("ptc") < names.index("bias") < names.index("dark") < names.index("flat")
     assert view.node("bias").level < view.node("dark").level < view.node("flat").level
     assert "bfk" in view.node("flat").wants
+    # Signature removal of LATISS has no correction of trailed charge.
     assert "cti" not in view.node("flat").wants
+    assert "cti" not in view.node("flat_gradient_reference").wants
+
+
+def test_what_is_brought_in_says_by_which_verb(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    view = graph(repo)
+    verbs = {"curated": WriteCuratedCalibrations, "ingest": IngestPhotodiode, "import": IngestFiles}
+    brought = [one for one in view.nodes if one.source]
+    assert {one.source for one in brought} == set(verbs)
+    for one in brought:
+        line = read_line(one.next)
+        assert (line.cls, line.wants_help) == (verbs[one.source], True)
+        with pytest.raises(UserInputError) as caught:
+            repo.do(Generate(calib_type=one.name, ticket="DM-1"), dry_run=True)
+        assert caught.value.hint == one.next
+
+
+def test_a_curated_product_is_called_so(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    make(repo, "dark", "20250601a", origin="curated")
+    assert graph(repo).node("dark").notes == ("1 of 1 taken from the data package (curated)",)
 
 
 def test_a_product_is_stale_when_what_it_was_made_with_is_replaced(bias_repo: Callable[..., Any]) -> None:

@@ -97,6 +97,23 @@ def test_a_missing_bias_is_named_with_the_line_that_makes_it(bias_repo: Callable
     assert problem.hint == "make it: cabstand generate bias DM-1"
 
 
+def test_detectors_that_lack_it_are_told_as_ranges(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo(n_darks=4)
+    with repo.context.unit_of_work() as uow:
+        camera = uow.repository.camera("LATISS")
+        many = tuple(replace(camera.detectors[0], id=number) for number in (0, 1, 2, 3, 4, 5, 6, 7, 8, 11))
+        occasion = Occasion(
+            campaign=uow.campaigns.campaign("DM-1"),
+            camera=camera,
+            made=find_calib_type("dark", "LATISS"),
+            detectors=many,
+            exposures=uow.exposures.by_ids("LATISS", [FIRST]),
+            now_tai_ns=repo.context.clock(),
+        )
+        with pytest.raises(NotFoundError, match=r"dark needs bias; for detectors 0-8,11 none applies in "):
+            find_prerequisites(uow, occasion)
+
+
 def test_a_bias_that_is_not_certified_leads_to_certify(bias_repo: Callable[..., Any]) -> None:
     repo = bias_repo(n_darks=4)
     put(repo, "bias", "LATISS/calib/DM-1/test/biasGen.20250601a")

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from calibstore.commands.generation import Generate, Process
+from calibstore.commands.lines import read_line
+from calibstore.commands.store import Explain
 from calibstore.datastore.product_fits import read_header, read_plane
 from calibstore.errors import ConflictError, NotFoundError, UserInputError
 from calibstore.pipelines.process_exposure import process_exposure
@@ -79,6 +81,8 @@ def test_without_a_bias_nothing_is_written(built: Any) -> None:
         built.do(Process(exposure=LATER, detector=0))
     assert caught.value.code == "E-NOBIAS"
     assert "LATISS/calib" in caught.value.message
+    asked = read_line(caught.value.hint).build()
+    assert asked == Explain(exposure=str(LATER), detector=0, dataset_type="bias", collection="LATISS/calib")
     assert not (built.root / "processed").exists()
 
 
