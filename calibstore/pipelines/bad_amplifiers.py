@@ -5,6 +5,7 @@ of the converter's scale, and what is left after the overscan is a plausible zer
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from kernels.isr_pixels import DITHER_VARIANCE
 from kernels.statistics import clipped_statistics
 
 _UNLIMITED: Final = LevelLimits(noise_limit_e=math.inf, shift_limit_sigma=math.inf)
+_OF_TABLE: Final = re.compile(r"(?:^|\()(ptc|linearizer|cti): ")
+"""How a reason begins that a table gives."""
 _SAMPLED_ROWS: Final = 16
 _CONVERTER_ENDS_ADU: Final = (2.0**16 - 1, 2.0**18 - 1)
 
@@ -145,13 +148,36 @@ class BadAmplifiers:
         """
         for number, raw in enumerate(self.raws):
             if len(self.indices(number)) == len(self.names):
-                bad = {**self.by_frame[number], **self.everywhere}
-                raise ExecutionError(
-                    f"{raw.path}: no amplifier of detector {detector.full_name} can be used "
-                    f"({self.names[0]}: {bad[self.names[0]]})",
-                    hint=f"look at exposure {raw.exposure}, or leave it out",
-                    code="E-NODATA",
-                )
+                raise nothing_usable(detector, raw, {**self.by_frame[number], **self.everywhere})
+
+
+def nothing_usable(detector: Detector, raw: RawInput, reasons: Mapping[str, str]) -> ExecutionError:
+    """Return the error of an exposure without a usable amplifier: the remedy is that of what made most of them bad.
+
+    Parameters
+    ----------
+    detector : Detector
+        Name for the message.
+    raw : RawInput
+        The exposure.
+    reasons : mapping of str to str
+        Of all amplifiers.
+    """
+    name, reason = next(iter(reasons.items()))
+    named = Counter(found[1] for told in reasons.values() if (found := _OF_TABLE.search(told)))
+    hint = f"look at exposure {raw.exposure}, or leave it out"
+    if named:
+        # every exposure is lost alike, leaving one out would only bring the next one up
+        kind, n_lost = named.most_common(1)[0]
+        hint = (
+            f"{kind} has no value for {n_lost} of {len(reasons)} amplifiers: make it again from more or better "
+            f"exposures, cabstand generate {kind} TICKET, and certify it in place of this one"
+        )
+    return ExecutionError(
+        f"{raw.path}: no amplifier of detector {detector.full_name} can be used ({name}: {reason})",
+        hint=hint,
+        code="E-NODATA",
+    )
 
 
 def dead_amplifiers(detector: Detector, frames: Sequence[DetectorFrame]) -> BadAmplifiers:

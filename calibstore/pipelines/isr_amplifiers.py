@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibstore.datastore.fits_headers import read_headers
 from calibstore.errors import ExecutionError
 from calibstore.model.camera import Detector
-from calibstore.pipelines.bad_amplifiers import dead_fault, overscan_noise_adu
+from calibstore.pipelines.bad_amplifiers import dead_fault, nothing_usable, overscan_noise_adu
 from calibstore.pipelines.detector_frames import AmplifierLevels, DetectorFrame
 from calibstore.pipelines.isr_calibs import IsrCalibs
 from calibstore.pipelines.isr_flags import GainSource, IsrFlags
@@ -193,12 +193,7 @@ def _crosstalk_in_adu(calibs: IsrCalibs, gains: Vector, flags: IsrFlags) -> Coef
 def require_usable(detector: Detector, raw: RawInput, amplifiers: Sequence[AmplifierState], flags: IsrFlags) -> None:
     """Refuse to process an exposure of which nothing would be left."""
     if flags.is_plain and all(state.is_bad for state in amplifiers):
-        raise ExecutionError(
-            f"{raw.path}: no amplifier of detector {detector.full_name} can be used "
-            f"({amplifiers[0].name}: {amplifiers[0].reason})",
-            hint=f"look at exposure {raw.exposure}, or leave it out",
-            code="E-NODATA",
-        )
+        raise nothing_usable(detector, raw, {state.name: state.reason for state in amplifiers})
 
 
 def require_dark_time(raw: RawInput) -> float:
