@@ -164,11 +164,11 @@ def nothing_usable(detector: Detector, raw: RawInput, reasons: Mapping[str, str]
         Of all amplifiers.
     """
     name, reason = next(iter(reasons.items()))
-    named = Counter(found[1] for told in reasons.values() if (found := _OF_TABLE.search(told)))
+    named = Counter(found[1] if (found := _OF_TABLE.search(told)) else "" for told in reasons.values())
+    kind, n_lost = named.most_common(1)[0]
     hint = f"look at exposure {raw.exposure}, or leave it out"
-    if named:
+    if kind:
         # every exposure is lost alike, leaving one out would only bring the next one up
-        kind, n_lost = named.most_common(1)[0]
         hint = (
             f"{kind} has no value for {n_lost} of {len(reasons)} amplifiers: make it again from more or better "
             f"exposures, cabstand generate {kind} TICKET, and certify it in place of this one"
