@@ -1,9 +1,13 @@
 """Commands that measure a calibration and write it up."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from calibstore.commands.checks import at_least
 from calibstore.commands.fields import Command, argument, command, option
+
+TESTED: Final = ("bias",)
+"""Types that there are tests of; all others are looked at by people."""
 
 
 @command("verify", writes=True, role="verifier")
@@ -11,7 +15,7 @@ from calibstore.commands.fields import Command, argument, command, option
 class Verify(Command):
     """Measure the newest product of a ticket against its limits, as a detached job."""
 
-    calib_type: str = argument("what to verify", metavar="TYPE", choices=("bias",))
+    calib_type: str = argument("what to verify", metavar="TYPE", choices=TESTED)
     ticket: str = argument("construction ticket, e.g. DM-48520")
     where: str = option(
         "exposures to verify on, e.g. \"instrument='LATISS' and exposure.day_obs in (20250408, 20250411)\"; by default "

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from calibstore.commands.campaigns import CampaignInputs, CampaignList, CampaignNew, CampaignShow, CampaignTicket
 from calibstore.commands.fields import to_line
+from calibstore.commands.generation import Generate
 from calibstore.errors import ConflictError, UserInputError
 from calibstore.model.calib_types import find_calib_name, find_calib_type
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
@@ -155,6 +156,14 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
         purpose=command.purpose,
     )
     found.refuse()
+    if made.has_band and not command.band:
+        camera = uow.repository.camera(campaign.instrument)
+        bands = sorted({camera.band(one.physical_filter) for one in found.exposures} - {""})
+        raise UserInputError(
+            f"{made.name} is built for one band; these exposures are of {', '.join(bands) or 'none'}",
+            hint=f"--band {bands[0] if len(bands) == 1 else 'BAND'}",
+            code="E-BAND",
+        )
     if campaign.why == "camera_change":
         found = replace(found, findings=tuple(_eased(one) for one in found.findings))
     before = uow.campaigns.selection(campaign.ticket, subject, command.purpose)
@@ -259,13 +268,16 @@ def _again(record: SelectionRecord) -> str:
 
 def _inputs_next(uow: "UnitOfWork", command: CampaignInputs, context: Context) -> tuple[str, ...]:
     found = standing(uow, command.ticket, now_tai_ns=context.clock())
-    one = next(one for one in found.types if one.calib_type == command.calib_type)
+    of_type = [one for one in found.types if one.calib_type == command.calib_type]
+    # The first selection of a band is not stored yet: nothing stands for it.
+    unmade = replace(of_type[0], band=command.band, products={})
+    one = next((one for one in of_type if one.band == command.band), unmade)
     if command.purpose == "verify":
         return (lines.verify_line(found, command.calib_type),) if one.products else ()
     if one.products:
         fresh = replace(one, build=None)
         return (lines.rerun_line(found, fresh),)
-    return (lines.generate_line(found, command.calib_type),)
+    return (to_line(Generate(calib_type=command.calib_type, ticket=command.ticket, band=command.band)),)
 
 
 def _ticket(command: CampaignTicket, _context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:

@@ -54,7 +54,7 @@ def product_gates_by_type(standing: Standing) -> list[tuple[TypeStanding, str]]:
         elif one.missing_detectors:
             found.append((one, f"{one.run}: no product of detector {_numbers(one.missing_detectors)}"))
         elif one.spot is None:
-            found.append((one, f"{one.run}: nobody has looked at the mosaic (spot check)"))
+            found.append((one, f"{one.run}: nobody has looked at it (spot check)"))
         elif not one.spot.is_ok:
             said = f" ({one.spot.comment})" if one.spot.comment else ""
             found.append((one, f"{one.run}: the spot check says not ok{said}"))

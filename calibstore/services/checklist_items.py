@@ -98,7 +98,9 @@ def _generate(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> Ite
             continue
         if one.products:
             by = when(standing, one.began_state)
-            done.append(f"{short(standing, one.run)} of {len(one.built_from)} exposures ({by})")
+            n_exposures = len(one.built_from) or (len(one.build.exposures) if one.build is not None else 0)
+            of = f" of {n_exposures} exposures" if n_exposures else ""
+            done.append(f"{short(standing, one.run)}{of} ({by})")
         if one.is_spot_ok and one.spot is not None:
             said = f": {one.spot.comment}" if one.spot.comment else ""
             done.append(f"spot check ok{said} ({when(standing, one.spot.opened_state)})")
@@ -159,6 +161,9 @@ def _verify(uow: "UnitOfWork", standing: Standing, item: ChecklistItem) -> ItemV
             missing.append(f"{short(standing, one.run)} is not verified; {old}")
         elif one.products:
             missing.append(f"{short(standing, one.run)} is not verified")
+        if not lines.has_tests(one.calib_type):
+            missing.append(f"{one.calib_type}: this release has no tests of it")
+            continue
         if one.verify is None:
             missing.append(f"{one.calib_type}: no exposures chosen to verify on (build ones and other nights)")
             following.append(lines.inputs_line(uow, standing, one.calib_type, "verify"))

@@ -10,7 +10,7 @@ from calibstore.commands.fields import to_line
 from calibstore.commands.generation import Generate, Jobs, Spot
 from calibstore.commands.sites import Deploy, Prove
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
-from calibstore.commands.verification import Report, Verify
+from calibstore.commands.verification import TESTED, Report, Verify
 from calibstore.model.calib_types import CalibType, find_calib_type
 from calibstore.model.camera import Camera
 from calibstore.model.exposure import Exposure
@@ -182,6 +182,11 @@ def job_line(job_id: str, *, resume: bool = False) -> str:
     return to_line(Jobs(resume=job_id) if resume else Jobs(job=job_id))
 
 
+def has_tests(calib_type: str) -> bool:
+    """Return whether a type can be verified: for others no line that verifies is proposed."""
+    return calib_type in TESTED
+
+
 def verify_line(standing: Standing, calib_type: str) -> str:
     """Return the line that verifies the newest product."""
     return to_line(Verify(calib_type=calib_type, ticket=standing.ticket))
@@ -256,10 +261,19 @@ def at_repository(line: str, location: str) -> str:
     return line.replace("cabstand", f"cabstand -R {shlex.quote(location)}", 1)
 
 
+def _made_of(standing: Standing, one: TypeStanding) -> tuple[int, ...]:
+    """Return the exposures of a product; of one that is made from other products, theirs."""
+    ids = one.built_from or (one.build.exposures if one.build else ())
+    if ids:
+        return ids
+    needs = find_calib_type(one.calib_type).needs
+    parents = [other for other in standing.types if other.calib_type in needs]
+    return tuple(sorted({exposure for other in parents for exposure in _made_of(standing, other)}))
+
+
 def _range(uow: "UnitOfWork", standing: Standing, one: TypeStanding) -> tuple[str, str]:
     instrument, why = standing.campaign.instrument, standing.campaign.why
-    ids = one.built_from or (one.build.exposures if one.build else ())
-    exposures = uow.exposures.by_ids(instrument, ids)
+    exposures = uow.exposures.by_ids(instrument, _made_of(standing, one))
     if not exposures:
         return "", ""
     first, last = exposures[0], exposures[-1]

@@ -1,16 +1,22 @@
 """The spot check: where a product's pictures are, what to look for, and what somebody saw."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from calibstore.commands.campaigns import CampaignShow
+from calibstore.commands.curated import ShowProduct
 from calibstore.commands.fields import to_line
 from calibstore.commands.generation import Spot
 from calibstore.errors import NotFoundError, UserInputError, WorkflowError
+from calibstore.model.calib_types import find_calib_type
 from calibstore.model.campaign_records import SpotCheckRecord
 from calibstore.model.checklist_text import find_help
 from calibstore.model.codec import to_plain
 from calibstore.model.records import DatasetRecord
+from calibstore.reports.checklist_text_view import first_open
 from calibstore.services import next_lines as lines
 from calibstore.services.actions import Effect, Handler, Plan
+from calibstore.services.checklist import rows_of
 from calibstore.services.context import Context
 from calibstore.services.generation import apart_lines
 from calibstore.services.native_campaign import retrieve_lines
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from calibstore.db.unit_of_work import UnitOfWork
 
 _PICTURES: Final = ("Thumbnail", "Mosaic8", "Mosaic64")
+_LOOK_AT_TABLE: Final = "Its numbers: amplifiers without a value, or unlike the others. Then say ok or not ok."
 
 
 def _plan(command: Spot, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
@@ -96,16 +103,20 @@ def _look(
 ) -> Effect:
     levels = [_level(one.products[detector]) for detector in detectors]
     paths = [str(context.absolute(one.products[detector].path)) for detector in detectors]
-    told = [f"{name:<22} {path}" for name, path in pictures.items()] or ["no mosaic was made of this RUN"]
-    told += [
-        f"detector {detector:<3} amplifiers min {low}, median {middle}, max {high} {one.products[detector].unit}"
-        for detector, (low, middle, high) in zip(detectors, levels, strict=True)
-    ]
+    is_image = bool(find_calib_type(one.calib_type).companions)
+    if is_image:
+        told = [f"{name:<22} {path}" for name, path in pictures.items()] or ["no mosaic was made of this RUN"]
+        told += [
+            f"detector {detector:<3} amplifiers min {low}, median {middle}, max {high} {one.products[detector].unit}"
+            for detector, (low, middle, high) in zip(detectors, levels, strict=True)
+        ]
+    else:
+        told = [f"detector {detector:<3} a table, {path}" for detector, path in zip(detectors, paths, strict=True)]
     told += [f"exposures    {text}" for text in _numbered(one)]
     apart = [text for detector in detectors for text in apart_lines(one.products[detector].provenance)]
     told += [f"apart        {text}" for text in dict.fromkeys(apart)]
-    numbers = _numbers_apart(one, detectors) or ("NUMBER",)
-    told += [f"look at      {find_help('generate').look_at}"]
+    numbers = _numbers_apart(one, detectors) or (("NUMBER",) if _exposures(one) else ())
+    told += [f"look at      {find_help('generate').look_at if is_image else _LOOK_AT_TABLE}"]
     if one.spot is not None:
         told.append(f"seen before  {'ok' if one.spot.is_ok else 'not ok'} {one.spot.comment}".rstrip())
     ticket, calib_type = found.ticket, one.calib_type
@@ -114,6 +125,7 @@ def _look(
         lines=tuple(told),
         native=retrieve_lines(context.root, one.run, calib_type, detectors),
         next=(
+            *(to_line(ShowProduct(product=one.products[detector].id)) for detector in detectors[:1] if not is_image),
             to_line(Spot(calib_type=calib_type, ticket=ticket, band=one.band, ok=True)),
             to_line(
                 Spot(
@@ -202,7 +214,7 @@ def _acknowledge(
         lines=tuple(told),
         warnings=tuple(warnings),
         native=retrieve_lines(context.root, one.run, one.calib_type, detectors),
-        next=_next(uow, command, found, one, redo),
+        next=_next(uow, command, found, one, record),
         data={"run": one.run, "is_ok": command.ok, "comment": record.comment, "redo_without": list(redo)},
         ticket=found.ticket,
         before={"spot_check": to_plain(one.spot) if one.spot else None},
@@ -212,17 +224,19 @@ def _acknowledge(
 
 
 def _next(
-    uow: "UnitOfWork", command: Spot, found: Standing, one: TypeStanding, redo: tuple[int, ...]
+    uow: "UnitOfWork", command: Spot, found: Standing, one: TypeStanding, record: SpotCheckRecord
 ) -> tuple[str, ...]:
     if command.not_ok:
         reason = " ".join(command.comment.split())
-        return (lines.rerun_line(found, one, tuple((exposure, reason) for exposure in redo)),)
-    if one.is_verifiable:
+        return (lines.rerun_line(found, one, tuple((exposure, reason) for exposure in record.redo_without)),)
+    if len(found.types) == 1 and lines.has_tests(one.calib_type):
         if one.verify is None:
             return (lines.inputs_line(uow, found, one.calib_type, "verify"), lines.verify_line(found, one.calib_type))
         return (lines.verify_line(found, one.calib_type),)
-    others = [other for other in found.types if not other.products and other.calib_type != one.calib_type]
-    return tuple(lines.generate_line(found, other.calib_type) for other in others)
+    # What the checklist says once this look is recorded: certify, choose or build what comes next.
+    after = replace(found, types=tuple(replace(each, spot=record) if each is one else each for each in found.types))
+    following = first_open(rows_of(uow, after))
+    return following.next[:1] if following is not None else (to_line(CampaignShow(ticket=found.ticket)),)
 
 
 def _exposure(text: str, one: TypeStanding) -> int:

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +167,23 @@ def test_of_a_real_camera_the_noise_is_known_from_eight_rows() -> None:
     assert len(found) == 10
     assert all(one["noise_adu"] == pytest.approx(6.97, abs=0.15) for one in found)
     assert {"pedestal_adu"} & set(found[0]) == set()
+
+
+def test_a_selection_without_its_band_is_refused_and_one_with_it_leads_to_the_whole_line(
+    repo: Any, night: Night
+) -> None:
+    left_out = tuple(f"{one}=no good" for one in (*night.ids["dark"], *night.ids["bright"]))
+    inputs = CampaignInputs(ticket="DM-7", calib_type="flat", where=FLATS, exclude=left_out)
+    with pytest.raises(UserInputError) as caught:
+        repo.do(inputs)
+    assert (caught.value.code, caught.value.hint) == ("E-BAND", "--band r")
+    assert repo.do(replace(inputs, band="r")).next == ("cabstand generate flat DM-7 --band r",)
+
+
+def test_a_flat_on_the_way_is_proposed_of_plain_flats_only(make_repo: Callable[..., Any], night: Night) -> None:
+    repo = make_repo(kind="test", name="planted")
+    repo.do(Ingest(paths=(str(night.folder),)))
+    repo.do(CampaignNew(instrument="LATISS", ticket="DM-8", tag="t", calib_type=("flatBootstrap",)))
+    with repo.context.unit_of_work() as uow:
+        found = standing(uow, "DM-8", now_tai_ns=repo.context.clock())
+        assert "exposure.observation_reason='flat'" in proposed_inputs(uow, found, "flatBootstrap").where

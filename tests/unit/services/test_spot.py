@@ -7,6 +7,9 @@ import pytest
 from calibstore.commands.campaigns import CampaignInputs
 from calibstore.commands.generation import Spot
 from calibstore.errors import UserInputError, WorkflowError
+from calibstore.model.calib_types import as_record, find_calib_type
+from calibstore.services.next_lines import certify_line
+from calibstore.services.standing import standing
 
 TICKET = "DM-48520"
 BIASES = "instrument='LATISS' and exposure.observation_type='bias'"
@@ -92,3 +95,43 @@ def test_a_word_about_another_run_than_the_newest_is_refused(campaign: Any) -> N
     newest = campaign.do(spot(), dry_run=True).data["run"]
     assert newest != looked_at
     assert campaign.do(spot(ok=True, run=newest)).data["run"] == newest
+
+
+@pytest.fixture
+def of_defects(new_campaign: Any) -> Any:
+    """Defects made of bootstraps; exposures are chosen for their bias."""
+    campaign = new_campaign(calib_type=("biasBootstrap", "defects"))
+    kind = as_record(find_calib_type("defects").dataset_type)
+    campaign.repo.write(lambda uow, state: uow.repository.register_dataset_type(kind, state=state))
+    with campaign.repo.context.unit_of_work() as uow:
+        run = uow.campaigns.campaign(TICKET).names.generation("defects", "20250601a")
+    campaign.repo.add_run(run, [0], dataset_type="defects")
+    where = f"{BIASES} and exposure.day_obs=20250408"
+    campaign.do(CampaignInputs(ticket=TICKET, calib_type="biasBootstrap", where=where))
+    return campaign
+
+
+def test_a_table_is_no_picture_and_has_no_tests_here(of_defects: Any) -> None:
+    effect = of_defects.do(Spot(calib_type="defects", ticket=TICKET))
+    told = " ".join((*effect.lines, *effect.native, *effect.next))
+    assert "osaic" not in told
+    assert "median" not in told
+    assert effect.next[0].startswith("cabstand show-product ")
+    following = of_defects.do(Spot(calib_type="defects", ticket=TICKET, ok=True)).next
+    assert following == ("cabstand generate biasBootstrap DM-48520",)
+    with of_defects.repo.context.unit_of_work() as uow:
+        run = uow.campaigns.campaign(TICKET).names.generation("biasBootstrap", "20250601a", run_number=1)
+    kind = as_record(find_calib_type("biasBootstrap").dataset_type)
+    of_defects.repo.write(lambda uow, state: uow.repository.register_dataset_type(kind, state=state))
+    of_defects.repo.add_run(run, [0], dataset_type="biasBootstrap")
+    of_defects.do(Spot(calib_type="biasBootstrap", ticket=TICKET, ok=True))
+    verify = of_defects.item("verify")
+    assert "defects: this release has no tests of it" in verify["missing"]
+    assert not any("defects" in line for line in verify["next"])
+
+
+def test_defects_are_certified_from_the_night_of_what_they_are_made_of(of_defects: Any) -> None:
+    with of_defects.repo.context.unit_of_work() as uow:
+        found = standing(uow, TICKET, now_tai_ns=of_defects.repo.context.clock())
+        one = next(each for each in found.types if each.calib_type == "defects")
+        assert certify_line(uow, found, one).endswith(" --begin-date 20250408")
