@@ -34,6 +34,8 @@ NODES_MM: Final = (
 RATIO_NODES_MM: Final = (0.0, 100.0, 200.0, 250.0, 275.0, 317.0)
 """Of the first fit, which finds the ratio of the vendors where the light is even."""
 
+_CENTER_FROM_MM: Final = 275.0
+"""Where the light begins to fall: a focal plane that does not reach it cannot tell a centre aside from a slope."""
 _ROUNDS: Final = 60
 _SHARES: Final = (2.0, 1.0, 0.5, 0.25, 0.0625, 0.0039)
 """Of a step, tried one after the other: reweighting falls short of where it is going."""
@@ -106,7 +108,8 @@ def fit_flat_gradient(
     is_itl : ndarray of shape (n_bins,), bool
         Whether the bin is of an ITL detector.
     rule : FlatGradientRule, optional
-        Nodes and limits; nodes beyond the last bin are left out.
+        Nodes and limits; nodes beyond the last bin are left out, and a centre aside is looked for only where the light
+        falls.
 
     Returns
     -------
@@ -138,7 +141,8 @@ def fit_flat_gradient(
     if np.count_nonzero(used) < _FEWEST_BINS:
         raise NotEnoughDataError(f"{np.count_nonzero(used)} bins of a focal plane can be used")
     x, y, relative, itl = x_mm[used], y_mm[used], values[used] / middle, is_itl[used]
-    free = [rule.has_gradient, rule.has_gradient, rule.has_center, rule.has_center]
+    is_wide = float(np.hypot(x, y).max()) > _CENTER_FROM_MM
+    free = [rule.has_gradient, rule.has_gradient, rule.has_center and is_wide, rule.has_center and is_wide]
     ratio = 1.0
     if itl.any() and not itl.all():
         is_even = np.hypot(x, y) < RATIO_NODES_MM[-1]
@@ -202,6 +206,9 @@ class _Fit:
         radius = np.hypot(x, y)
         n_nodes = int(np.searchsorted(nodes_mm, radius.max())) + 1
         self.nodes = np.asarray(nodes_mm[: max(n_nodes, 2)], np.float64)
+        if self.nodes.size == 2:
+            # a line to a node far outside would be carried out there by the noise
+            self.nodes[1] = self.nodes[0] + max(float(radius.max()) - self.nodes[0], 1e-3)
         edges = (self.nodes[1:] + self.nodes[:-1]) / 2
         near = np.searchsorted(edges, radius)
         levels = np.array(

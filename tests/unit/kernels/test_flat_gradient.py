@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from calibstore.model.lsst_cameras import camera
 from kernels.errors import NotEnoughDataError
-from kernels.flat_gradient import NODES_MM, FlatGradient, FlatGradientRule, fit_flat_gradient, gradient_factor
+from kernels.flat_gradient import NODES_MM, FlatGradient, fit_flat_gradient, gradient_factor
 
 NOISE = 2e-3
 Points = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
@@ -81,8 +81,9 @@ def test_a_small_focal_plane_has_the_nodes_it_reaches() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.uniform(-60, 60, (2, 2_000))
     values = 1.0 / (1 + 1e-3 * x) + 1e-3 * rng.standard_normal(x.size)
-    found = fit_flat_gradient(x, y, values, np.zeros(x.size, np.bool_), rule=FlatGradientRule(has_center=False))
-    assert found.nodes_mm.tolist() == [0.0, 100.0]
+    found = fit_flat_gradient(x, y, values, np.zeros(x.size, np.bool_))
+    assert found.nodes_mm.tolist() == [0.0, np.hypot(x, y).max()]
+    assert (found.delta_x_mm, found.delta_y_mm) == (0, 0)
     assert found.itl_ratio == 1.0
     assert found.gradient_x == pytest.approx(1e-3, rel=5e-3)
     np.testing.assert_allclose(found.values * found.normalization, 1.0, atol=2e-3)

@@ -80,7 +80,7 @@ def fit(folder: Path, detectors: list[Detector], calibs: list[CalibInput], **par
     told = {"detectors": [to_plain(one) for one in detectors], "pixel_size_mm": PIXEL_MM, "bin_px": 8, "edge_px": 4}
     return Quantum(
         label="flat:fit", task="fit_flat_gradient", instrument="LSSTCam", calibs=tuple(calibs), outputs=(output,),
-        parameters={**told, "has_center": False, **parameters},
+        parameters={**told, **parameters},
     )  # fmt: skip
 
 
