@@ -46,7 +46,9 @@ class IngestFiles(Command):
 class EditProduct(Command):
     """Edit a text product (defects, crosstalk) in $EDITOR; the result is a new dataset, ready to certify."""
 
-    product: str = argument("UUID of a dataset, or a dataset type such as defects", metavar="UUID|TYPE")
+    product: str = argument(
+        "UUID of a dataset or its first 6 digits or more, or a dataset type such as defects", metavar="UUID|TYPE"
+    )
     detector: int | None = argument("detector, when a type is given: the one in use now is edited", default=None)
     ticket: str = option("construction ticket of the new dataset, e.g. DM-48520", metavar="TICKET")
     from_: str = option(
@@ -56,6 +58,10 @@ class EditProduct(Command):
         "yyyymmdd and a letter, e.g. 20250408b; by default the next free one of today", default="", metavar="RERUN"
     )
     resume: bool = option("go on with the draft that is kept", default=False)
+    collection: str = option(
+        "look a type up in this collection; by default in the chain of the ticket, then the top chain", default="",
+        metavar="C",
+    )  # fmt: skip
     instrument: str = option("instrument, when the repository has several", default="")
 
 
@@ -64,7 +70,10 @@ class EditProduct(Command):
 class ShowProduct(Command):
     """Print the table of a product: boxes of defects, crosstalk coefficients, gains."""
 
-    product: str = argument("UUID of a dataset, or a dataset type such as defects", metavar="UUID|TYPE")
+    product: str = argument(
+        "UUID of a dataset or its first 6 digits or more, or a dataset type such as defects", metavar="UUID|TYPE"
+    )
     detector: int | None = argument("detector, when a type is given: the one in use now is shown", default=None)
     limit: int = option("rows shown", default=40, metavar="N")
+    collection: str = option("look a type up in this collection; by default in the top chain", default="", metavar="C")
     instrument: str = option("instrument, when the repository has several", default="")

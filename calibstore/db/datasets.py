@@ -84,6 +84,11 @@ class Datasets:
             raise NotFoundError(f"no dataset {dataset_id}", hint="cabstand query-datasets lists them")
         return _record(row)
 
+    def by_prefix(self, prefix: str, *, most: int) -> tuple[DatasetRecord, ...]:
+        """Return datasets whose id begins so, sorted by id; no more than asked for."""
+        query = _OPEN.where(dataset.c.id.startswith(prefix, autoescape=True)).order_by(dataset.c.id).limit(most)
+        return tuple(_record(row) for row in self._connection.execute(query))
+
     def by_ids(self, ids: Iterable[str], *, also_removed: bool = False) -> dict[str, DatasetRecord]:
         """Return datasets by id; unknown ids are left out, and those removed since unless they are wanted too."""
         query = _EVER if also_removed else _OPEN

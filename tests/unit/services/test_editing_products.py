@@ -1,5 +1,6 @@
 """Text products edited: a draft that survives, a strict reading, a diff, and a new dataset beside the old one."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 from calibstore.commands.campaigns import CampaignNew
 from calibstore.commands.collections import RegisterCollection
 from calibstore.commands.curated import EditProduct, IngestFiles, ShowProduct, WriteCuratedCalibrations
+from calibstore.commands.generation import Generate
+from calibstore.commands.lines import read_line
 from calibstore.commands.states import Undo
 from calibstore.commands.store import CertifyCalibrations, CollectionChain
 from calibstore.datastore.calib_tables import read_calib_tables, write_calib_tables
 from calibstore.errors import CabstandError
 from calibstore.pipelines.defects_dataset import read_defects, to_tables
 from calibstore.services.editing_products import begin_draft
+from calibstore.services.showing_products import find_product
 from tests.support.curated_files import boxes_text, latiss_tree, put
 
 WHY = "a hot column since the warm-up"
@@ -157,12 +161,72 @@ def test_products_are_shown_in_eighty_columns(repo: Any) -> None:
     coefficients = repo.ask(ShowProduct(product="crosstalk", detector=0, limit=5))
     assert len(coefficients.data["rows"]) == 256
     assert coefficients.data["rows"][1]["CT_COEFFS"] == pytest.approx(2e-4)
-    assert "251 more rows" in coefficients.lines[-1]
+    told = [line.split() for line in coefficients.lines]
+    at = next(number for number, words in enumerate(told) if words[:2] == ["C10", "C11"])
+    # Injected is 1e-4 times one more than the number of the pair: 255 is the last but one.
+    assert "in 1e-4" in coefficients.lines[at - 2]
+    assert told[at + 1] == ["C10", ".", *(str(number) for number in range(2, 17))]
+    assert told[at + 16] == [told[at][-1], *(str(number) for number in range(241, 256)), "."]
+    assert len(told) == at + 17
     assert max(map(len, (*answer.lines, *coefficients.lines))) <= 80
     shown = repo.ask(ShowProduct(product=str(answer.data["id"])))
     assert shown.data["id"] == answer.data["id"]
     with pytest.raises(CabstandError):
         repo.ask(ShowProduct(product="defects", detector=0, limit=0))
+
+
+def test_a_product_is_named_by_the_first_digits_of_its_uuid(repo: Any) -> None:
+    whole = str(repo.ask(ShowProduct(product="defects", detector=0)).data["id"])
+    for prefix in (whole[:8], whole[:6].upper(), whole[:20]):
+        assert repo.ask(ShowProduct(product=prefix)).data["id"] == whole
+    assert begin_draft(edit(product=whole[:8], detector=None), repo.context).name == f"defects-{whole}.ecsv"
+    for wrong in (whole[:5], "000000"):
+        with pytest.raises(CabstandError) as caught:
+            repo.ask(ShowProduct(product=wrong))
+        assert caught.value.code == "E-DATASETTYPE"
+
+
+def test_digits_that_several_uuids_begin_with_are_refused_with_the_list(repo: Any) -> None:
+    with repo.context.unit_of_work() as uow:
+        one = find_product(uow, repo.context, ShowProduct(product="defects", detector=0))
+    twins = tuple(
+        replace(one, id=f"abcdef12-0000-5000-8000-00000000000{n}", dataset_type=name)
+        for n, name in enumerate(("crosstalk", "manual_defects"))
+    )
+    repo.write(lambda uow, state: uow.datasets.insert(uow.collections.get(one.run), twins, state=state))
+    with pytest.raises(CabstandError) as caught:
+        repo.ask(ShowProduct(product="abcdef"))
+    assert all(twin.id in caught.value.message for twin in twins)
+    assert caught.value.hint == "give more digits"
+    with repo.context.unit_of_work() as uow:
+        assert find_product(uow, repo.context, ShowProduct(product=twins[1].id[:36])).id == twins[1].id
+
+
+def test_what_there_is_none_of_yet_says_how_to_have_it(loose_repo: Any) -> None:
+    with pytest.raises(CabstandError) as caught:
+        loose_repo.ask(ShowProduct(product="defects", detector=0))
+    assert (caught.value.code, caught.value.message) == ("E-NODATASETS", "there is no defects yet")
+    lines = [text.partition(": ")[2] for text in caught.value.hint.split("; ")]
+    assert [read_line(line).cls for line in lines] == [Generate, WriteCuratedCalibrations]
+    with pytest.raises(CabstandError) as caught:
+        loose_repo.ask(ShowProduct(product="electroBfDistortionMatrix", detector=0))
+    assert read_line(caught.value.hint.partition(": ")[2]).cls is IngestFiles
+
+
+def test_what_is_not_in_use_is_asked_for_by_the_collection_that_holds_it(loose_repo: Any, tmp_path: Path) -> None:
+    tree = latiss_tree(tmp_path / "package")
+    loose_repo.do(WriteCuratedCalibrations(instrument="LATISS", folder=str(tree), label="DM-7"))
+    with pytest.raises(CabstandError) as caught:
+        loose_repo.ask(ShowProduct(product="defects", detector=0))
+    assert caught.value.code == "E-NODATASETS"
+    line, _, other = caught.value.hint.partition("; or ")
+    asked = read_line(line).build()
+    assert asked == ShowProduct(product="defects", detector=0, collection="LATISS/calib/DM-7")
+    assert "query-datasets defects" in other
+    assert len(loose_repo.ask(asked).data["rows"]) == 2
+    with pytest.raises(CabstandError) as caught:
+        loose_repo.ask(ShowProduct(product="defects", detector=0, collection="LATISS/calib/DM-8"))
+    assert "DM-7" in caught.value.hint
 
 
 def test_what_is_no_table_is_not_edited(repo: Any) -> None:
