@@ -18,7 +18,8 @@ SLOPE_MAX_TURNOFFS: Final = 1.3
 """Signals of the slope, from [adu] and up to [turnoff of the photon transfer curve]."""
 LINEARITY_TOLERANCE: Final = 0.01
 """Departure from the median residual up to which an exposure counts as nearly linear [1]."""
-_LEAST_POINTS: Final = 4
+LEAST_POINTS: Final = 4
+"""A linearity takes more exposures than this."""
 
 Groups = NDArray[np.int64]
 
@@ -139,8 +140,8 @@ def linearity_range(
     Slope ``sum x / sum(x^2 / y)``: exact for proportional data, and a bright exposure weighs no more than its light.
     """
     usable = is_used & np.isfinite(light) & np.isfinite(signal) & (light > 0) & (signal > 0) & (groups >= 0)
-    if int(usable.sum()) <= _LEAST_POINTS:
-        raise NotEnoughDataError(f"{int(usable.sum())} usable exposures: a linearity takes more than {_LEAST_POINTS}")
+    if int(usable.sum()) <= LEAST_POINTS:
+        raise NotEnoughDataError(f"{int(usable.sum())} usable exposures: a linearity takes more than {LEAST_POINTS}")
     limit = SLOPE_MAX_TURNOFFS * ptc_turnoff_adu if np.isfinite(ptc_turnoff_adu) else np.inf
     n_groups = int(groups.max()) + 1
     slopes = np.full(n_groups, np.nan)
@@ -153,14 +154,14 @@ def linearity_range(
             slope = light[chosen].sum() / (light[chosen] ** 2 / signal[chosen]).sum()
             fraction = signal[chosen] / (slope * light[chosen]) - 1
             off = np.abs(fraction - np.median(fraction))
-            if chosen.size <= _LEAST_POINTS or off.max() <= tolerance:
+            if chosen.size <= LEAST_POINTS or off.max() <= tolerance:
                 break
             chosen = np.delete(chosen, int(np.argmax(off)))
         slopes[group] = slope
         members = usable & (groups == group)
         departure = signal[members] / (slope * light[members]) - 1 - np.median(fraction)
         is_linear[members] = np.abs(departure) <= tolerance
-    if int(is_linear.sum()) <= _LEAST_POINTS:
+    if int(is_linear.sum()) <= LEAST_POINTS:
         raise NotEnoughDataError(
             f"{int(is_linear.sum())} exposures are nearly proportional to the light: dead or saturated"
         )

@@ -26,6 +26,9 @@ from calibstore.model.selection_unlike import unlike_exposures
 
 SHOWN: Final = 3
 """Exposures named in a finding."""
+_SHORT_RAMP: Final = 2
+"""Some pairs lie in the dark and some saturate: up to this times the least, too few may be left."""
+_LIT_ADU: Final = 1_000
 _SAME_TIME: Final = 0.02
 """Exposure times that differ by less are the same [1]."""
 _REACHED: Final = 0.98
@@ -237,6 +240,11 @@ def _pairs(one: Judged) -> Finding | None:
     told = [f"{n} pair{'' if n == 1 else 's'} of flats"]
     if n < usual:
         told.append(f"{usual} or more are usual for {one.made.name}")
+    if n < _SHORT_RAMP * one.made.rules.least_pairs:
+        told.append(
+            f"a fit takes {one.made.rules.least_pairs} in light (above {_LIT_ADU} adu) and below saturation at least, "
+            "in every amplifier"
+        )
     if pairing.odd:
         shown = ", ".join(f"{single.id} ({single.reason})" for single in pairing.odd[:SHOWN])
         more = f", and {len(pairing.odd) - SHOWN} more" if len(pairing.odd) > SHOWN else ""

@@ -19,6 +19,8 @@ class SelectionRules:
     """Usual number of exposures."""
     pairs: int = 0
     """Usual number of pairs; 0: they are not paired."""
+    least_pairs: int = 0
+    """Pairs below saturation without which nothing can be fitted; 0: it is not known."""
     shortest_s: float = 0.0
     """Usual shortest dark time [s]."""
     no_exposure_time: bool = False

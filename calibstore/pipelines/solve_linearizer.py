@@ -21,8 +21,8 @@ from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum
 from kernels.errors import KernelError
 from kernels.linearity import LinearityType, apply_linearity
 from kernels.linearity_fit import FitRule
-from kernels.linearity_nodes import ABSOLUTE_NODES, NodeRule
-from kernels.linearity_solve import LinearityRule, solve_linearity
+from kernels.linearity_nodes import ABSOLUTE_NODES, LEAST_POINTS, NodeRule
+from kernels.linearity_solve import LinearityRule, Ramp, solve_linearity
 from kernels.linearizer import Linearizer
 
 _LSSTCAM: Final = {"max_iter": 40}
@@ -90,9 +90,7 @@ def solve_linearizer(quantum: Quantum) -> Outcome:
     try:
         linearizer = solve_linearity(ramp, rule)
     except KernelError as fault:
-        raise ExecutionError(
-            f"{quantum.label}: {fault}", hint="look at the ramp; leave bad exposures out", code="E-NODATA"
-        ) from fault
+        raise ExecutionError(f"{quantum.label}: {fault}", hint=_remedy(ramp, rule), code="E-NODATA") from fault
     tables = to_tables(linearizer, identity_metadata(quantum, output, OBSTYPE))
     sums = write_calib_tables(Path(output.path), tables)
     details = linearizer_details(linearizer) | {
@@ -103,6 +101,20 @@ def solve_linearizer(quantum: Quantum) -> Outcome:
         "pairs_without_correction": uncorrected,
     }
     return Outcome(label=quantum.label, is_done=True, files=(output.written(sums),), details=details)
+
+
+def _remedy(ramp: Ramp, rule: LinearityRule) -> str:
+    """Say how long a ramp must be, and how long this one is where it counts."""
+    with np.errstate(invalid="ignore"):
+        is_lit = ramp.is_used & (ramp.signal_adu > rule.min_signal_adu)
+        is_lit &= ~(ramp.signal_adu > ramp.ptc_turnoff_adu[:, None])
+    n_lit = int(np.median(is_lit.sum(axis=1)))
+    if n_lit > LEAST_POINTS:
+        return "look at the ramp; leave bad exposures out"
+    return (
+        f"add pairs to the ramp: {LEAST_POINTS + 1} between {rule.min_signal_adu:g} adu and the turnoff at least, in "
+        f"steps the nonlinearity does not hide between; of the {ramp.exposures.size} here there lie {n_lit}"
+    )
 
 
 def linearity_rule(quantum: Quantum, detector: Detector) -> LinearityRule:

@@ -109,6 +109,14 @@ def test_pairs_are_counted_and_odd_frames_proposed_with_the_reason() -> None:
     assert proposals[0].words == f"--exclude {odd.id}='in no pair: no neighbour of 26 s'"
 
 
+@pytest.mark.parametrize("calib_type", ["linearizer", "ptc"])
+def test_of_a_short_ramp_the_least_is_told(calib_type: str) -> None:
+    """Some of its pairs are in the dark, some saturate: of twice the least too few may be left."""
+    least = "a fit takes 5 in light (above 1000 adu) and below saturation at least"
+    assert least in judged(calib_type, ramp(9))[0]["W-PAIRS"].text
+    assert "a fit takes" not in judged(calib_type, ramp(20))[0]["W-PAIRS"].text
+
+
 def test_a_ramp_without_low_levels_or_turnoff_is_told() -> None:
     well = camera_numbers(CAMERA).saturation_e
     kept = ramp(20, lowest_s=0.5)

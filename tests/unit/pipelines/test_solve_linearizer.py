@@ -19,6 +19,7 @@ from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum
 from calibstore.pipelines.run_quantum import run_quantum
 from calibstore.pipelines.solve_linearizer import solve_linearizer
 from kernels.linearity import apply_linearity
+from kernels.ptc_fit import unfitted
 from kernels.ptc_records import PhotonTransfer, PtcMeasurements
 
 N, N_AMPS = 100, 3
@@ -239,6 +240,23 @@ def test_a_dead_amplifier_is_listed_and_a_dead_detector_refused(tmp_path: Path) 
     whole = write_curve(tmp_path, 1, dead=(0, 1, 2))
     with pytest.raises(ExecutionError, match="C01"):
         solve_linearizer(build(tmp_path, "solve_linearizer", "linearizer", [whole], 1))
+
+
+def test_of_a_ramp_too_short_the_least_and_what_there_is_are_told(tmp_path: Path) -> None:
+    curve = write_curve(tmp_path, 0)
+    found = ptc_dataset.read_ptc(Path(curve.path))
+    # a pair in the dark, three in light, and saturated ones: all of one level
+    chosen = [0, 40, 60, 80, *range(N - 3, N)]
+    means = found.measured.means_adu[:, chosen].copy()
+    means[:, 0], means[:, 4:] = 100.0, 65_000.0
+    short = found.measured.taken(np.array(chosen))
+    cut = replace(unfitted(replace(short, means_adu=means)), gain_e_per_adu=found.gain_e_per_adu,
+                  noise_e=found.noise_e, turnoff_adu=np.full(N_AMPS, 62_000.0))  # fmt: skip
+    write_calib_tables(Path(curve.path), ptc_dataset.to_tables(cut, {}))
+    with pytest.raises(ExecutionError) as fault:
+        solve_linearizer(build(tmp_path, "solve_linearizer", "linearizer", [curve], light="exposure_time"))
+    assert "5 between 1000 adu and the turnoff at least" in fault.value.hint
+    assert "of the 7 here there lie 3" in fault.value.hint
 
 
 def test_same_inputs_give_the_same_table_and_a_kept_one_is_not_made_again(tmp_path: Path) -> None:
