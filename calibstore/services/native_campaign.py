@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from calibstore.commands.fields import quoted
-from calibstore.model.calib_types import find_calib_type
+from calibstore.model.calib_types import catalogue
 from calibstore.model.campaign_records import CampaignRecord, SelectionRecord
 from calibstore.services.native import butler, place
 
@@ -103,12 +103,16 @@ def retrieve_lines(repository: Path | str, run: str, dataset_type: str, detector
     """Return the lines that copy a product's pictures out of a Butler, to be looked at."""
     instrument = run.split("/calib/", maxsplit=1)[0].rsplit("/", maxsplit=1)[-1]
     options = ["--collections", run, "--find-first", "--no-preserve-path"]
+    known = catalogue().find(dataset_type)
+    has_mosaic = known is None or bool(known.companions)
     lines = []
-    if find_calib_type(dataset_type).companions:
+    if has_mosaic:
         lines.append(butler("retrieve-artifacts", repository, "spot", "-d", f"{dataset_type}Mosaic8", *options))
     if detectors:
         where = f"instrument='{instrument}' and detector in ({', '.join(str(one) for one in detectors)})"
-        lines.append(butler("retrieve-artifacts", repository, "spot", "-d", dataset_type, *options, "--where", where))
+        options += ["--where", where]
+    if detectors or not has_mosaic:
+        lines.append(butler("retrieve-artifacts", repository, "spot", "-d", dataset_type, *options))
     return tuple(lines)
 
 

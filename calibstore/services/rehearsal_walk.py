@@ -48,7 +48,9 @@ class Walk:
         """Do one command as a person would, typing what must be typed."""
         context = replace(self.at(repository), reason=reason)
         if not command.verb.startswith("init"):
-            context = replace(context, confirmed=execute(command, context, dry_run=True).confirm)
+            # Its progress would be told twice.
+            quiet = replace(context, narrate=lambda _text: None)
+            context = replace(context, confirmed=execute(command, quiet, dry_run=True).confirm)
         typed = f"   (asked to type {context.confirmed!r} first)" if context.confirmed else ""
         self._show_line(command, repository, reason, typed)
         effect = execute(command, context)

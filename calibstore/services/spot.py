@@ -111,7 +111,11 @@ def _look(
             for detector, (low, middle, high) in zip(detectors, levels, strict=True)
         ]
     else:
-        told = [f"detector {detector:<3} a table, {path}" for detector, path in zip(detectors, paths, strict=True)]
+        whose = [
+            "instrument  " if one.products[detector].detector is None else f"detector {detector:<3}"
+            for detector in detectors
+        ]
+        told = [f"{who} a table, {path}" for who, path in zip(whose, paths, strict=True)]
     told += [f"exposures    {text}" for text in _numbered(one)]
     apart = [text for detector in detectors for text in apart_lines(one.products[detector].provenance)]
     told += [f"apart        {text}" for text in dict.fromkeys(apart)]
@@ -123,7 +127,7 @@ def _look(
     return Effect(
         summary=f"look at {one.run}",
         lines=tuple(told),
-        native=retrieve_lines(context.root, one.run, calib_type, detectors),
+        native=retrieve_lines(context.root, one.run, calib_type, _with_detector(one, detectors)),
         next=(
             *(to_line(ShowProduct(product=one.products[detector].id)) for detector in detectors[:1] if not is_image),
             to_line(Spot(calib_type=calib_type, ticket=ticket, band=one.band, ok=True)),
@@ -149,6 +153,11 @@ def _look(
         },
         ticket=ticket,
     )
+
+
+def _with_detector(one: TypeStanding, detectors: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the detectors that have products of their own: one of the whole instrument stands for none."""
+    return tuple(detector for detector in detectors if one.products[detector].detector is not None)
 
 
 def _numbers_apart(one: TypeStanding, detectors: tuple[int, ...]) -> tuple[str, ...]:
@@ -213,7 +222,7 @@ def _acknowledge(
         summary=f"{one.run}: {'ok' if command.ok else 'NOT ok'}" + (f", {record.comment}" if record.comment else ""),
         lines=tuple(told),
         warnings=tuple(warnings),
-        native=retrieve_lines(context.root, one.run, one.calib_type, detectors),
+        native=retrieve_lines(context.root, one.run, one.calib_type, _with_detector(one, detectors)),
         next=_next(uow, command, found, one, record),
         data={"run": one.run, "is_ok": command.ok, "comment": record.comment, "redo_without": list(redo)},
         ticket=found.ticket,

@@ -280,7 +280,7 @@ def _type(
     spots: tuple[SpotCheckRecord, ...],
     members: tuple[str, ...],
 ) -> TypeStanding:
-    runs, products = _products(uow, campaign, calib_type, band)
+    runs, products = _products(uow, campaign, camera, calib_type, band)
     subject = selected_for(calib_type, band)
     run = uow.collections.find(runs[-1]) if runs else None
     names = find_calib_name(calib_type)
@@ -305,7 +305,9 @@ def _type(
         runs=runs,
         products=products,
         began_state=run.opened_state if run else 0,
-        missing_detectors=tuple(one.id for one in camera.detectors if one.id not in products),
+        missing_detectors=()
+        if any(one.detector is None for one in products.values())
+        else tuple(one.id for one in camera.detectors if one.id not in products),
         generate_job=next((job for job in reversed(jobs) if job.kind == "generate"), None),
         verify_job=next((job for job in reversed(jobs) if job.kind == "verify"), None),
         spot=seen[-1] if seen else None,
@@ -346,7 +348,7 @@ def _product(calib_type: str) -> str:
 
 
 def _products(
-    uow: "UnitOfWork", campaign: CampaignRecord, calib_type: str, band: str
+    uow: "UnitOfWork", campaign: CampaignRecord, camera: Camera, calib_type: str, band: str
 ) -> tuple[tuple[str, ...], dict[int, DatasetRecord]]:
     chain = campaign.names.ticket_chain
     found: list[tuple[int, str]] = []
@@ -360,7 +362,9 @@ def _products(
         made = uow.datasets.in_run(run, dataset_type=_product(calib_type))
         if made:
             found.append((run.opened_state, run.name))
-            products[run.name] = {one.detector: one for one in made if one.detector is not None}
+            # What holds for the whole instrument stands at its first detector.
+            first = camera.detectors[0].id
+            products[run.name] = {first if one.detector is None else one.detector: one for one in made}
     runs = tuple(name for _, name in sorted(found))
     return runs, products[runs[-1]] if runs else {}
 

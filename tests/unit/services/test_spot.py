@@ -8,6 +8,9 @@ from calibstore.commands.campaigns import CampaignInputs
 from calibstore.commands.generation import Spot
 from calibstore.errors import UserInputError, WorkflowError
 from calibstore.model.calib_types import as_record, find_calib_type
+from calibstore.model.collections import CollectionType
+from calibstore.model.data_id import DataId, dataset_uuid
+from calibstore.model.records import DatasetRecord
 from calibstore.services.next_lines import certify_line
 from calibstore.services.standing import standing
 
@@ -135,3 +138,26 @@ def test_defects_are_certified_from_the_night_of_what_they_are_made_of(of_defect
         found = standing(uow, TICKET, now_tai_ns=of_defects.repo.context.clock())
         one = next(each for each in found.types if each.calib_type == "defects")
         assert certify_line(uow, found, one).endswith(" --begin-date 20250408")
+
+
+def test_a_product_of_the_whole_instrument_is_looked_at_once(new_campaign: Any) -> None:
+    campaign = new_campaign(calib_type=("pdCorrection",))
+    with campaign.repo.context.unit_of_work() as uow:
+        run = uow.campaigns.campaign(TICKET).names.generation("pdCorrection", "20250601a")
+    data_id = DataId.of(instrument="LATISS")
+    record = DatasetRecord(
+        id=dataset_uuid("pdCorrection", run, data_id), dataset_type="pdCorrection", run=run, data_key=str(data_id),
+        instrument="LATISS", content_sha256="0", path="data/pd.ecsv",
+    )  # fmt: skip
+
+    def change(uow: Any, state: int) -> None:
+        uow.repository.register_dataset_type(as_record(find_calib_type("pdCorrection").dataset_type), state=state)
+        uow.datasets.insert(uow.collections.register(run, CollectionType.RUN, state=state), (record,), state=state)
+
+    campaign.repo.write(change)
+    told = campaign.do(Spot(calib_type="pdCorrection", ticket=TICKET)).lines
+    assert any(line.startswith("instrument   a table, ") for line in told)
+    effect = campaign.do(Spot(calib_type="pdCorrection", ticket=TICKET, ok=True))
+    assert not effect.warnings
+    assert not any("detector" in line for line in effect.native)
+    assert campaign.item("generate")["state"] == "done"
