@@ -32,7 +32,7 @@ class Generate(Command):
     )  # fmt: skip
     max_iter: int | None = option("clip iterations; by default the type's own, 3 for images", default=None, metavar="N")
     set_: tuple[str, ...] = option(
-        "a parameter of the type; a wrong name lists them all; repeat for more", default=(), flag="--set",
+        "a parameter of the type; --parameters lists them; repeat for more", default=(), flag="--set",
         metavar="NAME=VALUE",
     )  # fmt: skip
     processes: int = option(
@@ -49,12 +49,15 @@ class Generate(Command):
     at: str = option(
         "with --graph: of this time, e.g. 20250408 or 2025-04-08T03:00:00 (TAI)", default="", metavar="TIME"
     )
-    instrument: str = option("with --graph: instrument, when the repository has several", default="")
+    parameters: bool = option(
+        "build nothing: list the parameters of the type with default, unit and help", default=False
+    )
+    instrument: str = option("with --graph or --parameters: instrument, when the repository has several", default="")
 
     @property
     def only_looks(self) -> bool:
-        """Whether it shows the graph and builds nothing."""
-        return self.graph
+        """Whether it shows the graph or the parameters and builds nothing."""
+        return self.graph or self.parameters
 
 
 @command("jobs", writes=True, role="viewer")

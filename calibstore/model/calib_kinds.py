@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 from calibstore.errors import UserInputError
 from calibstore.model.calib_recipes import Parameter, Parents, Setting, Step
-from calibstore.model.collections import did_you_mean
 from calibstore.model.selection_rules import SelectionRules
 
 NEW_SCHEME: Final = "new"
@@ -126,7 +126,7 @@ class CalibType:
         Raises
         ------
         UserInputError
-            E-SETTING: an unknown name (all are listed), one given twice, or a value that does not fit.
+            E-SETTING: an unknown name (the nearest are named), one given twice, or a value that does not fit.
         """
         known = {one.name: one for one in self.parameters}
         values = {name: one.default for name, one in known.items() if one.default is not None}
@@ -135,11 +135,11 @@ class CalibType:
             name, equals, value = text.partition("=")
             name = name.strip()
             if not equals or name not in known:
-                near = did_you_mean(name, known)
-                guess = f"did you mean {near}? " if near and near != name else ""
+                near = [one for one in get_close_matches(name, known, n=3) if one != name]
+                guess = f"did you mean {' or '.join(near)}? " if near else ""
                 told = "is no NAME=VALUE" if not equals else f"sets no parameter of {self.name}"
-                listed = "; ".join(one.text for one in self.parameters) or "it has none"
-                raise UserInputError(f"--set {text} {told}", hint=f"{guess}parameters: {listed}", code="E-SETTING")
+                listed = f"cabstand generate {self.name} --parameters lists them" if known else "it has none"
+                raise UserInputError(f"--set {text} {told}", hint=f"{guess}{listed}", code="E-SETTING")
             if name in seen:
                 raise UserInputError(f"--set {name} is given twice", hint="give each parameter once", code="E-SETTING")
             seen.add(name)

@@ -25,6 +25,7 @@ from calibstore.services.graph_answer import graph_effect
 from calibstore.services.inputs import ChosenExposures, Coverage, choose_exposures, cover_detectors
 from calibstore.services.job_plans import JobPlan
 from calibstore.services.native_campaign import selection_variable, template_of
+from calibstore.services.parameter_answer import parameters_effect
 from calibstore.services.prerequisites import Occasion, Prerequisites, find_prerequisites
 from calibstore.services.products import choose_generation_run
 from calibstore.services.recipe_plans import Build, recipe_plan
@@ -68,6 +69,8 @@ class _Subject:
 def _plan(command: Generate, context: Context, uow: "UnitOfWork", _prepared: object) -> Plan:
     if command.graph:
         return Plan(effect=graph_effect(command, context, uow))
+    if command.parameters:
+        return Plan(effect=parameters_effect(command, context, uow))
     if command.submit_to and command.engine != BPS:
         raise UserInputError("--submit-to is for --engine bps", hint="add --engine bps, or leave --submit-to out")
     subject = _subject(command, context, uow)

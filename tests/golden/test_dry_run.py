@@ -26,6 +26,7 @@ TABLE = [
     ("inputs", "generate bias DM-1", RUN, "bps submit"),
     ("inputs", "generate bias DM-1 --detach", RUN, "bps submit"),
     ("generated", "generate --graph --ticket DM-1", "made and not certified", ""),
+    ("generated", "generate bias --parameters", "n_sigma=3.0 [sigma]", ""),
     ("generated", "spot bias DM-1", RUN, "butler retrieve-artifacts"),
     ("generated", "spot bias DM-1 --ok", RUN, "butler retrieve-artifacts"),
     ("generated", "spot bias DM-1 --not-ok --comment dark --redo-without 2", "biasGen.20261120b", "butler retrieve"),

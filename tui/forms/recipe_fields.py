@@ -16,7 +16,7 @@ PREFIX: Final = "set:"
 """Before the name of a parameter where fields are named."""
 BY_CAMERA: Final = "as the camera asks for"
 """What a parameter without a default is called: its task has one."""
-_GRAPH_ONLY: Final = ("graph", "of_ticket", "at", "instrument")
+_GRAPH_ONLY: Final = ("graph", "of_ticket", "at", "parameters", "instrument")
 _OF_EXPOSURES: Final = ("where", "exclude")
 _SETTINGS: Final = ("n_sigma", "max_iter", "set_")
 """Fields of the command that parameters stand for."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from calibstore.commands.generation import Generate
+from calibstore.commands.lines import read_line
 from calibstore.errors import CabstandError, ConflictError, NotFoundError, UserInputError
 from calibstore.model.calib_types import as_record, find_calib_type
 from calibstore.model.collections import CollectionType
@@ -230,11 +231,41 @@ def test_bad_input_is_refused(bias_repo: Callable[..., Any], command: Generate, 
     assert problem.hint
 
 
-def test_an_unknown_parameter_lists_all_of_them(bias_repo: Callable[..., Any]) -> None:
-    problem = refused(bias_repo(), Generate(calib_type="bias", ticket="DM-1", where=BIASES, set_=("clip=3",)))
+@pytest.mark.parametrize(
+    ("calib_type", "given", "near"),
+    [("bias", "n_sigmas=3", "n_sigma"), ("bias", "clip=3", ""), ("ptc", "xyzzy=3", "")],
+)
+def test_an_unknown_parameter_names_the_nearest_and_the_list(
+    bias_repo: Callable[..., Any], calib_type: str, given: str, near: str
+) -> None:
+    repo = bias_repo()
+    command = Generate(calib_type=calib_type, ticket="DM-1", where=BIASES, set_=(given,))
+    problem = refused(repo, command)
     assert isinstance(problem, UserInputError)
-    assert "n_sigma=3.0 sigma: " in problem.hint
-    assert "max_iter=3: " in problem.hint
+    guess, _, line = problem.hint.rpartition("cabstand")
+    assert (near in guess, "did you mean" in guess) == (True, bool(near))
+    assert len(problem.hint) < 200
+    answer = repo.do(read_line(f"cabstand{line.removesuffix(' lists them')}").build())
+    assert answer.data["calib_type"] == calib_type
+    assert answer.state is None
+
+
+def test_parameters_are_listed_with_default_unit_and_help_as_the_camera_has_them(
+    bias_repo: Callable[..., Any],
+) -> None:
+    repo = bias_repo()
+    answer = repo.do(Generate(calib_type="bias", parameters=True))
+    at = answer.lines.index("n_sigma=3.0 [sigma]")
+    assert answer.lines[at + 1].startswith("    ")
+    assert max(map(len, answer.lines)) <= 80
+    made = find_calib_type("linearizer", "LATISS")
+    listed = repo.do(Generate(calib_type="linearizer", ticket="DM-1", parameters=True)).data["parameters"]
+    assert {one["name"] for one in listed} >= {one.name for one in made.parameters}
+    assert all(one["help"] for one in listed)
+    for wrong in (Generate(parameters=True), Generate(calib_type="photodiode", parameters=True)):
+        with pytest.raises(CabstandError) as caught:
+            repo.do(wrong)
+        assert caught.value.hint
 
 
 def test_a_parameter_reaches_the_plan(bias_repo: Callable[..., Any]) -> None:
