@@ -17,7 +17,8 @@ from kernels.errors import KernelError, NotEnoughDataError
 from kernels.ptc_models import convolution_matrix, convolved, covariance_coefficients, full_covariance
 
 _N_POWERS: Final = 5
-_MAX_STEPS: Final = 60
+_MAX_STEPS: Final = 1000
+"""Few pixels and many lags leave long valleys: ten lags of 5000 pixels take 300 to 500 steps, of 1e6 pixels 60."""
 _CLIPS: Final = 3
 _CLIP_SIGMA: Final = 5.0
 _FIRST_PARABOLAS: Final = 5
@@ -180,6 +181,8 @@ class _Problem:
             damping *= 10
             if damping > 1e10:
                 raise KernelError("the full-covariance fit does not converge")
+        else:
+            raise KernelError(f"the full-covariance fit does not converge in {_MAX_STEPS} steps")
         return parameters[:-1].reshape(self._r, self._r), float(parameters[-1])
 
     def linear_part(

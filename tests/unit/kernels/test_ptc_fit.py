@@ -300,3 +300,50 @@ def test_the_turnoff_of_a_drawn_ramp_lies_within_one_sampling_step(seed: int) ->
     assert fitted.turnoff_sampling_error_adu[0] * GAIN < step_e
     # 50 000 pixels a pair: 0.3 % on the gain; four sigma
     assert fitted.gain_e_per_adu[0] == pytest.approx(GAIN, rel=0.012)
+
+
+SMALL_E = (100.0, 180.0, 320.0, 560.0, 1000.0, *np.linspace(6e3, 1.22e5, 20))
+
+
+def small_amplifier(seed: int, n_lags: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means, covariances and weights of a ramp of 5000 pixels a pair."""
+    truth = quarter_matrix(matrix())[:n_lags, :n_lags]
+    rng = np.random.default_rng(seed)
+    measured = gathered([lawful_pairs(rng, SMALL_E, a_matrix=truth, n_lags=n_lags, n_pixels=5000.0)])
+    return measured.means_adu[0], measured.covariances_adu2[0], measured.sqrt_weights[0]
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_a_full_fit_of_few_pixels_goes_on_to_its_minimum(seed: int) -> None:
+    """Long valleys: the gain must not depend on where near it the fit began."""
+    x, values, weights = small_amplifier(seed, 5)
+    found = [fit_covariances(x, values, weights, gain=gain) for gain in (1.47, 1.5, 1.6)]
+    for one in found[1:]:
+        assert one.gain == pytest.approx(found[0].gain, abs=1e-3 * found[0].gain_error)
+
+
+def test_a_full_fit_that_does_not_end_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernels.ptc_fit_covariances._MAX_STEPS", 10)
+    x, values, weights = small_amplifier(3, 5)
+    with pytest.raises(KernelError, match="does not converge in 10 steps"):
+        fit_covariances(x, values, weights, gain=1.5)
+
+
+def test_noise_of_many_lags_raises_the_gain_only_with_b_and_is_told() -> None:
+    shifts = {has_b: [] for has_b in (True, False)}  # type: dict[bool, list[float]]
+    for seed in range(10):
+        x, values, weights = small_amplifier(seed, 5)
+        for has_b, shift in shifts.items():
+            shift.append(fit_covariances(x, values, weights, gain=1.5, has_b=has_b).gain / GAIN - 1)
+    # 10 ramps of 1 % each: 0.3 % on the mean; of the difference, on the same noise, 0.15 %; 1 % is expected.
+    assert np.mean(shifts[False]) == pytest.approx(0.0, abs=0.01)
+    assert np.mean(shifts[True]) - np.mean(shifts[False]) > 0.004
+    truth = quarter_matrix(matrix())[:5, :5]
+    told = {}
+    for n_pixels in (5e3, 1e6):
+        rng = np.random.default_rng(1)
+        measured = gathered([lawful_pairs(rng, SMALL_E, a_matrix=truth, n_lags=5, n_pixels=n_pixels)])
+        for fit_type in (FitType.FULLCOVARIANCE, FitType.FULLCOVARIANCE_NO_B):
+            told[n_pixels, fit_type] = fit_ptc(measured, rule=PtcFitRule(fit_type=fit_type)).notes[0]
+    assert "b of 5 lags from 125000 pixels in all: the gain may read 0.8 % high" in told[5e3, FitType.FULLCOVARIANCE]
+    assert sum("b of 5 lags" in note for note in told.values()) == 1
