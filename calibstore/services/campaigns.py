@@ -20,6 +20,7 @@ from calibstore.services.checklist import head_of, rows_of, stage_of
 from calibstore.services.context import Context
 from calibstore.services.inputs import of_band, selected_for, without_band
 from calibstore.services.native_campaign import environment_lines, selection_lines
+from calibstore.services.recorded_bands import recorded_bands
 from calibstore.services.selection import ResolvedSelection, resolve_selection
 from calibstore.services.standing import Standing, standing
 
@@ -55,7 +56,7 @@ def _new(command: CampaignNew, context: Context, uow: "UnitOfWork", _prepared: o
             code="E-USERPREFIX",
         )
     rerun = f"{lines.today_of(context.clock())}a"
-    named = _names_of(record, rerun)
+    named = _names_of(record, rerun, uow)
     warnings = [warning for _, name in named for warning in validate_collection_name(name)]
     if command.user_prefix:
         warnings.append(f"W-USERCOL {command.user_prefix}... names are private: they cannot go into an official chain")
@@ -98,18 +99,21 @@ def _types(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(known.name for known in calib_types() if known.name in wanted)
 
 
-def _names_of(record: CampaignRecord, rerun: str) -> list[tuple[str, str]]:
+def _names_of(record: CampaignRecord, rerun: str, uow: "UnitOfWork") -> list[tuple[str, str]]:
     names = record.names
     found = []
     for calib_type in record.calib_types:
         parts = find_calib_name(calib_type)
-        # One band stands for all of them.
-        band = "g" if parts.has_band else ""
-        found.append(("generation", names.generation(calib_type, rerun, band=band)))
-        if parts.verification:
-            found.append(("verification", names.verification(calib_type, rerun, band=band)))
-        if parts.certified:
-            found.append(("certified", names.certified(calib_type, rerun, band=band)))
+        made = find_calib_type(calib_type)
+        bands: tuple[str, ...] = ("",)
+        if parts.has_band:
+            bands = recorded_bands(uow, uow.repository.camera(record.instrument), made.observation_type) or ("g",)
+        for band in bands:
+            found.append(("generation", names.generation(calib_type, rerun, band=band)))
+            if parts.verification:
+                found.append(("verification", names.verification(calib_type, rerun, band=band)))
+            if parts.certified:
+                found.append(("certified", names.certified(calib_type, rerun, band=band)))
     return [*found, ("ticket chain", names.ticket_chain), ("top chain", names.top_chain)]
 
 
@@ -158,7 +162,7 @@ def _inputs(command: CampaignInputs, context: Context, uow: "UnitOfWork", _prepa
     found.refuse()
     if made.has_band and not command.band:
         camera = uow.repository.camera(campaign.instrument)
-        bands = sorted({camera.band(one.physical_filter) for one in found.exposures} - {""})
+        bands = sorted({camera.band(one.physical_filter) for one in found.exposures} - {"", "unknown"})
         raise UserInputError(
             f"{made.name} is built for one band; these exposures are of {', '.join(bands) or 'none'}",
             hint=f"--band {bands[0] if len(bands) == 1 else 'BAND'}",

@@ -29,6 +29,7 @@ from calibstore.services.parameter_answer import parameters_effect
 from calibstore.services.prerequisites import Occasion, Prerequisites, find_prerequisites
 from calibstore.services.products import choose_generation_run
 from calibstore.services.recipe_plans import Build, recipe_plan
+from calibstore.services.recorded_bands import recorded_bands
 from calibstore.services.submission import next_job_id, run_submitted, submit
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _subject(command: Generate, context: Context, uow: "UnitOfWork") -> _Subject
         )
     campaign = uow.campaigns.campaign(command.ticket)
     camera = uow.repository.camera(campaign.instrument)
-    made = _made(command, camera)
+    made = _made(command, camera, uow)
     settings = made.settings((*_clip_settings(command), *command.set_))
     warnings: tuple[str, ...] = ()
     chosen = coverage = None
@@ -208,7 +209,7 @@ def _subject(command: Generate, context: Context, uow: "UnitOfWork") -> _Subject
     )
 
 
-def _made(command: Generate, camera: Camera) -> CalibType:
+def _made(command: Generate, camera: Camera, uow: "UnitOfWork") -> CalibType:
     """Return the type that is built, as it is made on the camera.
 
     Raises
@@ -223,7 +224,7 @@ def _made(command: Generate, camera: Camera) -> CalibType:
         )
     made = find_calib_type(command.calib_type, camera.instrument, camera.variant)
     if bool(command.band) != made.has_band:
-        bands = sorted({one.band for one in camera.filters if one.band})
+        bands = recorded_bands(uow, camera, made.observation_type) if made.has_band else ()
         told = "is built for one band" if made.has_band else f"has no band, but '{command.band}' was given"
         hint = f"--band {bands[0] if bands else 'g'}" if made.has_band else "leave --band out"
         listed = f" (of {', '.join(bands)})" if made.has_band and bands else ""

@@ -74,6 +74,8 @@ def assert_equal(found: np.ndarray, count: np.ndarray, wanted: np.ndarray, n_wan
     # a sample of whole adu may lie on the very limit, where the last bit of a float32 decides: one in ten thousand
     same = count == n_wanted
     assert same.mean() > 0.9999
+    # there a sample more or less in ten frames moves the mean by a third of the clip at most: still within the figure
+    assert np.abs(found - wanted).max() < 0.3
     assert np.abs(found - wanted)[same].max() < 0.3 / 100
     assert np.median(np.abs(found - wanted)) < 1e-3
 

@@ -1,10 +1,14 @@
 """Types that are made for each band: flats in collections of their own, of one physical filter."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from calibstore.commands.campaigns import CampaignInputs, CampaignNew
-from calibstore.commands.generation import Spot
+from calibstore.commands.generation import Generate, Spot
+from calibstore.errors import UserInputError
 from calibstore.model.calib_types import as_record, find_calib_type
 from calibstore.model.collections import CollectionType
 from calibstore.model.data_id import DataId, dataset_uuid
@@ -12,6 +16,7 @@ from calibstore.model.records import DatasetRecord
 from calibstore.model.timespan import Timespan
 from calibstore.services.lookup import find_first
 from calibstore.services.next_lines import certify_line, generate_line
+from calibstore.services.recorded_bands import recorded_bands
 from calibstore.services.standing import standing
 
 FILTERS = {"g": "empty~SDSSg_65mm", "r": "empty~SDSSr_65mm"}
@@ -45,6 +50,37 @@ def test_a_campaign_of_flats_names_its_collections_by_band(bias_repo: Callable[.
     told = " ".join(effect.lines)
     assert "/flatGen-g." in told
     assert "/flat-g." in told
+
+
+def test_names_and_examples_are_of_the_bands_that_flats_were_recorded_in(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    with repo.context.unit_of_work() as uow:
+        one = uow.exposures.by_ids("LATISS", [2025040800001])[0]
+    names = ("unknown~unknown", *[FILTERS["r"]] * 2)
+    flats = [
+        replace(one, id=one.id + 500 + n, seq_num=one.seq_num + 500 + n, observation_type="flat", physical_filter=name)
+        for n, name in enumerate(names)
+    ]
+    repo.write(lambda uow, state: uow.exposures.insert(flats, state=state, is_type_by_operator=False))
+    effect = repo.do(CampaignNew(instrument="LATISS", ticket="DM-7", tag="flats", calib_type=("flat",)))
+    told = " ".join(effect.lines)
+    assert "/flatGen-r." in told
+    assert "/flat-r." in told
+    assert "-g." not in told
+    assert "unknown" not in told
+    with pytest.raises(UserInputError) as caught:
+        repo.do(Generate(calib_type="flat", ticket="DM-7"), dry_run=True)
+    assert (caught.value.code, caught.value.hint) == ("E-BAND", "--band r")
+    assert "unknown" not in caught.value.message
+
+
+def test_without_a_recorded_flat_the_bands_are_those_of_the_camera(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    with repo.context.unit_of_work() as uow:
+        camera = uow.repository.camera("LATISS")
+        bands = recorded_bands(uow, camera, "flat")
+    assert {"g", "r"} <= set(bands) <= {one.band for one in camera.filters}
+    assert "unknown" not in bands
 
 
 def test_two_bands_stand_side_by_side_and_are_certified_apart(bias_repo: Callable[..., Any]) -> None:
