@@ -6,6 +6,7 @@ The rehearsal is walked once in a temporary folder; the screens are then driven 
 import argparse
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from calibstore.model.times import utc_to_tai_ns
 from calibstore.services.context import Context
 from calibstore.services.rehearsal_steps import STORY, go_to_the_summit, prepare
 from calibstore.services.rehearsal_walk import Walk
+from screenshots.night import work_up
 from tui.app import CabstandApp, Opening
 from tui.places import parse_place
 from tui.testing import settle
 
 CELL_W, CELL_H, FONT_SIZE = 9, 18, 15
 FONT, BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
+BRAILLE = 0x2800
+BRAILLE_DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
+"""Column and row of the dot of each bit."""
 SMALL, LARGE = (80, 24), (120, 40)
 SEED = 20250408
 NOON_UTC_NS = 1_745_668_800_000_000_000
@@ -40,7 +45,13 @@ class Shot:
     keys: Sequence[str] = ()
     size: tuple[int, int] = LARGE
     theme: str = "dark"
-    is_guided: bool = False
+    world: str = "cabstand"
+    """Which rehearsal: walked until it is live, only prepared (guided), or a night for every product (night)."""
+
+    @property
+    def is_guided(self) -> bool:
+        """Tell a picture of the guided walk."""
+        return self.world == "guided"
 
 
 SHOTS = (
@@ -65,8 +76,16 @@ SHOTS = (
     Shot("how-do-i-80x24", "home", ("f1",), size=SMALL),
     Shot("palette-80x24", "home", ("ctrl+p",), size=SMALL),
     Shot("light-home-80x24", "home", size=SMALL, theme="light"),
-    Shot("guided-walk", "home", is_guided=True),
-    Shot("guided-walk-80x24", "checklist", size=SMALL, is_guided=True),
+    Shot("guided-walk", "home", world="guided"),
+    Shot("guided-walk-80x24", "checklist", size=SMALL, world="guided"),
+    Shot("graph", "graph bias --ticket DM-99003", world="night"),
+    Shot("graph-80x24", "graph dark --ticket DM-99003", size=SMALL, world="night"),
+    Shot("data-ptc", "data ptc", ("down", "down"), world="night"),
+    Shot("data-ptc-80x24-mono", "data ptc", ("down", "down"), size=SMALL, theme="mono", world="night"),
+    Shot("data-crosstalk", "data crosstalk", world="night"),
+    Shot("data-defects", "data defects", ("down", "down", "down", "down"), world="night"),
+    Shot("generate", "do generate ptc DM-99003", world="night"),
+    Shot("job-failed", "jobs", ("enter",), world="night"),
 )
 
 
@@ -89,28 +108,33 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
     chosen = [one for one in SHOTS if not given.names or one.name in given.names]
-    with tempfile.TemporaryDirectory() as folder:
+    folder = Path(tempfile.gettempdir()) / "cabstand-pictures"  # errors name files: they are the same every time
+    folder.mkdir()
+    try:
         into = given.into.absolute()
         os.chdir(folder)  # screens show paths as they were given: relative ones are the same everywhere
-        config = Config(data_dir=Path(folder) / "data", state_dir=Path(folder) / "state")
+        config = Config(data_dir=folder / "data", state_dir=folder / "state")
         clock = Ticking()
-        for name, is_walked in (("cabstand", True), ("guided", False)):
-            if any(one.is_guided is not is_walked for one in chosen):
-                make_rehearsal(Path(folder) / name, config, clock, is_walked=is_walked)
+        for world in {one.world: None for one in chosen}:
+            make_rehearsal(folder / world, config, clock, world)
         for shot in chosen:
-            root = Path("guided" if shot.is_guided else "cabstand") / "home"
-            svg, picture = asyncio.run(render(shot, root, config, clock))
+            svg, picture = asyncio.run(render(shot, Path(shot.world) / "home", config, clock))
             (into / f"{shot.name}.svg").write_text(svg, encoding="utf-8")
-            picture.quantize(128, dither=Image.Dither.NONE).save(into / f"{shot.name}.png", optimize=True)
+            picture.quantize(256, dither=Image.Dither.NONE).save(into / f"{shot.name}.png", optimize=True)
             print(f"{shot.name}.svg, {shot.name}.png")
+    finally:
+        shutil.rmtree(folder)
 
 
-def make_rehearsal(root: Path, config: Config, clock: Ticking, *, is_walked: bool) -> None:
-    """Make a rehearsal, walked until it is live at home or only prepared."""
+def make_rehearsal(root: Path, config: Config, clock: Ticking, world: str) -> None:
+    """Make a rehearsal: walked until it is live at home, only prepared, or with a night for every product."""
     context = Context(root=root, clock=clock, user="jane", host="summit", config=config)
     walk = Walk(root=root, context=context, emit=lambda _text: None)
+    if world == "night":
+        work_up(walk, SEED)
+        return
     prepare(walk, camera="LATISS", is_full=False, seed=SEED)
-    for tell in STORY[: STORY.index(go_to_the_summit)] if is_walked else ():
+    for tell in STORY[: STORY.index(go_to_the_summit)] if world == "cabstand" else ():
         tell(walk)
 
 
@@ -127,7 +151,7 @@ async def render(shot: Shot, root: Path, config: Config, clock: Ticking) -> tupl
             place=parse_place(shot.place.split()),
             theme=shot.theme,
             is_guided=shot.is_guided,
-            is_writable=shot.is_guided,
+            is_writable=shot.is_guided or shot.name == "generate",
         )
     )
     async with app.run_test(size=shot.size) as pilot:
@@ -167,12 +191,24 @@ def draw_cell(draw: Any, fonts: Any, at: tuple[int, int], character: str, style:
         draw.rectangle((left, top + CELL_H // 2, left + CELL_W - 1, top + CELL_H - 1), fill=fore)
     elif character == "█":
         draw.rectangle(box, fill=fore)
+    elif BRAILLE <= ord(character) < BRAILLE + 256:
+        draw_dots(draw, (left, top), ord(character) - BRAILLE, fore)
     elif character.strip():
         draw.text((left, top), character, font=fonts[bool(style and style.bold)], fill=fore)
     if style is not None and style.underline:
         draw.line((left, top + CELL_H - 2, left + CELL_W - 1, top + CELL_H - 2), fill=fore)
     if style is not None and style.strike:
         draw.line((left, top + CELL_H // 2, left + CELL_W - 1, top + CELL_H // 2), fill=fore)
+
+
+def draw_dots(draw: Any, corner: tuple[int, int], dots: int, fore: tuple[int, int, int]) -> None:
+    """Draw the dots of a braille sign, two columns of four, at equal distances across cells; few fonts have them."""
+    step_x, step_y = CELL_W / 2, CELL_H / 4
+    for bit, (column, row) in enumerate(BRAILLE_DOTS):
+        if dots >> bit & 1:
+            x = round(corner[0] + (column + 0.5) * step_x - 1)
+            y = round(corner[1] + (row + 0.5) * step_y - 1)
+            draw.rectangle((x, y, x + 2, y + 2), fill=fore)
 
 
 def colours_of(style: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -117,12 +117,14 @@ class CrosstalkContent:
 
     def _folded(self, values: NDArray[np.float64], own: int, columns: int) -> tuple[tuple[str, ...], ...]:
         """Return names over numbers, as many as fit in a row."""
-        per_row = max(1, columns // (_NUMBER + 1))
+        texts = ["-" if k == own or not np.isfinite(one) else f"{one:+.2f}" for k, one in enumerate(values)]
+        size = max(_NUMBER, *map(len, texts), *map(len, self.names))
+        per_row = max(1, (columns - 1) // (size + 1))
         rows: list[tuple[str, ...]] = []
         for first in range(0, len(self.names), per_row):
             part = range(first, min(first + per_row, len(self.names)))
             rows.append(tuple(self.names[k] for k in part))
-            rows.append(tuple("-" if k == own or not np.isfinite(values[k]) else f"{values[k]:+.2f}" for k in part))
+            rows.append(tuple(texts[k] for k in part))
         return tuple(rows)
 
     def _values(self, page: str) -> NDArray[np.float64]:

@@ -157,6 +157,8 @@ def told_line(looked: "DataLook", row: "ValueRow | None", width: int) -> Line:
             else:
                 words.append(f"{label}{number} {unit}".rstrip())
             before = column.unit
+    while len(words) > 1 and width_of(row.key) + sum(width_of(word) + 2 for word in words) > width:
+        words.pop()  # rather one number less than half a number
     return line(Span(row.key, Role.STRONG), cut("  " + "  ".join(words), max(1, width - width_of(row.key))))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tui.places import Place
-from tui.spans import Line, Role, Span, cut, fitted, line, padded, side_by_side, wrapped
+from tui.spans import Line, Role, Span, cut, fitted, line, padded, side_by_side, width_of, wrapped
 
 if TYPE_CHECKING:
     from calibstore.services.context import Context
@@ -86,7 +86,8 @@ def _in_use(look: "HomeLook", width: int) -> list[Item]:
     facts = f"{look.kind} repository {look.repository}, site {look.site}; {look.authority} owns the chains"
     made = [Item(line(Span(cut(head, width), Role.TITLE))), Item(line(Span(cut(facts, width), Role.DIM)))]
     widths = _columns(look, width)
-    heads = ("type", "filter", "ticket", "certified collection", "valid from", "age", "verify", "sites")
+    certified = "certified collection" if widths[3] >= len("certified collection") else "collection"
+    heads = ("type", "filter", "ticket", certified, "valid from", "age", "verify", "sites")
     made.append(Item(line(Span(_cells(heads, widths), Role.HEAD))))
     for row in look.rows:
         made += _row_items(row, widths, width, look.at_text if not look.is_now else "")
@@ -118,7 +119,8 @@ def _row_items(row: "InUse", widths: tuple[int, ...], width: int, at_text: str) 
     place = f"timeline {row.dataset_type}{at}{detector}{filter_}"
     key = f"use {row.dataset_type} {row.physical_filter} {row.collection}"
     if row.is_missing:
-        name = row.label if not row.missing else f"{row.label}: {row.missing}"
+        label = row.label if width_of(row.label) <= widths[3] else "NONE IN USE"
+        name = cut(label if not row.missing else f"{label}: {row.missing}", widths[3])
         texts = (row.dataset_type, row.physical_filter or "-", "--", name, "-", "-", "FAIL", "-")
         spans: list[Span] = [Span(_cells(texts, widths), Role.FAIL)]
     else:

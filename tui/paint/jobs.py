@@ -53,14 +53,19 @@ def page(look: "JobsLook", width: int) -> tuple[Line, ...]:
     return (*table, *([()] if troubles else []), *troubles)
 
 
-def job_cells(row: "JobRow") -> tuple[str | Span, ...]:
-    """Return the cells of a job, one for each of `HEADS`."""
+def bar_cells(width: int) -> int:
+    """Return cells of the bar in the list, on a screen of some width."""
+    return 10 if width >= 100 else 5
+
+
+def job_cells(row: "JobRow", *, n_bar: int = 10) -> tuple[str | Span, ...]:
+    """Return the cells of a job, one for each of `HEADS`; what is at work has a bar of `n_bar` cells."""
     return (
         row.id,
         row.kind,
         row.calib_type,
         row.ticket,
-        _status_cell(row),
+        _status_cell(row, n_bar),
         f"{row.n_done}/{row.n_quanta}",
         Span(str(row.n_failed), Role.FAIL) if row.n_failed else "-",
         row.heartbeat or "-",
@@ -69,11 +74,11 @@ def job_cells(row: "JobRow") -> tuple[str | Span, ...]:
     )
 
 
-def _status_cell(row: "JobRow") -> Span:
+def _status_cell(row: "JobRow", n_bar: int) -> Span:
     shown = status_span(row.status, row.words)
     if row.status != "running" or not row.n_quanta:
         return shown
-    return Span(f"{shown.text} {bar_text(row.n_done, row.n_failed, row.n_quanta, 10)}", shown.role)
+    return Span(f"{shown.text} {bar_text(row.n_done, row.n_failed, row.n_quanta, n_bar)}", shown.role)
 
 
 def quantum_cells(row: "QuantumRow") -> tuple[str | Span, ...]:
@@ -143,12 +148,21 @@ def stage_lines(stages: "Sequence[StageRow]", width: int) -> list[Line]:
         counts += [f"{one.n_waiting} waiting"] if one.n_waiting else []
         spans = [
             Span(f" {number} {padded(one.name, name_width)} ", Role.LABEL),
-            Span(bar_text(one.n_done, one.n_failed, one.n_quanta, room), Role.ACCENT),
+            *_bar_spans(bar_text(one.n_done, one.n_failed, one.n_quanta, room)),
             Span(f" {', '.join(counts)}"),
         ]
         spans += [Span(f", {one.n_failed} FAILED", Role.FAIL)] if one.n_failed else []
         lines.append(tuple(spans))
     return lines
+
+
+def _bar_spans(bar: str) -> list[Span]:
+    done, mark, rest = bar.partition("!")
+    if not mark:
+        return [Span(bar, Role.ACCENT)]
+    left = rest.lstrip("!")
+    failed = mark * (len(bar) - len(done) - len(left))
+    return [Span(done, Role.ACCENT), Span(failed, Role.FAIL), Span(left, Role.ACCENT)]
 
 
 def bar_text(n_done: int, n_failed: int, n_all: int, width: int) -> str:

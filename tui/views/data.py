@@ -287,7 +287,7 @@ class DataView(TableKeys):
         which = paint.asked(self.place, self.frame.instrument)
         style = paint.style_of(self.place)
         mode = self._mode or self._mosaic.mode
-        place = self.place
+        place, row = self.place, self._row
 
         def question(context: "Context") -> "DataLook":
             from calibstore.services.looks.data import Wish, data_look
@@ -297,13 +297,16 @@ class DataView(TableKeys):
             room = Room(columns=wide, rows=high, mode=mode, color_map=wish.color_map)
             return data_look(context, **which, wish=wish, page=page_wish(place, room))
 
-        self.read(question, self._arrived, failed=self._failed)
+        self.read(question, lambda look: self._arrived(look, row), failed=self._failed)
 
-    def _arrived(self, look: "DataLook") -> None:
+    def _arrived(self, look: "DataLook", row_before: str) -> None:
         self.look = look
         self._show_kind(is_table=look.table is not None)
         if look.table is not None:
-            self._row = look.table.selected
+            if self._row == row_before or look.table.row(self._row) is None:
+                self._row = look.table.selected
+            else:  # the cursor went on since: what is drawn follows it, not it what is drawn
+                self.when_resting(self._draw_row)
             self._show_table()
             self._settled()
             return

@@ -92,7 +92,7 @@ class TableKeys(RestingView):
             return
         side = SIDE_WIDTHS[self.size.width >= WIDE] - 2
         facts = [*paint.difference_lines(look, side), *paint.dataset_lines(look, side)]
-        self._table.show(look, text=self._filter, facts=tuple(facts))
+        self._table.show(look, text=self._filter, facts=tuple(facts), at=self._row)
         if look.picture_fault:
             self.say(look.picture_fault)
         self._tell_row()

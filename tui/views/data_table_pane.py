@@ -93,7 +93,7 @@ class TablePane(Widget):
         at = self.rows.cursor_row
         return self._shown_rows[at] if self._look is not None and at < len(self._shown_rows) else None
 
-    def show(self, looked: "DataLook", *, text: str = "", facts: tuple[Line, ...] = ()) -> None:
+    def show(self, looked: "DataLook", *, text: str = "", facts: tuple[Line, ...] = (), at: str = "") -> None:
         """Show a product, or another page or row of it.
 
         Parameters
@@ -104,19 +104,22 @@ class TablePane(Widget):
             Only rows that hold it, in any case.
         facts : tuple of Line
             Said of the product besides what the table says.
+        at : str
+            Row of the cursor; by default the one that is drawn.
         """
         table = looked.table
         if table is None:
             return
+        at = at if table.row(at) is not None else table.selected
         self.query_one("#table-head", LineStrip).show(paint.head_line(looked, self.size.width))
         is_same = self._look is not None and self._look.rows == table.rows and self._look.columns == table.columns
         had_filter = self._shown_rows != self._look.rows if self._look is not None else False
         self._look = table
         if not is_same or text or had_filter:
-            self._show_rows(table, text)
-        elif table.selected and self.rows.cursor_key != table.selected:
-            self.rows.move_to(next((at for at, row in enumerate(self._shown_rows) if row.key == table.selected), 0))
-        self._show_drawings(table)
+            self._show_rows(table, text, at)
+        elif at and self.rows.cursor_key != at:
+            self.rows.move_to(next((number for number, row in enumerate(self._shown_rows) if row.key == at), 0))
+        self._show_drawings(table, at)
         side = paint.SIDE_WIDTHS[self.size.width >= 100] - 2
         told = [*paint.facts_lines(table, side), *facts]
         self.query_one("#table-facts", TextPane).show([line(" ", *one) for one in told], keep_place=True)
@@ -170,7 +173,7 @@ class TablePane(Widget):
         """Return the rows seen now."""
         return self.rows.lines_seen()
 
-    def _show_rows(self, table: "TableLook", text: str) -> None:
+    def _show_rows(self, table: "TableLook", text: str, chosen: str) -> None:
         wanted = text.casefold()
         self._shown_rows = tuple(row for row in table.rows if not wanted or wanted in _text_of(row).casefold())
         size = paint.key_width(table)
@@ -184,7 +187,7 @@ class TablePane(Widget):
                 _STATE,
             )
         )
-        at = next((at for at, row in enumerate(self._shown_rows) if row.key == table.selected), 0)
+        at = next((at for at, row in enumerate(self._shown_rows) if row.key == chosen), 0)
         shown, is_difference = self._shown_rows, table.is_difference
 
         def fetch(offset: int, limit: int, deliver: Deliver) -> None:
@@ -207,9 +210,9 @@ class TablePane(Widget):
 
         self.rows.show_source(len(shown), fetch, cursor=at, empty=(line("nothing to list"),))
 
-    def _show_drawings(self, table: "TableLook") -> None:
+    def _show_drawings(self, table: "TableLook", chosen: str) -> None:
         picture, mosaic = table.picture, self.mosaic
-        row = table.row(table.selected)
+        row = table.row(chosen)
         mosaic.show(picture, unit=table.unit, note="", at=(row.place or row.key) if row else "")
         mosaic.display = picture is not None
         # The picture has areas to point at, or is looked at only.

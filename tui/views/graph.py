@@ -10,7 +10,7 @@ from tui.paint import graph as paint
 from tui.places import Place
 from tui.registry import Entry, bindings
 from tui.spans import Line, Role, Span, cut, line
-from tui.views.base import View
+from tui.views.following import RestingView
 from tui.widgets.line_list import LineList
 from tui.widgets.line_table import Column, LineTable, Row
 from tui.widgets.text_pane import TextPane
@@ -26,7 +26,7 @@ _LOW: Final = 12
 """Below this many rows there is no room for the details."""
 _REST: Final = (
     Column(name="STATE", width=15),
-    Column(name="WHERE, OR WHAT IT WAITS FOR"),
+    Column(name="WHERE, OR WAITS FOR"),
     Column(name="BEGUN", width=7, align=">", from_width=100),
 )
 _NARROW: Final = (Column(name="   TYPE", width=35), *_REST)
@@ -35,7 +35,7 @@ _BRINGERS: Final = {"curated": "write-curated-calibrations", "import": "import",
 """Verb that brings a type in which is not built, by where it comes from."""
 
 
-class GraphView(View):
+class GraphView(RestingView):
     """Types in the order in which they are made; the one under the cursor with its reasons."""
 
     NAME = "graph"
@@ -94,6 +94,8 @@ class GraphView(View):
         self._is_only_open = False
         self._is_whole = False
         self._timer: Timer | None = None
+        self._arrows_of = ""
+        """Type the arrows were drawn of last."""
 
     def compose(self) -> ComposeResult:
         """Mount the table and the details."""
@@ -222,7 +224,7 @@ class GraphView(View):
 
     # Painting.
 
-    def _paint(self, wanted: str = "") -> None:
+    def _paint(self, wanted: str = "", *, is_move: bool = False) -> None:
         look = self._look
         if look is None or not self.is_mounted:
             return
@@ -240,8 +242,12 @@ class GraphView(View):
         told = f"GRAPH · {look.scheme} scheme · {paint.counts_text(look)}"
         self._table.pane_title = cut(told, max(8, self.size.width - 20))
         self._table.set_columns(_WIDE if self.size.width >= paint.WIDE else _NARROW)
+        self._arrows_of = chosen
         self._table.show_rows(rows, cursor_key=chosen, empty=empty)
-        self._paint_node()
+        if is_move:
+            self.when_resting(self._paint_node)
+        else:
+            self._paint_node()
         self._note_place()
 
     def _paint_node(self) -> None:
@@ -271,11 +277,11 @@ class GraphView(View):
         self.call_after_refresh(self._paint)
 
     def on_line_list_row_highlighted(self, event: LineList.RowHighlighted) -> None:
-        """Draw the arrows of the type under the cursor, and tell about it."""
+        """Draw the arrows of the type under the cursor; tell about it once the cursor rests."""
         event.stop()
-        if self._look is not None and event.key and self.query_one("#node", TextPane).pane_title != event.key:
+        if self._look is not None and event.key and self._arrows_of != event.key:
             with self.app.batch_update():
-                self._paint(event.key)
+                self._paint(event.key, is_move=True)
 
     def on_line_list_row_selected(self, event: LineList.RowSelected) -> None:
         """Build the type."""
@@ -320,6 +326,11 @@ class GraphView(View):
         self._is_whole = not self._is_whole
         self.set_class(self._is_whole, "whole")
         self._paint_node()
+        self.call_after_refresh(self._keep_cursor_seen)
+
+    def _keep_cursor_seen(self) -> None:
+        """Scroll the table, whose height changed, to its cursor."""
+        self._table.move_to(self._table.cursor_row)
 
     def action_choose_ticket(self) -> None:
         """Choose the ticket whose chain is searched first."""

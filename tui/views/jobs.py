@@ -25,13 +25,13 @@ POLL_S: Final = 1.0
 _JOB_COLUMNS: Final = (
     Column(name="JOB", width=13),
     Column(name="KIND", width=8),
-    Column(name="TYPE", width=13, from_width=100),
+    Column(name="TYPE", width=13, from_width=70),
     Column(name="TICKET", width=9),
     Column(name="STATUS", width=0),
     Column(name="DONE", width=7, align=">"),
     Column(name="FAILED", width=6, align=">"),
     Column(name="ALIVE", width=12, from_width=90),
-    Column(name="STARTED UTC", width=11, from_width=80),
+    Column(name="STARTED UTC", width=11, from_width=100),
     Column(name="TOOK", width=11, align=">", from_width=100),
 )
 _QUANTUM_COLUMNS: Final = (
@@ -265,7 +265,7 @@ class JobsView(View):
         rows = [
             one for one in look.rows if not self._is_failed_only or one.status in ("failed", "dead") or one.n_failed
         ]
-        shown = [Row(one.id, paint.job_cells(one)) for one in rows]
+        shown = [Row(one.id, paint.job_cells(one, n_bar=paint.bar_cells(self.size.width))) for one in rows]
         # Who stands at the top sees what is new; who looks at an older job stays there.
         newest = shown[0].key if shown and not table.cursor_row else ""
         empty = self._empty(paint.NO_JOBS if not look.rows else "no job failed")

@@ -8,7 +8,9 @@ import pytest
 
 from calibstore.services.context import forget_engines
 from tests.support.table_products import store_products
+from tui.paint.data_tables import panel_lines
 from tui.plain import screen_text
+from tui.spans import length_of
 from tui.views import following
 from tui.views.data import DataView
 from tui.views.data_table_pane import TablePane
@@ -114,3 +116,31 @@ async def test_any_size_is_survived_in_ascii(
             await settled(pilot)
         assert app.fault is None
         assert screen_text(app).isascii()
+
+
+async def test_an_answer_that_comes_late_does_not_take_the_cursor_back(
+    app_of: Callable[..., Any], settled: Callable[..., Any], tables: Path
+) -> None:
+    app = app_of(tables, "data ptc")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.2)
+        await settled(pilot)
+        view = app.query_one(DataView)
+        asked_at_c10, late = view._row, view.look
+        await pilot.press("a", "a")
+        await settled(pilot)
+        view._arrived(late, asked_at_c10)  # it was on its way when the keys came
+        await settled(pilot)
+        assert app.query_one(TablePane).rows.cursor_key == "C12"
+        assert "C12 variance" in screen_text(app)
+
+
+async def test_no_number_of_a_matrix_is_cut(
+    app_of: Callable[..., Any], settled: Callable[..., Any], tables: Path
+) -> None:
+    app = app_of(tables, "data crosstalk")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause(0.2)
+        await settled(pilot)
+        room = app.query_one(TablePane).room[0]
+        assert all(length_of(one) <= room for one in panel_lines(app.query_one(DataView).look.table))

@@ -8,14 +8,23 @@ from typing import Any
 import pytest
 
 from calibstore.services.looks.graph import GraphLook, NodeWork, graph_look
+from tests.emulator.twin import twin_run
 from tui.forms.place import place_of_line
 from tui.paint import graph as paint
 from tui.places import Place, parse_place
 from tui.spans import Role, length_of, plain_text
+from tui.views import following
+from tui.views.graph import GraphView
 from tui.widgets.line_table import LineTable
 from tui.widgets.text_pane import TextPane
 
 Settled = Callable[[Any], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def follows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Details need not wait for the cursor to rest."""
+    monkeypatch.setattr(following, "FOLLOW_S", 0)
 
 
 @pytest.fixture
@@ -122,3 +131,48 @@ async def test_the_checklist_and_home_lead_to_the_graph(app_of: Any, settled: Se
         await pilot.press("enter")
         await settled(pilot)
         assert app.place.option("ticket") == "DM-1"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_move_in_the_graph_costs_little(
+    app_of: Any, settled: Settled, repo: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrows follow at once, details when the cursor rests: the details are told here by hand."""
+    resting: list[Callable[[], None]] = []
+    monkeypatch.setattr(GraphView, "when_resting", lambda _view, act: resting.append(act))
+    app = app_of(Path(repo.root), "home")
+    async with twin_run(app, size) as (pilot, twin):
+        await settled(pilot)
+        twin.spent()
+        await pilot.press("b")
+        await settled(pilot)
+        opened = twin.spent()[0]
+        moves, details = [], []
+        for key in ("down",) * 8 + ("up",) * 3:
+            await pilot.press(key)
+            await settled(pilot)
+            moves.append(twin.spent()[0])
+            resting[-1]()
+            await settled(pilot)
+            details.append(twin.spent()[0])
+        assert len(resting) == len(moves)
+        twin.check()
+        await pilot.press("1")
+        await settled(pilot)
+        left = twin.spent()[0]
+    assert max(opened, left) <= 12_000
+    assert max(moves) <= 600, moves
+    assert 0 < max(details) <= 1000, details
+
+
+async def test_the_cursor_stays_in_view_when_the_details_take_the_room(
+    app_of: Any, settled: Settled, repo: Any
+) -> None:
+    app = app_of(Path(repo.root), "graph flat --ticket DM-1")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        await pilot.press("e")
+        await settled(pilot)
+        table = app.query_one("#nodes", LineTable)
+        assert table.cursor_key == "flat"
+        assert table.top_row <= table.cursor_row < table.top_row + table.page_rows

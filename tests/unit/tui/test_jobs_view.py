@@ -9,6 +9,7 @@ import pytest
 
 from calibstore.model.job_records import JobRecord
 from calibstore.services.runner import held_lock, job_folder
+from tests.emulator.twin import twin_run
 from tui.spans import plain_text
 from tui.widgets.text_pane import TextPane
 
@@ -143,3 +144,34 @@ async def test_a_repository_without_jobs_says_what_to_do(app_of: Any, settled: S
         await pilot.press("enter", "l", "f", "R", "x", "c")
         await settled(pilot)
         assert not app.errors
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("place", ["jobs", f"jobs {JOB}"])
+async def test_following_a_job_costs_little_and_nothing_while_nothing_happens(
+    app_of: Any, settled: Settled, repo: Any, size: tuple[int, int], place: str
+) -> None:
+    log(repo, 50)
+    app = app_of(Path(repo.root), place)
+    with held_lock(repo.context, JOB):
+        async with twin_run(app, size) as (pilot, twin):
+            await settled(pilot)
+            await pilot.press("down")
+            await settled(pilot)
+            twin.spent()
+            for _ in range(3):
+                app.view._poll()
+                await settled(pilot)
+            assert twin.spent()[0] == 0
+
+            def done(uow: Any, _state: int) -> None:
+                last = uow.jobs.quanta(JOB)[2]
+                uow.jobs.set_quantum(JOB, replace(last, status="done", wall_s=3.1, peak_rss_bytes=61_000_000))
+
+            repo.write(done)
+            log(repo, 51)
+            app.view._poll()
+            await settled(pilot)
+            twin.check()
+            sent = twin.spent()[0]
+            assert 0 < sent <= 1000

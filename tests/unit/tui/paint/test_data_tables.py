@@ -58,6 +58,7 @@ def test_a_row_is_told_with_units_or_with_its_reason() -> None:
     looked = a_look()
     good, bad = looked.table.rows if looked.table else ()
     assert text_of(data_tables.told_line(looked, good, 80)) == "C10  gain 1.5000±0.0018 e/adu  noise 5.50 e"
+    assert text_of(data_tables.told_line(looked, good, 40)) == "C10  gain 1.5000±0.0018 e/adu"  # no half numbers
     assert text_of(data_tables.told_line(looked, bad, 80)) == "C11 FAIL no light"
     assert length_of(data_tables.told_line(looked, bad, 12)) <= 12
 

@@ -46,9 +46,12 @@ def test_a_row_tells_everything_and_amber_what_was_not_applied() -> None:
 
 
 def test_what_is_missing_is_a_fail_by_words_and_not_by_colour_alone() -> None:
-    items = painter.items(home(rows=(MISSING,), alarms=(Alarm(level="fail", text="dark: none", place_text="x"),)), 80)
+    items = painter.items(home(rows=(MISSING,), alarms=(Alarm(level="fail", text="dark: none", place_text="x"),)), 110)
     line = next(one.line for one in items if one.key.startswith("use dark"))
     assert "NO CALIBRATION IN USE" in plain_text([line])
+    narrow = plain_text(one.line for one in painter.items(home(rows=(MISSING,)), 70))
+    assert "NONE IN USE" in narrow  # in words, not half of them
+    assert "certified" not in narrow.splitlines()[2]
     assert "FAIL" in plain_text([line])
     assert "! FAIL dark: none" in plain_text(one.line for one in items)
 

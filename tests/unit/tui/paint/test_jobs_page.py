@@ -7,7 +7,7 @@ import pytest
 from calibstore.services.looks.job_progress import StageRow, left_s
 from calibstore.services.looks.jobs import JobDetail, JobRow, JobsLook, QuantumRow
 from tui.paint.jobs import bar_text, duration_text, log_lines, page, stage_lines
-from tui.spans import length_of, plain_text, text_of
+from tui.spans import Role, length_of, plain_text, text_of
 
 
 def job(status: str, **more: Any) -> JobRow:
@@ -100,3 +100,10 @@ def test_a_long_line_of_a_log_goes_on_below() -> None:
 @pytest.mark.parametrize(("seconds", "told"), [(None, "-"), (3.21, "3.2 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")])
 def test_durations_are_said_as_people_say_them(seconds: float | None, told: str) -> None:
     assert duration_text(seconds) == told
+
+
+def test_what_failed_is_red_in_the_bar_too() -> None:
+    stage = StageRow(name="combine", n_done=2, n_failed=1, n_running=0, n_waiting=1, mean_s=1.0)
+    ((_, *bar, _counts, _failed),) = stage_lines((stage,), 80)
+    assert [one.role for one in bar] == [Role.ACCENT, Role.FAIL, Role.ACCENT]
+    assert set(bar[1].text) == {"!"}
