@@ -339,6 +339,8 @@ def _changes(uow: "UnitOfWork", made: CalibType, reading: _Reading) -> Iterable[
             today = _today(reading, parent, physical_filter, detector)
             if not used and (not today or parent in made.parents.takes):
                 continue
+            if known.names.is_bootstrap and not today:
+                continue  # never certified: another ticket's bootstraps are not looked for, which is no change
             # A product of the whole instrument is made with those of every detector.
             if used & today or (not used and not today):
                 continue

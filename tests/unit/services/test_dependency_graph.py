@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from calibstore.commands.campaigns import CampaignNew
 from calibstore.commands.curated import IngestFiles, WriteCuratedCalibrations
 from calibstore.commands.generation import Generate
 from calibstore.commands.lines import read_line
@@ -182,3 +183,18 @@ def test_the_legacy_scheme_orders_otherwise(bias_repo: Callable[..., Any]) -> No
     assert view.scheme == "legacy"
     assert names.index("bias") < names.index("flat") < names.index("ptc") < names.index("linearizer")
     assert view.node("ptc").needs == ("bias",)
+
+
+def test_another_tickets_bootstraps_make_nothing_stale(bias_repo: Callable[..., Any]) -> None:
+    repo = bias_repo()
+    bootstrap = make(repo, "biasBootstrap", "20250601a", is_live=False)
+    make(repo, "defects", "20250601a", inputs=(bootstrap,))
+
+    def put_live(uow: Any, state: int) -> None:
+        top = uow.collections.register("LATISS/calib", CollectionType.CHAINED, state=state)
+        uow.collections.set_children(top, (uow.collections.get(TICKET_CHAIN),), state=state)
+
+    repo.write(put_live)
+    repo.do(CampaignNew(instrument="LATISS", ticket="DM-2", tag="later"))
+    assert graph(repo, ticket="DM-1").node("defects").state is NodeState.MADE
+    assert graph(repo, ticket="DM-2").node("defects").reasons == ()
