@@ -31,7 +31,7 @@ _REST: Final = (
 )
 _NARROW: Final = (Column(name="   TYPE", width=35), *_REST)
 _WIDE: Final = (Column(name="   TYPE", width=45), *_REST)
-_BRINGERS: Final = {"curated": "write-curated-calibrations", "import": "import", "ingest": "import"}
+_BRINGERS: Final = {"curated": "write-curated-calibrations", "import": "ingest-files", "ingest": "ingest-photodiode"}
 """Verb that brings a type in which is not built, by where it comes from."""
 
 
@@ -299,7 +299,7 @@ class GraphView(RestingView):
             self.go(Place("jobs", (node.work.job,)))
         elif node.source:
             self.say(f"{node.name} is not built here: it is brought in ({node.source})")
-            self.fill_in(_BRINGERS.get(node.source, "import"), {})
+            self.fill_in(_BRINGERS.get(node.source, "ingest-files"), {})
         else:
             ticket = {"ticket": self._look.ticket} if self._look.ticket else {}
             self.fill_in("generate", {"calib_type": node.name, **ticket})

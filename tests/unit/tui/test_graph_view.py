@@ -176,3 +176,19 @@ async def test_the_cursor_stays_in_view_when_the_details_take_the_room(
         table = app.query_one("#nodes", LineTable)
         assert table.cursor_key == "flat"
         assert table.top_row <= table.cursor_row < table.top_row + table.page_rows
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"), [("photodiode", "ingest-photodiode"), ("illuminationCorrection", "ingest-files")]
+)
+async def test_enter_on_what_is_brought_in_opens_what_brings_it(
+    app_of: Any, settled: Settled, repo: Any, name: str, verb: str
+) -> None:
+    app = app_of(Path(repo.root), f"graph {name} --ticket DM-1")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        asked: list[str] = []
+        app.view.fill_in = lambda wanted, _given, **_more: asked.append(wanted)
+        await pilot.press("enter")
+        assert asked == [verb]
+        assert verb in app.view._node.next
