@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -243,6 +243,18 @@ class Session:
         elif lines:
             click.echo("\n".join(lines), file=self.surroundings.out)
 
+    def _aimed(self, lines: Sequence[str]) -> tuple[str, ...]:
+        """Return lines that reach this repository as they stand: with -R where it was given so."""
+        from calibstore.services.next_lines import at_repository
+
+        given = str(self.given.get("repo") or "")
+        return tuple(
+            at_repository(line, given)
+            if given and line.startswith("cabstand ") and not line.startswith("cabstand -R ")
+            else line
+            for line in lines
+        )
+
     def _print_effect(self, command: "Command", effect: Any, *, is_dry_run: bool, is_asking: bool = False) -> None:
         if self.given.get("as_json"):
             from calibstore.commands.fields import to_line
@@ -267,8 +279,8 @@ class Session:
         self._print(tuple(part for line in told for part in for_terminal(line)), None, effect.warnings)
         for title, lines in (
             ("Native lines that do the same:", effect.native),
-            ("To take it back:", effect.inverse),
-            ("Next:", () if is_dry_run else effect.next),
+            ("To take it back:", self._aimed(effect.inverse)),
+            ("Next:", () if is_dry_run else self._aimed(effect.next)),
         ):
             if lines:
                 self._narrate("\n".join([title, *(f"  {line}" for line in lines)]))

@@ -109,3 +109,14 @@ def test_a_broken_configuration_file_names_itself(cabstand: Terminal, tmp_path: 
     code, _out, err = cabstand("query-collections")
     assert code == 2
     assert str(tmp_path / "config.toml") in err
+
+
+def test_what_is_typed_next_reaches_the_repository_as_this_line_did(cabstand: Terminal, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    cabstand("init", str(home), "--camera", "LATISS:mini", "--kind", "rehearsal", "-y")
+    for place in (("-R", str(home), "register-collection"), ("register-collection", "--repo", str(home))):
+        code, _, err = cabstand(*place, f"some/{len(place[0])}", "chained", "-y")
+        assert code == 0, err
+        told = err.partition("To take it back:")[2].splitlines()[1]
+        assert told.strip().startswith(f"cabstand -R {home} ")
+        assert told.count("-R") == 1

@@ -51,11 +51,11 @@ def test_ratios_are_those_injected(seed: int) -> None:
     error = found.coefficients - linear
     # residual below 10 % of 1e-4 (generation.md 11)
     assert np.abs(error[off]).max() < 1e-5
-    # within its own errors: over 20 ratios their root mean square is 1 +- 0.16, and the level under a spot adds 0.2
+    # within its own errors, over all pairs at once: of 20 ratios the root mean square is 1 +- 0.16, the level under a
+    # spot, which its pixels share, adds 0.2; of 80 over all seeds one in three draws has one past 3, none past 4
     pull = error[off] / found.errors_of_mean[off]
-    assert 0.6 < np.sqrt((pull**2).mean()) < 1.6
+    assert 0.6 < np.sqrt((pull**2).mean()) < 1.5
     assert np.abs(pull).max() < 4
-    assert (np.abs(pull) < 3).sum() >= 19
     assert found.is_valid[np.abs(linear) > 1.5e-4].all()
     assert not found.coefficients[~off].any()
     contaminated = exposure(rng, linear)
