@@ -85,7 +85,7 @@ SHOTS = (
     Shot("data-crosstalk", "data crosstalk", world="night"),
     Shot("data-defects", "data defects", ("down", "down", "down", "down"), world="night"),
     Shot("generate", "do generate ptc DM-99003", world="night"),
-    Shot("job-failed", "jobs", ("enter",), world="night"),
+    Shot("job-failed", "jobs", world="night"),
 )
 
 
