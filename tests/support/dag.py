@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibstore.config import Config
+from calibstore.datastore.calib_tables import write_calib_tables
+from calibstore.datastore.fits_cards import CardValue
 from calibstore.model.calib_types import find_calib_name, find_calib_type
 from calibstore.model.lsst_cameras import camera
 from calibstore.pipelines.calibration_night import (
@@ -21,13 +23,16 @@ from calibstore.pipelines.calibration_night import (
     RESTART_NIGHT,
     calibration_night_plan,
 )
+from calibstore.pipelines.crosstalk_dataset import to_tables
 from calibstore.pipelines.simulate_raws import simulate_raws
 from calibstore.services.context import Context, forget_engines
+from kernels.crosstalk_measure import CrosstalkMatrix
 from kernels.simulate_effects import SimulatedEffects
 from tests.support.stages import NOW_TAI_NS, Spoken, speak
 
 TICKET: Final = "DM-1"
 BEGIN: Final = "2025-04-08T12:00:00"
+BEGIN_CURATED: Final = "2025-04-01T12:00:00"
 BEGIN_AFTER_RESTART: Final = "2025-04-09T12:00:00"
 MINI_LATISS: Final = (
     "biasBootstrap",
@@ -44,7 +49,7 @@ MINI_LATISS: Final = (
     "gain_correction",
     "crosstalk",
 )
-"""In the order of the new scheme; what takes crosstalk is made before it is known, as at a new camera."""
+"""In the order of the new scheme; crosstalk is measured last, what takes it before has a curated one."""
 RAMP_PRODUCTS: Final = ("linearizer", "cti", "ptc", "bfk")
 
 
@@ -102,6 +107,35 @@ class Dag:
         self.say(
             f"cabstand campaign new {self.instrument} {TICKET} first "
             + " ".join(f"--type {one}" for one in calib_types)
+        )
+
+    def curate_crosstalk(self, detector: int = 0) -> None:
+        """Take in and certify the injected crosstalk, as a site has one from before."""
+        shown = camera(self.instrument, mini=self.is_mini, simulated=True).detectors[detector]
+        truth = self.truth(shown.full_name)
+        injected, gain = truth["crosstalk"], truth["gain_e_per_adu"]
+        matrix = CrosstalkMatrix(
+            coefficients=injected,
+            errors=np.zeros_like(injected),
+            counts=np.ones(injected.shape, np.int64),
+            is_valid=injected > 0,
+            quadratic=np.zeros_like(injected),
+            quadratic_errors=np.zeros_like(injected),
+            gain_ratios=gain[:, None] / gain[None, :],
+            fit_gains=gain,
+        )
+        identity: dict[str, CardValue] = {
+            "INSTRUME": self.instrument,
+            "DETECTOR": detector,
+            "CALIBDATE": "1970-01-01T00:00:00",
+        }
+        path = self.root / "crosstalk.ecsv"
+        write_calib_tables(path, to_tables(matrix, identity))
+        base = f"{self.instrument}/calib/{TICKET}/first"
+        run = f"{base}/crosstalkGen.20250401a"
+        self.say(f"cabstand ingest-files crosstalk {run} {path} --detector {detector}")
+        self.say(
+            f"cabstand certify-calibrations {run} {base}/crosstalk.20250401a crosstalk --begin-date {BEGIN_CURATED}"
         )
 
     def where(self, calib_type: str) -> str:
