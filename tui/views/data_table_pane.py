@@ -243,8 +243,13 @@ class TablePane(Widget):
         focused = self.screen.focused
         if only_facts and focused is not facts:
             facts.focus()
-        elif focused is None or not focused.focusable or not focused.display:
+        elif focused is None or not focused.focusable or not _is_shown(focused):
             self.rows.focus()
+
+
+def _is_shown(widget: Widget) -> bool:
+    """Tell whether a widget and all it stands in are displayed: the picture of before is hidden with its pane."""
+    return all(one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
 
 
 def _text_of(row: "ValueRow") -> str:
