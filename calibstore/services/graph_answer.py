@@ -35,7 +35,9 @@ def graph_effect(command: Generate, context: Context, uow: "UnitOfWork") -> Effe
     instrument = one_instrument(uow, given)
     camera = uow.repository.camera(instrument)
     offset = camera.day_obs_offset_h
-    at = parse_time(command.at, day_obs_offset_h=offset).tai_ns if command.at else context.clock() // NS_PER_S * NS_PER_S
+    at = (
+        parse_time(command.at, day_obs_offset_h=offset).tai_ns if command.at else context.clock() // NS_PER_S * NS_PER_S
+    )
     view = dependency_graph(uow, instrument, at_tai_ns=at, ticket=ticket)
     nodes = _asked(view, command.calib_type)
     counts = {state: sum(1 for one in nodes if one.state is state) for state in NodeState}
