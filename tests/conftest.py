@@ -26,6 +26,27 @@ from calibstore.services.context import Context, forget_engines
 from calibstore.services.doors import ask, execute
 from tests.support.postgres import Postgres, missing_part, running_postgres
 
+ONE_WORKER = "test_dag_"
+"""Modules whose name begins so make a whole night once, for all their tests."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a module that makes a whole night to one worker.
+
+    The marker ``xdist_group`` does nothing here: it is written into node ids, which pytest 9.2 does not read again.
+    """
+    if config.getvalue("dist") not in ("load", "loadgroup"):
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Modules(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if module.rpartition("/")[2].startswith(ONE_WORKER) else nodeid
+
+    return Modules(config, log)
+
 
 def tai_ns(text: str) -> int:
     """Return a time as TAI nanoseconds."""

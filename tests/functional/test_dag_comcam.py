@@ -12,7 +12,7 @@ from kernels.statistics import clipped_statistics
 from tests.support.dag import Dag
 from tests.support.dag_truth import Truth, truth_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dag comcam")]
+pytestmark = pytest.mark.slow
 
 SEED = 5
 PRODUCTS = (

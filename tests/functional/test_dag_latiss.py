@@ -20,7 +20,7 @@ from calibstore.services.context import forget_engines
 from tests.support.dag import MINI_LATISS, Dag
 from tests.support.dag_truth import Truth, truth_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dag latiss")]
+pytestmark = pytest.mark.slow
 
 SEED, N_FRAMES = 7, 22
 CHAIN = "LATISS/calib/DM-1"
