@@ -79,7 +79,8 @@ class LocalCluster:
             threads_per_worker=1,
             processes=True,
             memory_limit=0,
-            dashboard_address=None,
+            # the scheduler's web server starts in any case; on the usual port it would meet another cluster's
+            scheduler_kwargs={"dashboard": False, "dashboard_address": ":0"},
             silence_logs=50,
         )
 

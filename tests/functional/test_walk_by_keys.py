@@ -110,7 +110,7 @@ async def build(keys: Keyboard) -> None:
     await run_form(keys, effect="25 exposures to build bias")
     await keys.see("> 3 Generate", "now Build the combined bias", "WALK 5 of 21")
     await keys.press("enter")
-    await run_form(keys, effect="biasGen.20261120a")
+    await run_form(keys, effect="1 detector, 25 exposures")
     await keys.see("now Look at the picture", "WALK 6 of 21")
     await keys.press("enter")
     await keys.see("SPOT CHECK", "1 of 25 frames unlike the others", "2025040800006")

@@ -53,6 +53,7 @@ WRONG = ("u/ada/nothing", "u/ada//x", "two words", "u/ada/é", "")
 NAMES = (*RUNS, *CHAINS, *TAGS, *INTOS, *ANY)
 TYPES = {RUN: RUNS, CHAINED: CHAINS, TAGGED: TAGS, CALIBRATION: INTOS}
 KINDS = ("bias", "dark")
+UNITS = {"bias": "electron", "dark": "electron/s"}
 PRINTS: dict[object, tuple[str, str]] = {}
 """What was seen below a collection -> its fingerprints, in any world of this process."""
 
@@ -82,7 +83,7 @@ class Machine:
         for run, kind in itertools.product(RUNS, KINDS):
             keys = (0, 1) if kind == "bias" else (0,)
             if (run, kind) != ("u/ada/r2", "dark"):
-                for key, one in zip(keys, repo.add_run(run, keys, dataset_type=kind), strict=True):
+                for key, one in zip(keys, repo.add_run(run, keys, dataset_type=kind, unit=UNITS[kind]), strict=True):
                     births[run][kind, key] = one.id
         cells, state = self.stored(None)
         self.model = Model(cells, births, state)
