@@ -142,7 +142,7 @@ class Model:
             self.get(name)
         if flatten:
             given = tuple(self.leaves(given))
-            refuse_if(not given, "E-CHILDREN")
+            refuse_if(bool(children) and not given, "E-CHILDREN")
         refuse_if(set(given if mode in ("remove", "pop") else drop) - set(old), "E-NOTMEMBER")
         refuse_if(set(given) & set(drop), "E-MODE")
         rest = tuple(name for name in old if name not in (*given, *drop))
