@@ -24,7 +24,7 @@ def band_of(template: BpsTemplate) -> str:
 
 
 def variables_of(template: BpsTemplate, **more: str) -> dict[str, str]:
-    found = environment_variables(CAMPAIGN, "/repo/main", rerun="20250207a", run_number=2) | {"SCRATCH": "/work/sub"}
+    found = environment_variables(CAMPAIGN, "/repo/main", rerun="20250207a", run_number=2) | {"SCRATCH": "/scratch/sub"}
     if template.selection:
         found[template.variable(band_of(template))] = "instrument='LSSTCam' and exposure.day_obs=20250207"
     return found | more
@@ -100,7 +100,7 @@ def test_the_environment_file_exports_all_and_stops_where_the_software_is_not_se
 def test_upstream_defect_2_crosstalk_is_submitted_under_its_own_run_and_name() -> None:
     for template in EVERY:
         content = rendered(template)
-        assert content["submitPath"] == "/work/sub/submit/{outputRun}"
+        assert content["submitPath"] == "/scratch/sub/submit/{outputRun}"
         for label, cluster in content.get("cluster", {}).items():
             assert label.startswith(template.pipeline)
             assert cluster["pipetasks"].startswith(template.pipeline)
