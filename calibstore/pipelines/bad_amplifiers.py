@@ -16,8 +16,8 @@ import numpy as np
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import ExecutionError
 from calibstore.model.camera import Detector
+from calibstore.pipelines.calib_identity import REASON_KEY
 from calibstore.pipelines.detector_frames import DetectorFrame, placements_of
-from calibstore.pipelines.linearizer_dataset import REASON_KEY
 from calibstore.pipelines.quantum import RawInput
 from kernels.isr_levels import DEAD_NOISE_ADU, LevelLimits, amplifier_fault
 from kernels.isr_pixels import DITHER_VARIANCE

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, find_card, read_calib_tables
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import StoreError
+from calibstore.pipelines.calib_identity import REASON_KEY
 
 OBSTYPE: Final = "BFK"
 SCHEMA: Final = "Brighter-fatter kernel"
 VERSION: Final = "1.1"
 CALIB_CLASS: Final = "lsst.ip.isr.brighterFatterKernel.BrighterFatterKernel"
-REASON_KEY: Final = "CAB BAD AMP "
-"""Before the name of an amplifier without a valid kernel: why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

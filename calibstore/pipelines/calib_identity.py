@@ -9,6 +9,9 @@ from calibstore.model.times import ns_to_iso
 from calibstore.pipelines.bias_header import common_state, creation_cards
 from calibstore.pipelines.quantum import CalibInput, OutputFile, Quantum
 
+REASON_KEY: Final = "CAB BAD AMP "
+"""Before the name of an amplifier without numbers: why it has none."""
+
 KEY_OF_TYPE: Final = {dataset_type: key for key, dataset_type in DATASET_TYPES.items()}
 """Name of a dataset type in the keys ``LSST CALIB UUID <name>``; of others it is the type in upper case."""
 

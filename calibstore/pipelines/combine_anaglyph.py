@@ -14,9 +14,8 @@ from calibstore.model.camera import Detector
 from calibstore.model.lamps import LAMP_PAIRS
 from calibstore.pipelines.assembled_product import product_outputs, with_derived, write_assembled
 from calibstore.pipelines.bias_header import creation_cards, merged_state
-from calibstore.pipelines.calib_identity import used_calib_cards
+from calibstore.pipelines.calib_identity import REASON_KEY, used_calib_cards
 from calibstore.pipelines.combine_parameters import vignetted_field
-from calibstore.pipelines.linearizer_dataset import REASON_KEY
 from calibstore.pipelines.quantum import CalibInput, Outcome, Quantum
 from kernels.anaglyph import blended
 from kernels.arrays import plane_bit

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, find_card, read_calib_tables
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import StoreError
+from calibstore.pipelines.calib_identity import REASON_KEY
 from kernels.arrays import Vector
 from kernels.deferred_charge import CtiAmplifier, SerialTrap, TrapType
 from kernels.deferred_charge_result import MeasuredCti
@@ -22,8 +23,6 @@ OBSTYPE: Final = "CTI"
 SCHEMA: Final = "Deferred Charge"
 VERSION: Final = "1.3"
 CALIB_CLASS: Final = "lsst.ip.isr.deferredCharge.DeferredChargeCalib"
-REASON_KEY: Final = "CAB BAD AMP "
-"""Before the name of an amplifier that could not be measured: why."""
 NO_TRAP: Final = (0.0, 200_000.0, 0.0, 0.0)
 """Spline of a trap that takes nothing: the field's form of no trap."""
 

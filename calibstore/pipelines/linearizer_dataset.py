@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, find_card, read_calib_tables
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import StoreError
+from calibstore.pipelines.calib_identity import REASON_KEY
 from kernels.errors import KernelError
 from kernels.linearity import LinearityType, nonlinearity_model
 from kernels.linearizer import Linearizer, LinearizerAmplifier
@@ -23,8 +24,6 @@ OBSTYPE: Final = "LINEARIZER"
 SCHEMA: Final = "Gen3 Linearizer"
 VERSION: Final = "1.8"
 CALIB_CLASS: Final = "lsst.ip.isr.linearize.Linearizer"
-REASON_KEY: Final = "CAB BAD AMP "
-"""Before the name of an amplifier without a model: why it has none."""
 
 _ROWS: Final[Mapping[str, tuple[str, str]]] = {
     "COEFFS": ("coefficients", ""),

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from calibstore.datastore.calib_tables import CalibTable, CalibTables, find_card, read_calib_tables
 from calibstore.datastore.fits_cards import CardValue
 from calibstore.errors import StoreError
+from calibstore.pipelines.calib_identity import REASON_KEY
 from kernels.ptc_records import PhotonTransfer, PtcMeasurements
 
 OBSTYPE: Final = "PTC"
 SCHEMA: Final = "Gen3 Photon Transfer Curve"
 VERSION: Final = "2.6"
 CALIB_CLASS: Final = "lsst.ip.isr.ptcDataset.PhotonTransferCurveDataset"
-REASON_KEY: Final = "CAB BAD AMP "
-"""Before the name of an amplifier without a curve: why it has none."""
 PAIR_REASON_KEY: Final = "CAB PAIR REASON "
 """Before the name of an amplifier: why some pair gave nothing."""
 NOTE_KEY: Final = "CAB NOTE "

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibstore.datastore.calib_tables import CalibTables, find_card
+from calibstore.pipelines.calib_identity import REASON_KEY
 from calibstore.pipelines.screen_curves import OTHER_POINT, Axes, Curve, plot
 from calibstore.pipelines.screen_records import AXIS_CELLS, FAIL, OK, Panel, ValueColumn, ValueRow, finite
 from kernels.arrays import Vector
 
 _FRAME_ROWS: Final = 3
 _NAMES: Final = ("AMPLIFIER_NAME", "AMP_NAME", "AMPLIFIER", "PAIR")
-_REASON_KEY: Final = "CAB BAD AMP "
 _MOST_COLUMNS: Final = 4
 
 
@@ -48,7 +48,7 @@ class GainContent:
                 finite(float(columns[key][amp])) if key in columns else None for key in ("GAIN", "GAIN_ERR", "NOISE")
             ]
             n_pairs = int(columns["N_PAIRS"][amp]) if "N_PAIRS" in columns else None
-            reason = str(find_card(self.content.metadata, _REASON_KEY + name) or "")
+            reason = str(find_card(self.content.metadata, REASON_KEY + name) or "")
             reason = reason or ("no gain was measured" if values[0] is None else "")
             found.append(ValueRow(key=name, values=(*values, n_pairs), state=FAIL if reason else OK, reason=reason))
         return tuple(found)
@@ -135,7 +135,7 @@ class PlainContent:
         found = []
         for row, name in enumerate(_names(columns)):
             values = tuple(finite(float(columns[key][row])) for key in self._numbers)
-            reason = str(find_card(self.content.metadata, _REASON_KEY + name) or "")
+            reason = str(find_card(self.content.metadata, REASON_KEY + name) or "")
             is_bad = bool(reason) or (bool(values) and values[0] is None)
             found.append(
                 ValueRow(key=name, values=values, state=FAIL if is_bad else OK, reason=reason or "no number" * is_bad)
